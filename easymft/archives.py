@@ -1,0 +1,146 @@
+"""Unpack archives that strangers made: only plain files, only inside the folder, never a bomb."""
+
+import lzma
+import os
+import re
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from easymft.errors import InputError
+from easymft.files import staged
+
+_CHUNK = 1 << 20
+# An archive below this many unpacked bytes is harmless whatever its ratio.
+_RATIO_FREE_BYTES = 16 << 20
+_BROKEN = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    OSError,
+    RuntimeError,  # zipfile: encrypted member
+    NotImplementedError,  # zipfile: unknown compression
+)
+
+
+def unpack(
+    archive: str | os.PathLike,
+    folder: str | os.PathLike,
+    *,
+    only: Collection[str] | None = None,
+    max_bytes: int = 4 << 30,
+    max_ratio: float = 200.0,
+    max_members: int = 100_000,
+) -> Path:
+    """Unpack a zip (wheel) or tar (plain, gz, bz2, xz) archive, all or nothing.
+
+    Limits count the bytes really written, not those the archive declares. File modes, owners and
+    times of the archive are not taken over.
+
+    Args:
+        archive: The file to read; its kind is told from its content.
+        folder: Where to unpack; replaced if it exists, untouched if anything is refused.
+        only: Member names to take; the others are not looked at. `None` takes all.
+        max_bytes: Most bytes to write.
+        max_ratio: Most bytes to write per byte of the archive.
+        max_members: Most members to read.
+
+    Returns:
+        `folder`.
+
+    Raises:
+        InputError: The archive is broken or of another kind, lacks a member of `only`, goes past
+            a limit, or holds an absolute path, a `..`, a link or a device.
+    """
+    archive, folder = Path(archive), Path(folder)
+    if not archive.is_file():
+        raise InputError("there is no such archive.", file=archive)
+    ratio_limit = max(_RATIO_FREE_BYTES, max_ratio * archive.stat().st_size)
+    limit = int(min(max_bytes, ratio_limit))
+    missing = set(only or ())
+    with staged(folder) as temporary:
+        temporary.mkdir()
+        try:
+            for count, (name, source) in enumerate(_members(archive, only), start=1):
+                if count > max_members:
+                    raise InputError(f"holds more than {max_members} members.", file=archive)
+                missing.discard(name)
+                target = temporary.joinpath(*_safe_parts(name, archive))
+                if source is None:
+                    target.mkdir(parents=True, exist_ok=True)
+                    continue
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with open(target, "xb") as sink:
+                    limit -= _copy(source, sink, limit, archive)
+        except InputError:
+            raise
+        except FileExistsError as error:
+            raise InputError("holds two members of one name.", file=archive) from error
+        except _BROKEN as error:
+            message = f"cannot be unpacked ({type(error).__name__}: {error}); get it again."
+            raise InputError(message, file=archive) from error
+        if missing:
+            raise InputError(f"lacks the members {sorted(missing)}.", file=archive)
+    return folder
+
+
+def _members(archive: Path, only: Collection[str] | None) -> Iterator[tuple[str, BinaryIO | None]]:
+    """Yield (name, open file), or (name, None) for a folder."""
+    if zipfile.is_zipfile(archive):
+        with zipfile.ZipFile(archive) as opened:
+            for info in opened.infolist():
+                if only is not None and info.filename not in only:
+                    continue
+                # The high half is the Unix mode, 0 where the archive was made elsewhere.
+                kind = (info.external_attr >> 16) & 0o170000
+                if kind not in (0, 0o100000, 0o040000):
+                    raise _refusal(info.filename, "is a link or a device", archive)
+                if info.is_dir():
+                    yield info.filename, None
+                else:
+                    with opened.open(info) as source:
+                        yield info.filename, source
+    else:
+        with tarfile.open(archive, "r:*") as opened:
+            for info in opened:
+                if only is not None and info.name not in only:
+                    continue
+                if info.isdir():
+                    yield info.name, None
+                elif info.isreg():
+                    yield info.name, opened.extractfile(info)
+                else:
+                    raise _refusal(info.name, "is a link or a device", archive)
+
+
+def _safe_parts(name: str, archive: Path) -> list[str]:
+    """The path components of a member name that stays inside its folder on every system."""
+    if "\\" in name or "\0" in name or name.startswith("/") or re.match(r"[A-Za-z]:", name):
+        raise _refusal(name, "has a path that is not relative", archive)
+    parts = [part for part in name.split("/") if part not in ("", ".")]
+    if ".." in parts:
+        raise _refusal(name, "leaves the folder", archive)
+    return parts
+
+
+def _copy(source: BinaryIO, sink: BinaryIO, limit: int, archive: Path) -> int:
+    """Copy at most `limit` bytes; return how many were copied."""
+    copied = 0
+    while chunk := source.read(_CHUNK):
+        copied += len(chunk)
+        if copied > limit:
+            raise InputError(
+                "unpacks to far more bytes than it should; it is not what it claims to be.",
+                file=archive,
+            )
+        sink.write(chunk)
+    return copied
+
+
+def _refusal(name: str, reason: str, archive: Path) -> InputError:
+    return InputError(f"refused: member {name!r} {reason}.", file=archive)

@@ -1,0 +1,15 @@
+"""Corpora: where texts come from, how they are checked, split and fed to a model.
+
+Importing this package makes the builders `amazon_reviews` and `multi_nli_genre` known to
+`tfds.load`, before or after TensorFlow Datasets itself is imported; it does not import it.
+"""
+
+import importlib
+
+import wrapt
+
+
+@wrapt.when_imported("tensorflow_datasets")
+def _register_builders(_tfds) -> None:
+    """TFDS registers a builder when its class is defined, so define ours once TFDS is there."""
+    importlib.import_module("easymft.data.builders")

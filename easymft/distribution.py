@@ -1,0 +1,56 @@
+"""What the machine offers: which precision to compute in."""
+
+import logging
+from pathlib import Path
+
+import keras
+
+logger = logging.getLogger(__name__)
+
+_CPU_FLAGS = ("avx512_bf16", "amx_bf16")
+
+
+def precision_policy(name: str) -> str:
+    """The Keras dtype policy for a recipe's `precision`; says which when it had to choose.
+
+    Args:
+        name: `"auto"` or a policy. `"auto"` is mixed_bfloat16 where the processor computes in
+            bfloat16 (CPUs with avx512_bf16 or amx_bf16, GPUs from Ampere on, TPUs), float32
+            elsewhere.
+    """
+    if name != "auto":
+        return name
+    reason = _bfloat16_hardware()
+    policy = "mixed_bfloat16" if reason else "float32"
+    logger.info("Precision: %s (%s).", policy, reason or "no bfloat16 arithmetic found")
+    return policy
+
+
+def has_accelerator() -> bool:
+    """Whether Keras' backend sees a GPU or TPU."""
+    return any(keras.distribution.list_devices(kind) for kind in ("gpu", "tpu"))
+
+
+def _bfloat16_hardware() -> str | None:
+    if keras.distribution.list_devices("tpu"):
+        return "TPU"
+    if keras.distribution.list_devices("gpu"):
+        return "GPU" if _gpu_capability() >= (8, 0) else None
+    cpuinfo = Path("/proc/cpuinfo")
+    flags = cpuinfo.read_text().split() if cpuinfo.exists() else []
+    found = [flag for flag in _CPU_FLAGS if flag in flags]
+    return f"CPU with {found[0]}" if found else None
+
+
+def _gpu_capability() -> tuple[int, int]:
+    """Compute capability of the first GPU; (0, 0) where the backend does not tell."""
+    if keras.backend.backend() == "jax":
+        import jax
+
+        text = getattr(jax.devices()[0], "compute_capability", "0.0")
+        major, minor = text.split(".")
+        return int(major), int(minor)
+    import tensorflow as tf
+
+    details = tf.config.experimental.get_device_details(tf.config.list_physical_devices("GPU")[0])
+    return details.get("compute_capability", (0, 0))

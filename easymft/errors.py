@@ -1,0 +1,76 @@
+"""The one error that stands for bad input, and several of it at once."""
+
+from collections.abc import Sequence
+
+
+class InputError(ValueError):
+    """Something the user gave us (recipe, data, weights, command line) cannot be used.
+
+    The command line prints the message as one line and ends with exit code 2, without a
+    traceback; every other exception is a fault of ours or of the machine.
+
+    Args:
+        message: What was found and what to do about it, in one sentence or two.
+        file: Path of the file at fault, if any.
+        line: 1-based line (or row) in that file, if known.
+        field: Recipe key or column at fault, if known.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        file: object | None = None,
+        line: int | None = None,
+        field: str | None = None,
+    ):
+        place = "" if file is None else str(file)
+        if line is not None:
+            place = f"{place}:{line}" if place else f"line {line}"
+        parts = [place, "" if field is None else f"`{field}`", message]
+        super().__init__(": ".join(part for part in parts if part))
+        self.file, self.line, self.field = file, line, field
+
+
+class InputErrors(InputError):  # noqa: N818 (it is several)
+    """Several problems found in one pass over the user's data.
+
+    Args:
+        problems: The problems to show, in the order found.
+        count: How many there were in all.
+    """
+
+    def __init__(self, problems: Sequence[InputError], count: int):
+        lines = [f"{count} problems in the data:", *map(str, problems)]
+        if count > len(problems):
+            lines.append(f"... and {count - len(problems)} more")
+        super().__init__("\n  ".join(lines))
+        self.problems, self.count = tuple(problems), count
+
+
+class Problems:
+    """Collects problems: the first `MAX_SHOWN` are kept, all are counted."""
+
+    MAX_SHOWN = 20
+
+    def __init__(self):
+        self.shown: list[InputError] = []
+        self.count = 0
+
+    def add(self, message: str, **place) -> None:
+        """Count a problem; arguments as of `InputError`."""
+        self.count += 1
+        if len(self.shown) < self.MAX_SHOWN:
+            self.shown.append(InputError(message, **place))
+
+    def extend(self, other: "Problems") -> None:
+        """Count another collection's problems too."""
+        self.shown = (self.shown + other.shown)[: self.MAX_SHOWN]
+        self.count += other.count
+
+    def raise_if_any(self) -> None:
+        """Raise the one problem, or `InputErrors` for several; nothing if there is none."""
+        if self.count == 1:
+            raise self.shown[0]
+        if self.count:
+            raise InputErrors(self.shown, self.count)

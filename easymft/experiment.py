@@ -1,0 +1,364 @@
+"""A run: its stages in order, and how it goes on after an interruption."""
+
+import functools
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import pyarrow as pa
+
+from easymft import files
+from easymft.config import Config
+from easymft.data.pipeline import TokenizedTexts, corpus_fingerprint, tokenize
+from easymft.data.schema import Corpus
+from easymft.data.sources import load_corpus
+from easymft.data.splits import Splits, load_splits, make_splits, save_splits
+from easymft.data.validation import drop_leaks, validate
+from easymft.data.validation_report import Report
+from easymft.distribution import precision_policy
+from easymft.errors import InputError
+from easymft.fetch import cache_dir
+from easymft.methods import METHODS, evaluation, typicality
+from easymft.methods.trainer import Trainer, discard
+from easymft.models import TextClassifier, TextEmbedder
+from easymft.models.backbone import load_backbone
+from easymft.models.tokenizer import load_preprocessor
+from easymft.report import render_markdown
+from easymft.run_folder import META_LEARNER, RunFolder
+
+logger = logging.getLogger(__name__)
+
+
+class Experiment:
+    """One run of one recipe.
+
+    Every stage writes its results and then a marker into the run folder; a stage with a marker is
+    skipped, so the same command goes on where it was interrupted and ends with the same numbers.
+
+    Args:
+        config: The complete recipe.
+    """
+
+    def __init__(self, config: Config):
+        self.config = config
+        self.method = METHODS[config.method]
+        self.folder = RunFolder(config)
+
+    def stages(self) -> dict[str, Callable[[], dict[str, Any]]]:
+        """Stage name -> function, in order; stages that the method lacks are left out."""
+        stages: dict[str, Callable[[], dict[str, Any]]] = {"validate": self.validate}
+        if self.method.uses_typicality:
+            stages["typicality"] = self.typicality
+        if self.method.build is not None:
+            stages["meta_fine_tune"] = self.meta_fine_tune
+        if self.method.fine_tunes:
+            stages["fine_tune"] = self.fine_tune
+        return {**stages, "evaluate": self.evaluate, "report": self.report}
+
+    def run(self, only: str | None = None) -> dict[str, Any]:
+        """Run all unfinished stages, or the stage named `only` once more; return the summary.
+
+        Raises:
+            InputError: The data cannot be used, the folder is another run's, or `only` needs a
+                stage that has not run yet.
+        """
+        self.folder.open()
+        stages = self.stages()
+        if only is not None and only not in stages:
+            raise InputError(
+                f"method `{self.config.method}` has no stage `{only}`; it has {', '.join(stages)}",
+                field="--mode",
+            )
+        for name, stage in stages.items():
+            done = self.folder.is_done(name)
+            if name == only or (only is None and not done):
+                self._run_stage(name, stage)
+            elif only is not None and not done:
+                raise InputError(
+                    f"stage `{only}` needs `{name}` first; run `--mode {name}`, or all stages",
+                    field="--mode",
+                )
+            if name == only:
+                break
+        return self.summary()
+
+    def _run_stage(self, name: str, stage: Callable[[], dict[str, Any]]) -> None:
+        logger.info("Stage %s ...", name)
+        # What a stage draws depends on the stage alone, not on what ran before it.
+        keras.utils.set_random_seed(self.config.seed)
+        start = time.monotonic()
+        facts = stage()
+        seconds = round(time.monotonic() - start, 1)
+        self.folder.mark_done(name, {"seconds": seconds, **facts})
+        logger.info("Stage %s: done in %.0f s.", name, seconds)
+
+    # --- Stages: each returns facts for its marker ------------------------------------------
+
+    def validate(self) -> dict[str, Any]:
+        """Check the data and write the splits; raises `InputError` where training is senseless."""
+        splits, dropped, report = self._checked_splits()
+        for line in report.lines():
+            logger.info("%s", line)
+        report.raise_for_problems()
+        save_splits(self.folder.splits, splits, self._ids)
+        corpus = self.corpus
+        return {
+            "corpus": corpus.name,
+            "origin": corpus.origin,
+            "is_sample": corpus.is_sample,
+            "fingerprint": corpus_fingerprint(corpus),
+            "notes": [*corpus.notes, *report.warnings],
+            "leaks_dropped": dropped,
+            "counts": report.counts,
+            "lengths": report.lengths,
+            "length_unit": report.length_unit,
+            "labels": list(corpus.labels),
+            "domains": list(corpus.domains),
+        }
+
+    def typicality(self) -> dict[str, Any]:
+        """Score the training texts with the encoder as it was pre-trained."""
+        corpus, mft, rows = self.corpus, self.config.mft, self.splits["train"]
+        if "typicality" in corpus.table.column_names:
+            scores = corpus.table["typicality"].to_numpy()[rows]
+        else:
+            embedder = TextEmbedder(self._new_classifier())
+            embeddings = typicality.text_embeddings(embedder, self.tokens, rows)
+            labels, domains = corpus.codes("label")[rows], corpus.codes("domain")[rows]
+            weighting = typicality.weighting(len(corpus.labels), len(corpus.domains), mft)
+            weighting.adapt(embeddings, labels, domains)
+            scores = keras.ops.convert_to_numpy(
+                weighting.raw_scores(embeddings, labels, domains)
+            )
+        files.write_parquet(self.folder.typicality, typicality.table(corpus, rows, scores))
+        clipped = 0 if mft.clip is None else int((scores < mft.clip).sum())
+        if clipped:
+            logger.warning("%d typicalities lie below %g and are clipped.", clipped, mft.clip)
+        return {"mean": float(scores.mean()), "clipped": clipped, "texts": len(scores)}
+
+    def meta_fine_tune(self) -> dict[str, Any]:
+        """Train one model on all domains mixed."""
+        phase, _ = self.method.phases(self.config)
+        rows = self.splits["train"]
+        steps = phase.steps(len(rows))
+        corpus, checkpoint = self.corpus, self.folder.checkpoint(META_LEARNER)
+        model = self.method.build(
+            self._backbone(), self.config, len(corpus.labels), len(corpus.domains), steps
+        )
+        history = Trainer(model, phase, self.config.optimizer, self.config.seed).run(
+            "meta fine-tuning" if self.method.fine_tunes else "training",
+            self.tokens,
+            rows,
+            checkpoint,
+            sample_weight=self._training_weights(),
+            dev_rows=self.splits["dev"],
+        )
+        # What later stages need: the classifier, without the heads that only training has.
+        self._keep(model.plain(), META_LEARNER)
+        discard(checkpoint)
+        return {"history": history}
+
+    def fine_tune(self) -> dict[str, Any]:
+        """Train one copy of the meta-learner per domain."""
+        _, phase = self.method.phases(self.config)
+        model = self._start_of_fine_tuning()
+        start = model.get_weights()
+        trainer = Trainer(model, phase, self.config.optimizer, self.config.seed)
+        history = {}
+        for code, domain in enumerate(self.corpus.domains):
+            name, stage = self._model_name(code), f"fine_tune-{code}"
+            if not self.folder.is_done(stage):
+                model.set_weights(start)
+                checkpoint = self.folder.checkpoint(name)
+                curve = trainer.run(
+                    f"fine-tuning {domain}",
+                    self.tokens,
+                    self._of_domain("train", code),
+                    checkpoint,
+                    dev_rows=self._of_domain("dev", code),
+                )
+                self._keep(model, name)
+                self.folder.mark_done(stage, {"history": curve})
+                discard(checkpoint)
+            history[domain] = self.folder.facts(stage)["history"]
+        return {"history": history}
+
+    def evaluate(self) -> dict[str, Any]:
+        """Predict dev and test once with every model; write predictions and metrics."""
+        models: list[tuple[str, int | None]] = []
+        if self.method.build is not None:
+            models.append((META_LEARNER, None))
+        if self.method.fine_tunes:
+            models += [(self._model_name(code), code) for code in range(len(self.corpus.domains))]
+        # One model, many weights: prediction is traced once.
+        model = keras.saving.load_model(self.folder.model(models[0][0]), compile=False)
+        tables = []
+        for name, domain in models:
+            model.load_weights(self.folder.model(name))
+            for split in ("dev", "test"):
+                rows = self.splits[split] if domain is None else self._of_domain(split, domain)
+                if len(rows):
+                    probabilities = evaluation.predict(model, self.tokens, rows)
+                    kind = "meta_learner" if domain is None else "fine_tuned"
+                    tables.append(
+                        evaluation.predictions_table(self.corpus, rows, probabilities, kind, split)
+                    )
+        predictions = pa.concat_tables(tables)
+        files.write_parquet(self.folder.predictions, predictions)
+        metrics = evaluation.metrics(predictions, self.corpus.labels, self.corpus.domains)
+        files.write_json(self.folder.metrics, metrics)
+        return {}
+
+    def report(self) -> dict[str, Any]:
+        """Write `report.md`: results, data, typicality, how to repeat it."""
+        files.write_text(self.folder.path / "report.md", render_markdown(self.summary()))
+        return {}
+
+    # --- What a run knows -------------------------------------------------------------------
+
+    def summary(self) -> dict[str, Any]:
+        """Everything a report shows, as plain values, from what the run folder holds."""
+        folder = self.folder
+        return {
+            "config": self.config.to_dict(),
+            "versions": folder.versions(),
+            "method": self.method.title,
+            "folder": str(folder.path),
+            "stages": {name: folder.facts(name) for name in self.stages() if folder.is_done(name)},
+            "metrics": files.read_json(folder.metrics) if folder.metrics.exists() else None,
+            "case_study": (
+                typicality.case_study(folder.typicality, self.corpus, self.config.case_study)
+                if folder.typicality.exists()
+                else []
+            ),
+        }
+
+    def dry_run(self) -> dict[str, Any]:
+        """What the run would do: data counts, steps per phase, an estimate of the time."""
+        splits, _, report = self._checked_splits()
+        mixed, own = self.method.phases(self.config)
+        train = splits["train"]
+        texts = np.bincount(self.corpus.codes("domain")[train], minlength=len(self.corpus.domains))
+        steps, seen = {}, 0
+        for name, phase, parts in (
+            ("meta_fine_tune", mixed, [len(train)]),
+            ("fine_tune", own, texts.tolist()),
+        ):
+            if phase is not None:
+                steps[name] = [phase.steps(count) for count in parts]
+                seen += phase.epochs * sum(parts)
+        seconds = seen * self._seconds_per_training_text(train)
+        return {
+            "report": report,
+            "steps": steps,
+            "texts_seen": seen,
+            "estimated_minutes": round(seconds / 60, 1),
+        }
+
+    @functools.cached_property
+    def corpus(self) -> Corpus:
+        corpus = load_corpus(self.config.data)
+        if corpus.is_sample:
+            logger.warning("WARNING: this is the bundled sample, not a real corpus.")
+        for note in corpus.notes:
+            logger.info("%s", note)
+        return corpus
+
+    @functools.cached_property
+    def tokens(self) -> TokenizedTexts:
+        backbone = self.config.backbone
+        preprocessor = load_preprocessor(backbone.preset, backbone.max_length)
+        return tokenize(self.corpus, preprocessor, backbone.max_length, cache_dir() / "tokens")
+
+    @functools.cached_property
+    def splits(self) -> Splits:
+        if self.folder.facts("validate")["fingerprint"] != corpus_fingerprint(self.corpus):
+            raise InputError(
+                "the data changed since this run began; `--restart` begins anew",
+                file=self.folder.path,
+            )
+        return load_splits(self.folder.splits, self._ids)
+
+    # --- Helpers ----------------------------------------------------------------------------
+
+    @functools.cached_property
+    def _ids(self) -> list[str]:
+        return self.corpus.table["id"].to_pylist()
+
+    def _checked_splits(self) -> tuple[Splits, int, Report]:
+        corpus, given = self.corpus, None
+        if corpus.given_splits() is not None:
+            given = corpus.table["split"].to_pylist()
+        splits = make_splits(
+            corpus.codes("label"),
+            corpus.codes("domain"),
+            self._ids,
+            self.config.data.split,
+            self.config.seed,
+            domain_names=corpus.domains,
+            label_names=corpus.labels,
+            given=given,
+        )
+        splits, dropped = drop_leaks(corpus, splits)
+        needs_pair = self.config.data.columns.text_pair is not None
+        return splits, dropped, validate(corpus, splits, needs_pair, self.tokens.lengths)
+
+    def _of_domain(self, split: str, code: int) -> np.ndarray:
+        rows = self.splits[split]
+        return rows[self.corpus.codes("domain")[rows] == code]
+
+    def _backbone(self) -> keras.Model:
+        config = self.config
+        return load_backbone(
+            config.backbone.preset,
+            dropout=config.backbone.dropout,
+            dtype=precision_policy(config.precision),
+        )
+
+    def _new_classifier(self) -> TextClassifier:
+        return TextClassifier(
+            self._backbone(),
+            len(self.corpus.labels),
+            len(self.corpus.domains),
+            embedding=self.config.mft.embedding,
+            dropout=self.config.dropout,
+        )
+
+    def _start_of_fine_tuning(self) -> TextClassifier:
+        """The meta-learner, or the encoder as pre-trained where a method has no mixed phase."""
+        if self.method.build is None:
+            return self._new_classifier()
+        model = keras.saving.load_model(self.folder.model(META_LEARNER), compile=False)
+        if not self.config.mft.keep_class_head:
+            model.reset_class_head()
+        return model
+
+    def _training_weights(self) -> np.ndarray | None:
+        """One weight per training text, or `None` where the method does not weight them."""
+        if not self.method.uses_typicality:
+            return None
+        return typicality.training_weights(self.folder.typicality, self.config.mft)
+
+    def _model_name(self, code: int) -> str:
+        # The number keeps domains apart that differ only in characters a file name cannot have.
+        return f"{code}-{files.slug(self.corpus.domains[code])}"
+
+    def _keep(self, model: TextClassifier, name: str) -> None:
+        """Save a model for use, without the state of its training."""
+        clone = type(model).from_config(model.get_config())
+        clone.set_weights(model.get_weights())
+        with files.staged(self.folder.model(name)) as path:
+            clone.save(path)
+
+    def _seconds_per_training_text(self, rows: np.ndarray) -> float:
+        """A guess: three times what the encoder takes for a text of usual length."""
+        embedder = TextEmbedder(self._new_classifier())
+        by_length = rows[np.argsort(self.tokens.lengths[rows], kind="stable")]
+        usual = by_length[len(by_length) // 2 :][:32]
+        typicality.text_embeddings(embedder, self.tokens, usual)
+        start = time.monotonic()
+        typicality.text_embeddings(embedder, self.tokens, usual)
+        return 3.0 * (time.monotonic() - start) / len(usual)

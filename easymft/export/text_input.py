@@ -1,0 +1,43 @@
+"""Raw text to a backbone's inputs, inside a TensorFlow graph."""
+
+from typing import Any
+
+from easymft.data.pipeline import CHARACTERS_PER_TOKEN
+
+
+def clean_text(text: Any, max_length: int) -> Any:
+    """Make any bytes a text that can be tokenized, at a cost that has a bound.
+
+    Keeps the first `16 * max_length` characters, as training does, and replaces every byte that
+    is not UTF-8 by U+FFFD. Rows do not depend on each other.
+
+    Args:
+        text: `(batch,)` string tensor.
+        max_length: Tokens that the model reads of a text.
+
+    Returns:
+        `(batch,)` string tensor of valid UTF-8.
+    """
+    import tensorflow as tf
+
+    characters = CHARACTERS_PER_TOKEN * max_length
+    # Bytes first, so that a text of megabytes costs no more than one that is just long enough.
+    # A character has at most four; one that is cut in two here lies beyond the characters kept.
+    text = tf.strings.substr(text, 0, 4 * characters)
+    text = tf.strings.unicode_transcode(text, "UTF-8", "UTF-8", errors="replace")
+    return tf.strings.substr(text, 0, characters, unit="UTF8_CHAR")
+
+
+def tokenize(preprocessor: Any, texts: tuple[Any, ...]) -> dict[str, Any]:
+    """Turn texts, or texts and their pairs, into the backbone's inputs.
+
+    Args:
+        preprocessor: From `easymft.models.backbone.load_preprocessor`.
+        texts: One or two `(batch,)` string tensors, of any bytes.
+
+    Returns:
+        `"token_ids"`, `"padding_mask"` and, where the backbone has them, `"segment_ids"`, each
+        `(batch, max_length)`.
+    """
+    cleaned = tuple(clean_text(text, preprocessor.sequence_length) for text in texts)
+    return preprocessor(x=cleaned)

@@ -1,0 +1,103 @@
+"""Atomic writes: what stands under a final name is complete, whenever the program was killed."""
+
+import contextlib
+import ctypes
+import json
+import os
+import re
+import shutil
+import sys
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pyarrow
+
+
+@contextlib.contextmanager
+def staged(path: str | os.PathLike) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; rename it to `path` when the block succeeds.
+
+    The block creates a file or a folder under the temporary path, whose suffix is that of `path`.
+    What stood at `path` before is replaced in one step once the new file or folder is complete
+    and on disk. When the block raises, nothing is left behind and `path` is untouched.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # The suffix stays last: writers such as Keras choose the format by it.
+    temporary = path.with_name(f".tmp-{uuid.uuid4().hex[:8]}-{path.name}")
+    try:
+        yield temporary
+        _flush(temporary)
+        try:
+            os.replace(temporary, path)
+        except OSError:
+            if not (temporary.exists() and path.exists()):
+                raise
+            # A rename does not replace folders. What stood there goes by its temporary name below.
+            _exchange(temporary, path)
+    finally:
+        if temporary.is_dir() and not temporary.is_symlink():
+            shutil.rmtree(temporary, ignore_errors=True)
+        else:
+            temporary.unlink(missing_ok=True)
+
+
+def _exchange(one: Path, other: Path) -> None:
+    """Let two files or folders of one parent swap their names.
+
+    One step on Linux with a local file system, so `other` exists at every moment. Elsewhere
+    three: a kill between them leaves `other` missing (never half written), which a resumed run
+    sees as a stage not yet done.
+    """
+    rename = getattr(ctypes.CDLL(None), "renameat2", None) if sys.platform == "linux" else None
+    here, exchange = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
+    if rename and rename(here, os.fsencode(one), here, os.fsencode(other), exchange) == 0:
+        return
+    aside = one.with_name(f"{one.name}-old")
+    other.rename(aside)
+    try:
+        one.rename(other)
+    except OSError:
+        aside.rename(other)
+        raise
+    aside.rename(one)
+
+
+def write_text(path: str | os.PathLike, text: str) -> None:
+    """Write `text` as UTF-8, all or nothing."""
+    with staged(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_json(path: str | os.PathLike, value: Any) -> None:
+    """Write `value` as indented JSON (no NaN), all or nothing."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def write_parquet(path: str | os.PathLike, table: "pyarrow.Table") -> None:
+    """Write an Arrow table, all or nothing."""
+    import pyarrow.parquet as pq
+
+    with staged(path) as temporary:
+        pq.write_table(table, temporary)
+
+
+def read_json(path: str | os.PathLike) -> Any:
+    """Read a JSON file this program wrote."""
+    return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+def slug(name: str) -> str:
+    """`name` as a part of a file name: only letters, digits, `.`, `_`, `-`; at most 60 of them."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:60] or "unnamed"
+
+
+def _flush(path: Path) -> None:
+    """Force a file's (or a folder's files') bytes to disk before the rename makes them visible."""
+    files = [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]
+    for file in files:
+        with open(file, "rb") as handle:
+            os.fsync(handle.fileno())

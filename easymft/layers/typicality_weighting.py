@@ -1,0 +1,242 @@
+"""How typical a text is of its class, in its own domain and in the others."""
+
+import math
+import numbers
+
+import keras
+import numpy as np
+from keras import ops
+
+from easymft.layers.vector_math import ratio, sum_of_others, unit
+
+VARIANTS = ("paper", "easytransfer")
+
+
+@keras.saving.register_keras_serializable(package="easymft")
+class TypicalityWeighting(keras.layers.Layer):
+    """Scores texts by their cosine to the centroids of their class: the typicality t.
+
+        t = alpha * cos(E(x), own centroid)
+            + (1 - alpha) * mean over the other domains of cos(E(x), their centroid)
+
+    A domain-class cell without texts is left out of the mean; where one term has no centroid at
+    all (one domain, an empty own cell) the other counts alone, where both have none t is 0. An
+    embedding of zeros scores 0. Everything is float32 under every dtype policy, and no gradient
+    passes through a score: it is a weight, not something to learn.
+
+    Args:
+        num_domains: Number of domains K >= 1.
+        num_classes: Number of classes M >= 1.
+        alpha: Share of the own domain, in [0, 1].
+        variant: "paper" averages the other domains' cosines; "easytransfer" averages their
+            centroids first and takes one cosine.
+        clip: Lower bound of the scores; None keeps negative ones. `raw_scores(...) < clip` tells
+            which texts it touches.
+        class_weights: Positive `(M, M)`: row m says how much the centroids of each class count
+            for a text of class m; or `(M,)`, one row for all. Rows are normalised to sum 1. None
+            lets only the text's own class count. (An extension, not in the paper.)
+        **kwargs: The arguments of `keras.layers.Layer`, such as `name`.
+
+    Call arguments:
+        embeddings: Text embeddings, float `(batch, hidden)`, magnitudes up to 1e30.
+        labels: Classes, int `(batch,)`.
+        domains: Domains, int `(batch,)`. A row whose label or domain is out of range (padding
+            may carry -1) is not counted and scores 0; `adapt` refuses it.
+
+    Returns:
+        Scores, float32 `(batch,)`.
+
+    Raises:
+        ValueError: An argument is outside its range.
+
+    Example:
+        >>> weighting = TypicalityWeighting(num_domains=4, num_classes=2)
+        >>> weighting.adapt(embeddings, labels, domains)
+        >>> t = weighting(embeddings, labels, domains)
+
+    Reference:
+        Wang et al. 2020, Meta Fine-Tuning Neural Language Models for Multi-Domain Text Mining,
+        typicality score t_i^k; "easytransfer" is the reading of the released code.
+    """
+
+    def __init__(
+        self,
+        num_domains: int,
+        num_classes: int,
+        alpha: float = 0.5,
+        variant: str = "paper",
+        clip: float | None = 0.0,
+        class_weights=None,
+        **kwargs,
+    ):
+        # No autocast: under a mixed policy it would round float32 embeddings before `call`.
+        super().__init__(**{"dtype": "float32", "autocast": False, **kwargs})
+        for name, size in (("num_domains", num_domains), ("num_classes", num_classes)):
+            _require(
+                isinstance(size, numbers.Integral) and size >= 1, name, "an integer >= 1", size
+            )
+        _require(0 <= alpha <= 1, "alpha", "in [0, 1]", alpha)
+        _require(variant in VARIANTS, "variant", f"one of {', '.join(VARIANTS)}", variant)
+        _require(clip is None or math.isfinite(clip), "clip", "None or a finite number", clip)
+        self.num_domains = int(num_domains)
+        self.num_classes = int(num_classes)
+        self.alpha = float(alpha)
+        self.variant = variant
+        self.clip = None if clip is None else float(clip)
+        self.class_weights = _checked_class_weights(class_weights, self.num_classes)
+
+    def build(self, embeddings_shape) -> None:
+        cells = (self.num_domains, self.num_classes)
+        shapes = {
+            "sums": (*cells, embeddings_shape[-1]),
+            "counts": cells,
+            "centroids": (*cells, embeddings_shape[-1]),
+        }
+        for name, shape in shapes.items():
+            weight = self.add_weight(
+                name=name,
+                shape=shape,
+                initializer="zeros",
+                dtype="float32",
+                trainable=False,
+                autocast=False,
+            )
+            setattr(self, name, weight)
+
+    def adapt(self, embeddings, labels=None, domains=None) -> None:
+        """Compute the centroids of a whole corpus, forgetting earlier ones.
+
+        Args:
+            embeddings: Float `(texts, hidden)`; or, without the other two arguments, an iterable
+                of `(embeddings, labels, domains)` batches.
+            labels: Int `(texts,)`.
+            domains: Int `(texts,)`.
+
+        Raises:
+            ValueError: A label or domain is out of range, or there is no batch.
+        """
+        _require((labels is None) == (domains is None), "domains", "given with `labels`", domains)
+        self.reset_state()
+        for batch in embeddings if labels is None else [(embeddings, labels, domains)]:
+            for name, codes, size in (
+                ("labels", batch[1], self.num_classes),
+                ("domains", batch[2], self.num_domains),
+            ):
+                codes = ops.convert_to_numpy(codes)
+                wrong = codes[(codes < 0) | (codes >= size)]
+                _require(wrong.size == 0, name, f"integers in [0, {size})", wrong[:5])
+            self.update_state(*batch)
+        self.finalize()
+
+    def reset_state(self) -> None:
+        """Forget sums, counts and centroids."""
+        for weight in self.weights:
+            weight.assign(ops.zeros(weight.shape))
+
+    def update_state(self, embeddings, labels, domains, sample_weight=None) -> None:
+        """Add a batch to the sums and counts (`sample_weight`: float `(batch,)`, >= 0)."""
+        embeddings = ops.cast(embeddings, "float32")
+        if not self.built:
+            self.build(embeddings.shape)
+        cells, weight = self._cells(labels, domains)
+        if sample_weight is not None:
+            weight = weight * ops.cast(sample_weight, "float32")
+        number = self.num_domains * self.num_classes
+        sums = ops.segment_sum(embeddings * weight[:, None], cells, num_segments=number)
+        counts = ops.segment_sum(weight, cells, num_segments=number)
+        self.sums.assign_add(ops.reshape(sums, self.sums.shape))
+        self.counts.assign_add(ops.reshape(counts, self.counts.shape))
+
+    def finalize(self) -> None:
+        """Fill the centroids from the sums and counts; an empty cell gets zeros."""
+        if not self.built:
+            raise ValueError(
+                "`finalize` needs the embeddings of at least one batch. Received: none. "
+                "Call `update_state` first."
+            )
+        self.centroids.assign(ratio(self.sums, self.counts[..., None]))
+
+    def call(self, embeddings, labels, domains):
+        scores = self.raw_scores(embeddings, labels, domains)
+        return scores if self.clip is None else ops.maximum(scores, self.clip)
+
+    def raw_scores(self, embeddings, labels, domains):
+        """Scores before clipping, float32 `(batch,)`; arguments as those of `call`."""
+        cells, inside = self._cells(labels, domains)
+        directions = ops.reshape(self._directions(), (-1, self.centroids.shape[-1]))
+        units = unit(ops.cast(embeddings, "float32"))
+        # One product per text with its own cell, not a matrix product with all cells: it is
+        # less work, and a GPU would round the factors of a matrix product to 10 bits.
+        scores = ops.sum(units * ops.take(directions, cells, axis=0), axis=-1)
+        return ops.stop_gradient(scores * inside)
+
+    def compute_output_shape(self, embeddings_shape) -> tuple[int | None, ...]:
+        return (embeddings_shape[0],)
+
+    def compute_output_spec(self, embeddings, labels, domains) -> keras.KerasTensor:
+        return keras.KerasTensor(self.compute_output_shape(embeddings.shape), dtype="float32")
+
+    def get_config(self) -> dict:
+        weights = self.class_weights
+        return {
+            **super().get_config(),
+            "num_domains": self.num_domains,
+            "num_classes": self.num_classes,
+            "alpha": self.alpha,
+            "variant": self.variant,
+            "clip": self.clip,
+            "class_weights": None if weights is None else weights.tolist(),
+        }
+
+    def _cells(self, labels, domains):
+        """Index of each text's (domain, class) cell, and 1.0 where both codes are in range."""
+        labels, domains = ops.cast(labels, "int32"), ops.cast(domains, "int32")
+        last_label, last_domain = self.num_classes - 1, self.num_domains - 1
+        inside = (labels >= 0) & (labels <= last_label) & (domains >= 0) & (domains <= last_domain)
+        # An index out of range would silently be another cell's.
+        cells = ops.clip(domains, 0, last_domain) * self.num_classes
+        return cells + ops.clip(labels, 0, last_label), ops.cast(inside, "float32")
+
+    def _directions(self):
+        """The vector of each cell whose dot product with a unit embedding is t, `(K, M, H)`.
+
+        The mean of cosines is the cosine with the mean of the unit centroids, so the two variants
+        differ only in whether the centroids are normalised before or after they are added.
+        """
+        present = ops.cast(self.counts > 0, "float32")
+        units = unit(self.centroids) * present[..., None]
+        if self.variant == "paper":
+            others, number = sum_of_others(units), sum_of_others(present)
+        else:
+            others = unit(sum_of_others(self.centroids * present[..., None]))
+            number = ops.cast(sum_of_others(present) > 0, "float32")
+        own, own_weight = self._mean_over_classes(units, present)
+        other, other_weight = self._mean_over_classes(others, number)
+        own_share = ops.where(other_weight > 0, self.alpha, 1.0)
+        other_share = ops.where(own_weight > 0, 1.0 - self.alpha, 1.0)
+        return own_share * own + other_share * other
+
+    def _mean_over_classes(self, vectors, weights):
+        """Means for a text of each class, `(K, M, H)`, and their total weights, `(K, M, 1)`."""
+        weights = weights[..., None]
+        if self.class_weights is not None:
+            rows = self.class_weights / self.class_weights.sum(axis=-1, keepdims=True)
+            rows = ops.cast(np.broadcast_to(rows, (self.num_classes,) * 2), "float32")[..., None]
+            vectors = ops.sum(rows * vectors[:, None], axis=2)
+            weights = ops.sum(rows * weights[:, None], axis=2)
+        return ratio(vectors, weights), weights
+
+
+def _checked_class_weights(value, num_classes: int) -> np.ndarray | None:
+    if value is None:
+        return None
+    weights = np.asarray(value, dtype="float64")
+    fits = weights.shape in ((num_classes,), (num_classes, num_classes))
+    rule = f"positive, finite and of shape ({num_classes},) or ({num_classes}, {num_classes})"
+    _require(fits and np.all((weights > 0) & np.isfinite(weights)), "class_weights", rule, value)
+    return weights
+
+
+def _require(holds, name: str, rule: str, received) -> None:
+    if not holds:
+        raise ValueError(f"`{name}` must be {rule}. Received: {name}={received!r}")

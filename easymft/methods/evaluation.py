@@ -1,0 +1,98 @@
+"""Predictions, and the figures made of them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import pyarrow as pa
+from scipy.stats import binomtest
+from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
+
+from easymft.data.batches import Batches
+from easymft.data.pipeline import TokenizedTexts
+from easymft.data.schema import Corpus
+from easymft.models import TextClassifier
+
+
+def predict(
+    model: TextClassifier, tokens: TokenizedTexts, rows: np.ndarray, batch_size: int = 64
+) -> np.ndarray:
+    """Class probabilities of the given rows, in their order: `(len(rows), classes)` float32."""
+    batches = Batches(tokens, rows, batch_size)
+    logits = batches.in_input_order(model.predict(batches.feed(), verbose=0)["logits"])
+    return keras.ops.convert_to_numpy(keras.ops.softmax(logits, axis=-1))
+
+
+def predictions_table(
+    corpus: Corpus, rows: np.ndarray, probabilities: np.ndarray, model: str, split: str
+) -> pa.Table:
+    """`predictions.parquet`: one row a text, with the probability of every class in order."""
+    part = corpus.take(rows).table
+    labels = pa.array(corpus.labels)
+    return pa.table(
+        {
+            "model": pa.array([model] * len(rows), pa.string()),
+            "split": pa.array([split] * len(rows), pa.string()),
+            "id": part["id"],
+            "domain": pa.array(corpus.domains).take(part["domain"]),
+            "label": labels.take(part["label"]),
+            "predicted": labels.take(pa.array(probabilities.argmax(axis=1))),
+            "probabilities": pa.array(list(probabilities), pa.list_(pa.float32())),
+        }
+    )
+
+
+def metrics(
+    predictions: pa.Table, labels: Sequence[str], domains: Sequence[str]
+) -> dict[str, Any]:
+    """Figures per model, split and domain, with averages over domains.
+
+    Returns:
+        `{model: {split: {"domains": {domain: figures}, "average_accuracy",
+        "worst_domain_accuracy", "average_macro_f1"}}}`; see `domain_figures`.
+    """
+    frame = predictions.to_pandas()
+    code = {label: index for index, label in enumerate(labels)}
+    result: dict[str, Any] = {}
+    for (model, split), part in frame.groupby(["model", "split"], sort=False):
+        figures = {}
+        for domain in domains:
+            own = part[part["domain"] == domain]
+            true, guessed = own["label"].map(code), own["predicted"].map(code)
+            figures[domain] = domain_figures(true.to_numpy(), guessed.to_numpy(), len(labels))
+        result.setdefault(model, {})[split] = summarize(figures)
+    return result
+
+
+def domain_figures(
+    labels: np.ndarray, predicted: np.ndarray, num_classes: int
+) -> dict[str, Any]:
+    """Texts, accuracy with its 95 % Wilson interval, macro-F1 and confusions of one domain.
+
+    Macro-F1 averages over the classes present or predicted in the domain.
+    """
+    count = len(labels)
+    if not count:
+        return {"texts": 0}
+    hits = int((labels == predicted).sum())
+    interval = binomtest(hits, count).proportion_ci(method="wilson")
+    return {
+        "texts": count,
+        "accuracy": float(accuracy_score(labels, predicted)),
+        "accuracy_interval": [float(interval.low), float(interval.high)],
+        "macro_f1": float(f1_score(labels, predicted, average="macro")),
+        "confusion": confusion_matrix(labels, predicted, labels=range(num_classes)).tolist(),
+    }
+
+
+def summarize(domains: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Add averages over the domains that have texts, and the worst domain's accuracy."""
+    present = [figures for figures in domains.values() if figures["texts"]]
+    accuracies = [figures["accuracy"] for figures in present]
+    return {
+        "domains": domains,
+        "average_accuracy": float(np.mean(accuracies)),
+        "worst_domain_accuracy": float(np.min(accuracies)),
+        "average_macro_f1": float(np.mean([figures["macro_f1"] for figures in present])),
+    }

@@ -1,0 +1,196 @@
+"""Runs Keras' own `fit` in short legs, so that a killed run goes on where it stood."""
+
+import hashlib
+import logging
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from tqdm import tqdm
+
+from easymft.config import Optimizer, Phase
+from easymft.data.batches import Batches
+from easymft.data.pipeline import TokenizedTexts
+from easymft.distribution import has_accelerator
+from easymft.files import read_json, staged, write_json
+from easymft.models import TextClassifier, WarmupLinearDecay, adamw
+
+logger = logging.getLogger(__name__)
+
+# A leg is one call of `fit`. Short enough that little is lost between checkpoints, long enough
+# that starting `fit` costs nothing.
+LEG_STEPS = 50
+
+
+class Trainer:
+    """One compiled model, trained for one or several phases of different length.
+
+    The training step is traced once: each `run` starts from the model's current weights with a
+    fresh optimizer, schedule and random state.
+
+    Args:
+        model: The model; compiled here.
+        phase: Epochs, learning rate and batch size.
+        optimizer: Settings of AdamW.
+        seed: Seed of the order of texts, of dropout and of corrupted labels.
+        checkpoint_minutes: Least time between two checkpoints.
+    """
+
+    def __init__(
+        self,
+        model: TextClassifier,
+        phase: Phase,
+        optimizer: Optimizer,
+        seed: int,
+        checkpoint_minutes: float = 3.0,
+    ):
+        self.model = model
+        self.phase = phase
+        self.seed = seed
+        self.checkpoint_seconds = 60.0 * checkpoint_minutes
+        # The length is set by each run.
+        self._schedule = WarmupLinearDecay(phase.learning_rate, 1, optimizer.warmup)
+        adam = adamw(self._schedule, optimizer.weight_decay, optimizer.clip_norm)
+        model.compile(
+            adam,
+            keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            # XLA on a CPU costs a minute of compilation and then gains nothing.
+            jit_compile="auto" if keras.backend.backend() == "jax" or has_accelerator() else False,
+        )
+        adam.build(model.trainable_variables)
+
+    def run(
+        self,
+        name: str,
+        tokens: TokenizedTexts,
+        rows: np.ndarray,
+        checkpoint: Path,
+        sample_weight: np.ndarray | None = None,
+        dev_rows: np.ndarray | None = None,
+    ) -> list[dict[str, float]]:
+        """Train on `rows`; resume from `checkpoint` if it is there, remove it when done.
+
+        Args:
+            name: Of this phase and domain: shown, and mixed into the seed.
+            tokens: The tokenized corpus.
+            rows: Training rows of `tokens`.
+            checkpoint: Folder of the state of an unfinished run.
+            sample_weight: One weight per entry of `rows`, e.g. the typicality; `None`: all 1.
+            dev_rows: Rows evaluated after every epoch.
+
+        Returns:
+            The history: one dict per leg with `step`, `epoch` and Keras' training logs, and
+            `dev_...` figures at the end of epochs.
+        """
+        seed = _stable_seed(self.seed, name)
+        batches = Batches(
+            tokens, rows, self.phase.batch_size, seed=seed, sample_weight=sample_weight
+        )
+        dev = None
+        if dev_rows is not None and len(dev_rows):
+            dev = Batches(tokens, dev_rows, self.phase.batch_size).feed()
+        per_epoch = batches.steps_per_epoch
+        total = per_epoch * self.phase.epochs
+        self._reset(seed, total)
+        history = self._restore(checkpoint)
+        saved_at = time.monotonic()
+        with _bar(name, total, self.step) as bar:
+            while self.step < total:
+                start = self.step
+                stop = min(start + LEG_STEPS, (start // per_epoch + 1) * per_epoch)
+                logs = self.model.fit(
+                    batches.span(start, stop).feed(),
+                    shuffle=False,
+                    verbose=0,
+                    callbacks=[_Progress(bar)],
+                ).history
+                entry = {"step": self.step, "epoch": self.step / per_epoch}
+                entry |= {key: values[-1] for key, values in logs.items()}
+                if self.step % per_epoch == 0:
+                    if dev is not None:
+                        figures = self.model.evaluate(dev, verbose=0, return_dict=True)
+                        entry |= {f"dev_{key}": value for key, value in figures.items()}
+                    logger.info("%s: %s", name, _summary(entry, self.phase.epochs))
+                history.append({key: float(value) for key, value in entry.items()})
+                if time.monotonic() - saved_at >= self.checkpoint_seconds and self.step < total:
+                    self._save(checkpoint, history)
+                    saved_at = time.monotonic()
+        return history
+
+    @property
+    def step(self) -> int:
+        """Training steps done in this run."""
+        return int(self.model.optimizer.iterations)
+
+    def _reset(self, seed: int, total_steps: int) -> None:
+        """Forget the optimizer's moments and steps; start the schedule and random state anew."""
+        self._schedule.total_steps = total_steps
+        for variable in self.model.optimizer.variables:
+            variable.assign(keras.ops.zeros_like(variable))
+        for index, variable in enumerate(_seed_states(self.model)):
+            variable.assign(np.array([seed, index], dtype="uint32"))
+        if keras.backend.backend() == "jax":
+            # JAX takes the schedule's variable into the compiled step as a constant.
+            self.model.make_train_function(force=True)
+
+    def _save(self, checkpoint: Path, history: list[dict[str, float]]) -> None:
+        with staged(checkpoint) as folder:
+            folder.mkdir()
+            self.model.save_weights(folder / "state.weights.h5")
+            # Keras saves weights and optimizer but not where random generators stand.
+            seeds = [keras.ops.convert_to_numpy(v).tolist() for v in _seed_states(self.model)]
+            write_json(folder / "state.json", {"history": history, "seeds": seeds})
+
+    def _restore(self, checkpoint: Path) -> list[dict[str, float]]:
+        if not checkpoint.exists():
+            return []
+        self.model.load_weights(checkpoint / "state.weights.h5")
+        state = read_json(checkpoint / "state.json")
+        for variable, seed in zip(_seed_states(self.model), state["seeds"], strict=True):
+            variable.assign(np.array(seed, dtype="uint32"))
+        logger.info("Resuming at step %d.", self.step)
+        return state["history"]
+
+
+def discard(checkpoint: Path) -> None:
+    """Remove the state of a run whose result is safe elsewhere."""
+    shutil.rmtree(checkpoint, ignore_errors=True)
+
+
+def _seed_states(model: keras.Model) -> list[keras.Variable]:
+    return [v for v in model.non_trainable_variables if v.name == "seed_generator_state"]
+
+
+def _stable_seed(seed: int, name: str) -> int:
+    digest = hashlib.sha256(f"{seed}/{name}".encode()).digest()
+    return int.from_bytes(digest[:4], "little") >> 1
+
+
+class _Progress(keras.callbacks.Callback):
+    def __init__(self, bar: Any):
+        super().__init__()
+        self.bar = bar
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        self.bar.update(1)
+        if logs:
+            self.bar.set_postfix(loss=f"{float(logs['loss']):.3f}", refresh=False)
+
+
+def _summary(entry: dict[str, float], epochs: int) -> str:
+    text = f"epoch {entry['epoch']:.0f} of {epochs}, loss {entry['loss']:.3f}"
+    if "dev_loss" in entry:
+        text += f", dev loss {entry['dev_loss']:.3f}"
+    if "dev_average_accuracy" in entry:
+        text += f", dev accuracy {entry['dev_average_accuracy']:.1%}"
+    return text
+
+
+def _bar(name: str, total: int, done: int) -> Any:
+    return tqdm(
+        desc=name, total=total, initial=done, unit="step", disable=not sys.stderr.isatty()
+    )

@@ -1,0 +1,23 @@
+"""Keras models of the methods, their encoder, metrics and optimizer."""
+
+from easymft.models.adversarial_text_classifier import AdversarialTextClassifier
+from easymft.models.backbone import encoder, load_backbone
+from easymft.models.metrics import DomainMetrics
+from easymft.models.mft_text_classifier import MFTTextClassifier
+from easymft.models.multi_task_text_classifier import MultiTaskTextClassifier
+from easymft.models.optimizer import WarmupLinearDecay, adamw
+from easymft.models.text_classifier import TextClassifier
+from easymft.models.text_embedder import TextEmbedder
+
+__all__ = [
+    "AdversarialTextClassifier",
+    "DomainMetrics",
+    "MFTTextClassifier",
+    "MultiTaskTextClassifier",
+    "TextClassifier",
+    "TextEmbedder",
+    "WarmupLinearDecay",
+    "adamw",
+    "encoder",
+    "load_backbone",
+]

@@ -1,0 +1,83 @@
+"""BERT (Adv) of the paper's table."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from easymft.layers import GradientReversal
+from easymft.models.text_classifier import TextClassifier
+
+
+@keras.saving.register_keras_serializable(package="easymft")
+class AdversarialTextClassifier(TextClassifier):
+    """Text classifier whose encoder is trained against a domain classifier.
+
+    A domain classifier reads the text embedding through a gradient reversal: it learns to tell
+    domains apart while the encoder learns to prevent it. The reversal's strength rises over
+    `ramp_steps` training steps p = 0..1 as 2 / (1 + exp(-10 p)) - 1, so that the classifier has
+    learned something before the encoder fights it.
+
+    Args:
+        backbone: A keras-hub encoder; see `easymft.models.load_backbone`.
+        num_classes: Number of classes.
+        num_domains: Number of domains.
+        ramp_steps: Training steps until the reversal has full strength; 0: from the start.
+        **kwargs: See `TextClassifier`: `embedding`, `dropout`, `loss_normalization`.
+
+    Reference: Ganin, Lempitsky: Unsupervised Domain Adaptation by Backpropagation, ICML 2015.
+    """
+
+    def __init__(
+        self,
+        backbone: keras.Model,
+        num_classes: int,
+        num_domains: int,
+        ramp_steps: int = 0,
+        **kwargs: Any,
+    ):
+        super().__init__(backbone, num_classes, num_domains, **kwargs)
+        self.ramp_steps = ramp_steps
+        # In the graph rather than in a callback: the same on every backend, saved with the rest.
+        self.steps = self.add_weight(
+            shape=(), initializer="zeros", dtype="float32", trainable=False, name="ramp_step"
+        )
+        self.reversal = GradientReversal(dtype="float32", name="reversal")
+        self.reversal.build((None, backbone.hidden_dim))
+        self.domain_head = keras.layers.Dense(num_domains, dtype="float32", name="domain_head")
+        self.domain_head.build((None, backbone.hidden_dim))
+
+    def plain(self) -> TextClassifier:
+        return TextClassifier.like(self)
+
+    def call(self, inputs: dict[str, Any], training: bool | None = None) -> dict[str, Any]:
+        embedding = self.embed(inputs, training)
+        outputs = {"logits": self._logits(embedding, inputs, training)}
+        if training:
+            reversed_embedding = self.reversal(embedding, strength=self._strength())
+            outputs["domain_logits"] = self.domain_head(reversed_embedding)
+            self.steps.assign_add(1.0)
+        return outputs
+
+    def _strength(self) -> Any:
+        if not self.ramp_steps:
+            return ops.ones(())
+        progress = ops.minimum(ops.convert_to_tensor(self.steps) / self.ramp_steps, 1.0)
+        return 2.0 / (1.0 + ops.exp(-10.0 * progress)) - 1.0
+
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Any:
+        loss = super().compute_loss(x, y, y_pred, sample_weight, training)
+        if "domain_logits" not in y_pred:
+            return loss
+        domain_loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        return loss + domain_loss(x["domain"], y_pred["domain_logits"])
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "ramp_steps": self.ramp_steps}

@@ -1,0 +1,175 @@
+"""The meta-learner."""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import keras
+from keras import ops
+
+from easymft.layers import DomainCorruptionHead, MaskedMeanPooling
+from easymft.models.backbone import default_corruption_layers, num_layers
+from easymft.models.text_classifier import TextClassifier
+
+
+@keras.saving.register_keras_serializable(package="easymft")
+class MFTTextClassifier(TextClassifier):
+    """Text classifier meta-fine-tuned across domains: typicality weights and domain corruption.
+
+    In training the loss is
+
+        mean_i(t_i * CE(y_i)) + corruption_weight * mean_{i,l}(t_i * CE(z_il; h_l(x_i) + E_D(k_i)))
+
+    where t, the typicality, comes in as `sample_weight` (absent: all 1), h_l is the text's mean
+    token at layer l, E_D(k) a learned embedding of its domain, and z a corrupted domain label
+    drawn anew for each text, layer and step. Evaluation and prediction are the plain classifier's.
+
+    Args:
+        backbone: A keras-hub encoder; see `easymft.models.load_backbone`.
+        num_classes: Number of classes.
+        num_domains: Number of domains, K.
+        corruption_weight: lambda. With 0 there are no corruption heads.
+        corruption_layers: Encoder layers, from 0, with a corruption head. `None`: every third.
+        corruption: How z is drawn: `"uniform"`, `"shuffle"` or `"other"`; see
+            `DomainCorruptionHead`.
+        shared_corruption_head: One head and domain embedding for all layers.
+        weighted_corruption: Whether typicality weights the corruption loss too.
+        corruption_pools_padding: Average padding too in h_l, as EasyTransfer does.
+        corruption_in_evaluation: Add the corruption loss to the evaluation loss.
+        seed: Seed of the corrupted labels.
+        **kwargs: See `TextClassifier`: `embedding`, `dropout`, `loss_normalization`.
+
+    Example:
+
+    ```python
+    model = MFTTextClassifier.from_preset("bert_base_en_uncased", num_classes=2, num_domains=4)
+    model.compile("adamw", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    model.fit(inputs, labels, sample_weight=typicality)
+    ```
+
+    Reference: Wang, Qiu, Huang, He: Meta Fine-Tuning Neural Language Models for Multi-Domain Text
+    Mining, EMNLP 2020. The total is the usual sum of the two losses; z is not fixed there.
+    """
+
+    def __init__(
+        self,
+        backbone: keras.Model,
+        num_classes: int,
+        num_domains: int,
+        corruption_weight: float = 0.1,
+        corruption_layers: Sequence[int] | None = None,
+        corruption: Literal["uniform", "shuffle", "other"] = "uniform",
+        shared_corruption_head: bool = False,
+        weighted_corruption: bool = True,
+        corruption_pools_padding: bool = False,
+        corruption_in_evaluation: bool = False,
+        seed: int | None = None,
+        **kwargs: Any,
+    ):
+        if not corruption_weight >= 0:
+            raise ValueError(
+                f"`corruption_weight` must be at least 0. Received: {corruption_weight!r}"
+            )
+        if corruption_layers is None:
+            corruption_layers = default_corruption_layers(num_layers(backbone))
+        # Set before the base class asks `_hidden_layers` which outputs the encoder must give.
+        layers = tuple(corruption_layers) if corruption_weight else ()
+
+        # === Layers ===
+        self._requested_layers = layers
+        super().__init__(backbone, num_classes, num_domains, **kwargs)
+        self.hidden_pooling = MaskedMeanPooling(dtype="float32", name="hidden_pooling")
+        self.corruption_heads = [
+            DomainCorruptionHead(
+                num_domains,
+                corruption=corruption,
+                # Heads that share a seed would corrupt all layers alike.
+                seed=None if seed is None else seed + index,
+                name=f"corruption_head_{index}",
+            )
+            for index in range(min(len(layers), 1) if shared_corruption_head else len(layers))
+        ]
+        for head in self.corruption_heads:
+            head.build((None, backbone.hidden_dim))
+
+        # === Config ===
+        self.corruption_weight = float(corruption_weight)
+        self.corruption_layers = tuple(corruption_layers)
+        self.corruption = corruption
+        self.shared_corruption_head = shared_corruption_head
+        self.weighted_corruption = weighted_corruption
+        self.corruption_pools_padding = corruption_pools_padding
+        self.corruption_in_evaluation = corruption_in_evaluation
+        self.seed = seed
+
+    def _hidden_layers(self, backbone: keras.Model) -> tuple[int, ...]:
+        return self._requested_layers
+
+    def plain(self) -> TextClassifier:
+        return TextClassifier.like(self)
+
+    def call(self, inputs: dict[str, Any], training: bool | None = None) -> dict[str, Any]:
+        encoded = self.encode(inputs, training)
+        embedding = self._embedding(encoded, inputs)
+        outputs = {"logits": self._logits(embedding, inputs, training)}
+        if self.corruption_heads and (training or self.corruption_in_evaluation):
+            # Consumed by `compute_loss`; predictions never carry it unless asked for.
+            outputs["corruption"] = self._corruption_logits(encoded["hidden"], inputs)
+        return outputs
+
+    def _corruption_logits(self, hidden: list[Any], inputs: dict[str, Any]) -> Any:
+        """One head's logits per corruption layer: `(batch, layers, domains)`."""
+        mask = None if self.corruption_pools_padding else inputs["padding_mask"]
+        heads = self.corruption_heads
+        logits = [
+            heads[i % len(heads)](self.hidden_pooling(h, mask=mask), inputs["domain"])
+            for i, h in enumerate(hidden)
+        ]
+        return ops.stack(logits, axis=1)
+
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Any:
+        loss = super().compute_loss(x, y, y_pred, sample_weight, training)
+        if "corruption" not in y_pred:
+            return loss
+        weight = sample_weight if self.weighted_corruption else None
+        return loss + self.corruption_weight * self.corruption_loss(
+            y_pred["corruption"], x["domain"], weight
+        )
+
+    def corruption_loss(self, logits: Any, domains: Any, sample_weight: Any = None) -> Any:
+        """L_SDC: mean over texts and layers of t * CE(z), z drawn anew.
+
+        Args:
+            logits: `(batch, layers, domains)` float32.
+            domains: `(batch,)` int32, the true domains.
+            sample_weight: `(batch,)`, or `None` for all 1.
+        """
+        heads, layers = self.corruption_heads, logits.shape[1]
+        z = ops.stack([heads[i % len(heads)].corrupt(domains) for i in range(layers)], axis=1)
+        if sample_weight is not None:
+            weight = ops.cast(sample_weight, "float32")
+            sample_weight = ops.broadcast_to(ops.reshape(weight, (-1, 1)), ops.shape(z))
+        # A Keras loss, not a bare mean: it scales with the replicas of tf.distribute.
+        return keras.losses.SparseCategoricalCrossentropy(from_logits=True)(
+            z, logits, sample_weight=sample_weight
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        config.update(
+            corruption_weight=self.corruption_weight,
+            corruption_layers=self.corruption_layers,
+            corruption=self.corruption,
+            shared_corruption_head=self.shared_corruption_head,
+            weighted_corruption=self.weighted_corruption,
+            corruption_pools_padding=self.corruption_pools_padding,
+            corruption_in_evaluation=self.corruption_in_evaluation,
+            seed=self.seed,
+        )
+        return config

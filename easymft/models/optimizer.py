@@ -1,0 +1,69 @@
+"""AdamW as BERT is fine-tuned with it."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+# Biases, and scale and shift of layer normalizations: names that Keras gives these variables.
+NO_DECAY = (r"^bias$", r"^gamma$", r"^beta$")
+
+
+@keras.saving.register_keras_serializable(package="easymft")
+class WarmupLinearDecay(keras.optimizers.schedules.LearningRateSchedule):
+    """Learning rate that rises linearly to its peak, then falls linearly to zero.
+
+    Args:
+        peak: The highest learning rate.
+        total_steps: Steps of the whole phase. Can be set anew: it is a variable, so that a
+            compiled training step serves phases of different length.
+        warmup: Share of the steps over which the rate rises.
+    """
+
+    def __init__(self, peak: float, total_steps: int, warmup: float = 0.1):
+        super().__init__()
+        if not 0 <= warmup < 1:
+            raise ValueError(f"`warmup` must lie in [0, 1). Received: {warmup!r}")
+        self.peak = peak
+        self.warmup = warmup
+        self._total = keras.Variable(max(total_steps, 1), dtype="float32", trainable=False)
+
+    @property
+    def total_steps(self) -> int:
+        return int(ops.convert_to_numpy(self._total))
+
+    @total_steps.setter
+    def total_steps(self, value: int) -> None:
+        self._total.assign(max(value, 1))
+
+    def __call__(self, step: Any) -> Any:
+        # Step 0 already learns: the rate of a step is that at its end while rising.
+        done = ops.cast(step, "float32")
+        total = ops.convert_to_tensor(self._total)
+        rising = ops.floor(self.warmup * total)
+        up = (done + 1.0) / ops.maximum(rising, 1.0)
+        down = (total - done) / ops.maximum(total - rising, 1.0)
+        return self.peak * ops.clip(ops.where(done < rising, up, down), 0.0, 1.0)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"peak": self.peak, "total_steps": self.total_steps, "warmup": self.warmup}
+
+
+def adamw(
+    learning_rate: float | WarmupLinearDecay,
+    weight_decay: float = 0.01,
+    clip_norm: float | None = 1.0,
+) -> keras.optimizers.AdamW:
+    """Keras' AdamW as BERT is fine-tuned: global-norm clipping, no decay on biases and norms.
+
+    Args:
+        learning_rate: A number or schedule, usually `WarmupLinearDecay`.
+        weight_decay: Decoupled decay of matrices and embeddings; biases and layer normalizations
+            are left out.
+        clip_norm: Largest global norm of the gradients; `None` clips nothing.
+    """
+    optimizer = keras.optimizers.AdamW(
+        learning_rate, weight_decay=weight_decay, epsilon=1e-6, global_clipnorm=clip_norm
+    )
+    optimizer.exclude_from_weight_decay(var_names=list(NO_DECAY))
+    return optimizer

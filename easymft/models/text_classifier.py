@@ -1,0 +1,184 @@
+"""A pre-trained encoder with one class head: the plain baseline, and the base of the others."""
+
+from typing import Any, Literal
+
+import keras
+from keras import ops
+
+from easymft.layers import MaskedMeanPooling
+from easymft.models.backbone import encoder, load_backbone
+from easymft.models.metrics import DomainMetrics
+
+
+@keras.saving.register_keras_serializable(package="easymft")
+class TextClassifier(keras.Model):
+    """Text classifier: token ids in, `{"logits": (batch, num_classes)}` float32 out.
+
+    Inputs are a dict of `"token_ids"`, `"padding_mask"` and, where the backbone has them,
+    `"segment_ids"`, each `(batch, length)`, and `"domain"` `(batch,)` int32, which only metrics and
+    the domain-aware subclasses read. `compile`, `fit`, `evaluate`, `predict` and `save` are
+    Keras's own; `sample_weight` weights the label loss.
+
+    Args:
+        backbone: A keras-hub encoder; see `easymft.models.load_backbone`.
+        num_classes: Number of classes.
+        num_domains: Number of domains, for metrics per domain. `None`: no such metrics.
+        embedding: What stands for the text, E(x): `"mean"`, the mean over its tokens in the last
+            layer, or `"pooler"`, the encoder's pooled output.
+        dropout: Dropout rate before the class head.
+        loss_normalization: `"batch"` divides the weighted loss by the batch size; `"nonzero"` by
+            the number of non-zero sample weights, as EasyTransfer does.
+
+    Example:
+
+    ```python
+    model = TextClassifier.from_preset("bert_base_en_uncased", num_classes=3)
+    model.compile("adamw", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    model.fit(inputs, labels)
+    ```
+    """
+
+    def __init__(
+        self,
+        backbone: keras.Model,
+        num_classes: int,
+        num_domains: int | None = None,
+        embedding: Literal["mean", "pooler"] = "mean",
+        dropout: float = 0.1,
+        loss_normalization: Literal["batch", "nonzero"] = "batch",
+        **kwargs: Any,
+    ):
+        # === Layers ===
+        super().__init__(**kwargs)
+        _check_positive("num_classes", num_classes)
+        if num_domains is not None:
+            _check_positive("num_domains", num_domains)
+        _check_choice("embedding", embedding, ("mean", "pooler"))
+        _check_choice("loss_normalization", loss_normalization, ("batch", "nonzero"))
+        self.backbone = backbone
+        self.encoder = encoder(backbone, self._hidden_layers(backbone))
+        if hasattr(backbone, "pooled_dense"):
+            # Without a path to the loss it would only cost optimizer state and a warning a step.
+            backbone.pooled_dense.trainable = embedding == "pooler"
+        self.pooling = MaskedMeanPooling(dtype="float32", name="pooling")
+        self.head_dropout = keras.layers.Dropout(dropout, name="head_dropout")
+        self.class_head = keras.layers.Dense(
+            self._num_logits(num_classes, num_domains),
+            kernel_initializer=keras.initializers.TruncatedNormal(stddev=0.02),
+            dtype="float32",  # softmax in half precision loses classes that are close
+            name="class_head",
+        )
+        self.class_head.build((None, backbone.hidden_dim))
+        self.domain_metrics = DomainMetrics(num_domains, num_classes) if num_domains else None
+
+        # === Config ===
+        self.num_classes = num_classes
+        self.num_domains = num_domains
+        self.embedding = embedding
+        self.dropout = dropout
+        self.loss_normalization = loss_normalization
+        self.built = True
+
+    @classmethod
+    def from_preset(cls, preset: str, num_classes: int, **kwargs: Any) -> "TextClassifier":
+        """Build on a pre-trained encoder: a keras-hub preset, `hf://...`, folder or package."""
+        return cls(load_backbone(preset), num_classes, **kwargs)
+
+    @classmethod
+    def like(cls, other: "TextClassifier") -> "TextClassifier":
+        """A plain classifier on the same encoder, with a copy of the other's class head."""
+        config = TextClassifier.get_config(other)
+        model = cls(**{**config, "backbone": other.backbone, "name": None})
+        model.class_head.set_weights(other.class_head.get_weights())
+        return model
+
+    def _hidden_layers(self, backbone: keras.Model) -> tuple[int, ...]:
+        """Encoder layers whose outputs the model reads besides the last."""
+        return ()
+
+    def _num_logits(self, num_classes: int, num_domains: int | None) -> int:
+        return num_classes
+
+    def encode(self, inputs: dict[str, Any], training: bool | None = None) -> dict[str, Any]:
+        """Run the encoder once: `{"sequence", "pooled", "hidden": [...]}`; see `encoder`."""
+        tokens = {name: inputs[name] for name in self.encoder.input}
+        return self.encoder(tokens, training=training)
+
+    def embed(self, inputs: dict[str, Any], training: bool | None = None) -> Any:
+        """E(x): `(batch, hidden)` float32. Symbolic inputs give a functional graph."""
+        return self._embedding(self.encode(inputs, training), inputs)
+
+    def reset_class_head(self) -> None:
+        """Draw the class head anew."""
+        head = self.class_head
+        head.kernel.assign(head.kernel_initializer(head.kernel.shape))
+        head.bias.assign(head.bias_initializer(head.bias.shape))
+
+    def plain(self) -> "TextClassifier":
+        """The classifier without what only training needs; shares the encoder's weights."""
+        return self
+
+    def call(self, inputs: dict[str, Any], training: bool | None = None) -> dict[str, Any]:
+        embedding = self._embedding(self.encode(inputs, training), inputs)
+        return {"logits": self._logits(embedding, inputs, training)}
+
+    def _embedding(self, encoded: dict[str, Any], inputs: dict[str, Any]) -> Any:
+        if self.embedding == "pooler":
+            return ops.cast(encoded["pooled"], "float32")
+        return self.pooling(encoded["sequence"], mask=inputs["padding_mask"])
+
+    def _logits(self, embedding: Any, inputs: dict[str, Any], training: bool | None) -> Any:
+        return self.class_head(self.head_dropout(embedding, training=training))
+
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Any:
+        """The compiled loss on the logits: mean(sample_weight * CE)."""
+        if sample_weight is not None and self.loss_normalization == "nonzero":
+            weight = ops.cast(sample_weight, "float32")
+            used = ops.sum(ops.cast(ops.not_equal(weight, 0.0), "float32"))
+            # Keras divides by the batch size; this turns that into the number of used texts.
+            count = ops.cast(ops.shape(weight)[0], "float32")
+            sample_weight = weight * count / ops.maximum(used, 1.0)
+        return super().compute_loss(
+            x=x, y=y, y_pred=y_pred["logits"], sample_weight=sample_weight, training=training
+        )
+
+    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """Compiled metrics on the logits, plus accuracy and macro-F1 per domain, unweighted."""
+        if self.domain_metrics is not None:
+            self.domain_metrics.update_state(y, y_pred["logits"], x["domain"])
+        return super().compute_metrics(x, y, y_pred["logits"], sample_weight)
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        config.update(
+            backbone=keras.saving.serialize_keras_object(self.backbone),
+            num_classes=self.num_classes,
+            num_domains=self.num_domains,
+            embedding=self.embedding,
+            dropout=self.dropout,
+            loss_normalization=self.loss_normalization,
+        )
+        return config
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "TextClassifier":
+        backbone = keras.saving.deserialize_keras_object(config["backbone"], custom_objects)
+        return cls(**{**config, "backbone": backbone})
+
+
+def _check_positive(name: str, value: int) -> None:
+    if not isinstance(value, int) or value < 1:
+        raise ValueError(f"`{name}` must be a whole number of at least 1. Received: {value!r}")
+
+
+def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        known = ", ".join(repr(choice) for choice in choices)
+        raise ValueError(f"`{name}` must be one of {known}. Received: {value!r}")

@@ -1,0 +1,37 @@
+"""A classifier's text embedding as a model of its own."""
+
+from typing import Any
+
+import keras
+
+
+@keras.saving.register_keras_serializable(package="easymft")
+class TextEmbedder(keras.Model):
+    """Gives E(x), `(batch, hidden)` float32, for the inputs that a `TextClassifier` takes.
+
+    Args:
+        classifier: A `TextClassifier`, whose encoder is shared.
+
+    Example:
+
+    ```python
+    embeddings = TextEmbedder(classifier).predict(inputs)
+    ```
+    """
+
+    def __init__(self, classifier: keras.Model, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.classifier = classifier
+        self.built = True
+
+    def call(self, inputs: dict[str, Any]) -> Any:
+        return self.classifier.embed(inputs, training=False)
+
+    def get_config(self) -> dict[str, Any]:
+        classifier = keras.saving.serialize_keras_object(self.classifier)
+        return {**super().get_config(), "classifier": classifier}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "TextEmbedder":
+        classifier = keras.saving.deserialize_keras_object(config["classifier"], custom_objects)
+        return cls(**{**config, "classifier": classifier})

@@ -1,0 +1,5 @@
+"""Tables and reports, made of plain results only."""
+
+from easymft.report.markdown import case_study_table, render_markdown, results_table
+
+__all__ = ["case_study_table", "render_markdown", "results_table"]

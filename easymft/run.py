@@ -1,0 +1,128 @@
+r"""Meta fine-tuning from a recipe.
+
+    python -m easymft.run --config app_zoo/amazon.json
+
+reads the recipe, trains the method it names on all domains and then for each domain, and leaves
+models, predictions, metrics and a report in runs/<recipe>/<method>/seed-<n>/. The same command
+continues a run that was interrupted.
+
+Examples:
+    What would happen, how long would it take?
+        python -m easymft.run --config app_zoo/amazon.json --dry_run
+    Another seed, another setting:
+        python -m easymft.run --config app_zoo/amazon.json --seed 2 --set mft.alpha=0.75
+    Only check the data:
+        python -m easymft.run --config app_zoo/amazon.json --mode validate
+"""
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Sequence
+
+from absl import app, flags
+
+from easymft.errors import InputError
+
+# Stage names stand here too, so that `--help` needs no TensorFlow.
+STAGES = ("validate", "typicality", "meta_fine_tune", "fine_tune", "evaluate", "report")
+MODES = ("run", *STAGES, "render", "schema")
+
+_CONFIG = flags.DEFINE_string("config", None, "The recipe: a JSON file, such as one of app_zoo/.")
+_MODE = flags.DEFINE_enum(
+    "mode",
+    "run",
+    MODES,
+    "run: all stages that are not done yet. A stage's name: that stage only, once more. "
+    "render: print the complete recipe. schema: print the recipes' JSON schema.",
+)
+_SET = flags.DEFINE_multi_string(
+    "set", [], "Override one setting: --set section.key=value (JSON or text). May be repeated."
+)
+_SEED = flags.DEFINE_integer("seed", None, "Seed of the run; overrides the recipe's.")
+_DRY_RUN = flags.DEFINE_bool(
+    "dry_run", False, "Print the complete recipe, data counts, steps and an estimate of the time."
+)
+_RESTART = flags.DEFINE_bool(
+    "restart", False, "Move an existing run folder aside and start afresh."
+)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the command line; returns the exit code (0 done, 2 bad input)."""
+    try:
+        if len(argv) > 1:
+            raise InputError(f"unexpected argument {argv[1]!r}; settings go by --set key=value")
+        return _dispatch()
+    except InputError as error:
+        print(f"easymft: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("easymft: interrupted; the same command continues", file=sys.stderr)
+        return 130
+
+
+def _dispatch() -> int:
+    from easymft.recipe import load_config
+
+    if _MODE.value == "schema":
+        from easymft.config import Config
+
+        print(json.dumps(Config.model_json_schema(), indent=2))
+        return 0
+    if _CONFIG.value is None:
+        raise InputError(
+            "is missing; name a recipe, such as app_zoo/amazon.json", field="--config"
+        )
+    overrides = list(_SET.value)
+    if _SEED.value is not None:
+        overrides.append(f"seed={_SEED.value}")
+    config = load_config(_CONFIG.value, overrides)
+    if _MODE.value == "render":
+        print(json.dumps(config.to_dict(), indent=2, ensure_ascii=False))
+        return 0
+
+    # Only now: importing TensorFlow takes seconds. Its start-up chatter is not ours to show.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr, force=True)
+    from easymft.experiment import Experiment
+    from easymft.report import case_study_table, results_table
+
+    experiment = Experiment(config)
+    if _RESTART.value and not _DRY_RUN.value and (old := experiment.folder.move_aside()):
+        logging.info("The earlier run is now %s.", old)
+    if _DRY_RUN.value:
+        print(json.dumps(config.to_dict(), indent=2, ensure_ascii=False))
+        plan = experiment.dry_run()
+        print(_plan(plan))
+        plan["report"].raise_for_problems()
+        return 0
+    summary = experiment.run(None if _MODE.value == "run" else _MODE.value)
+    if summary["case_study"] and _MODE.value in ("run", "report"):
+        print(case_study_table(summary["case_study"]), end="\n\n")
+    if summary["metrics"]:
+        if summary["stages"]["validate"]["is_sample"]:
+            print("WARNING: bundled sample, not the corpus that the recipe names.\n")
+        print(f"{summary['method']}, test accuracy in percent\n")
+        print(results_table(summary["metrics"]), end="\n\n")
+    print(f"Run folder: {summary['folder']}")
+    return 0
+
+
+def _plan(plan: dict) -> str:
+    lines = [*plan["report"].lines(), ""]
+    for phase, steps in plan["steps"].items():
+        lines.append(f"{phase}: {sum(steps)} steps ({', '.join(map(str, steps))})")
+    lines.append(f"training texts seen: {plan['texts_seen']:,}")
+    lines.append(f"estimated training time: about {plan['estimated_minutes']} minutes")
+    return "\n".join(lines)
+
+
+def cli() -> None:
+    """Entry point of the `easymft` command."""
+    app.run(main)
+
+
+if __name__ == "__main__":
+    cli()

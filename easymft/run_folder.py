@@ -1,0 +1,121 @@
+"""The folder of one run: what lies where, which stages are done, whose run it is."""
+
+import importlib.metadata
+import os
+import platform
+from pathlib import Path
+from typing import Any
+
+from easymft import files
+from easymft.config import Config
+from easymft.errors import InputError
+
+META_LEARNER = "meta-learner"
+PACKAGES = ("easymft", "tensorflow", "keras", "keras-hub", "tensorflow-text", "numpy")
+# Settings that say where results go or how they look, not what they are.
+_INERT = {"output_dir", "description", "case_study"}
+
+
+class RunFolder:
+    """`output_dir/<recipe>/<method>/seed-<n>/`.
+
+    Everything in it is written under another name and then renamed, so whatever stands there is
+    whole.
+
+    Args:
+        config: The complete recipe of the run.
+    """
+
+    def __init__(self, config: Config):
+        self.config = config
+        self.path = (
+            Path(config.output_dir) / config.name / config.method / f"seed-{config.seed}"
+        )
+        self.splits = self.path / "splits.json"
+        self.typicality = self.path / "typicality.parquet"
+        self.predictions = self.path / "predictions.parquet"
+        self.metrics = self.path / "metrics.json"
+
+    def open(self) -> None:
+        """Start the folder, or reopen it.
+
+        Raises:
+            InputError: It cannot be written, or holds a run with other settings.
+        """
+        complete = self.config.to_dict()
+        path = self.path / "config.json"
+        try:
+            if path.exists():
+                difference = first_difference(files.read_json(path), complete)
+                if difference:
+                    raise InputError(
+                        f"this folder holds a run with other settings ({difference}); take another "
+                        "`--set name=...`, or `--restart` to move it aside",
+                        file=self.path,
+                    )
+            else:
+                files.write_json(path, complete)
+            files.write_json(self.path / "versions.json", _versions())
+        except OSError as error:
+            raise InputError(
+                f"cannot be written ({error.strerror}); choose another `output_dir`",
+                file=self.path,
+            ) from None
+
+    def move_aside(self) -> Path | None:
+        """Rename the folder to the first free `<name>.old-<n>`; `None` if there is none."""
+        if not self.path.exists():
+            return None
+        number = 1
+        while (target := self.path.with_name(f"{self.path.name}.old-{number}")).exists():
+            number += 1
+        os.rename(self.path, target)
+        return target
+
+    def is_done(self, stage: str) -> bool:
+        return self._marker(stage).exists()
+
+    def facts(self, stage: str) -> dict[str, Any]:
+        """What a finished stage left in its marker."""
+        return files.read_json(self._marker(stage))
+
+    def mark_done(self, stage: str, facts: dict[str, Any]) -> None:
+        """Write a stage's marker, last of all that the stage writes."""
+        files.write_json(self._marker(stage), facts)
+
+    def model(self, name: str) -> Path:
+        """A trained model."""
+        return self.path / "checkpoints" / f"{name}.keras"
+
+    def checkpoint(self, name: str) -> Path:
+        """State of a model in training."""
+        return self.path / "checkpoints" / f"{name}.partial"
+
+    def versions(self) -> dict[str, str]:
+        return files.read_json(self.path / "versions.json")
+
+    def _marker(self, stage: str) -> Path:
+        return self.path / "stages" / f"{stage}.json"
+
+
+def first_difference(old: Any, new: Any, path: str = "") -> str | None:
+    """The first setting in which two complete recipes differ, described; `None` if they agree."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in (*new, *(key for key in old if key not in new)):
+            inner = f"{path}.{key}" if path else key
+            if inner not in _INERT and (
+                difference := first_difference(old.get(key), new.get(key), inner)
+            ):
+                return difference
+        return None
+    return None if old == new else f"`{path}` was {old!r}, now {new!r}"
+
+
+def _versions() -> dict[str, str]:
+    versions = {"python": platform.python_version(), "machine": platform.machine()}
+    for name in PACKAGES:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            versions[name] = "not installed"
+    return versions

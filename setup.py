@@ -1,0 +1,40 @@
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+setup(
+    name="easymft",
+    version="0.1.0",
+    description="Meta fine-tuning for text classification over several domains, in Keras.",
+    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    packages=find_packages(include=["easymft", "easymft.*"]),
+    package_data={
+        "easymft.data": ["sample/*", "*.tsv"],
+        "easymft.export": ["*.json", "templates/*"],
+        "easymft.report": ["templates/*"],
+    },
+    python_requires=">=3.11",
+    install_requires=[
+        "absl-py",
+        "jinja2",
+        "keras>=3.10",
+        "keras-nlp>=0.21",
+        "numpy",
+        "pandas",
+        "pyarrow",
+        "pydantic>=2.7",
+        "safetensors",  # keras-hub reads Hugging Face folders with it and does not declare it
+        "scikit-learn",
+        "scipy",
+        "tensorflow>=2.18",
+        "tensorflow-datasets",
+        "tensorflow-text>=2.18",
+        "tqdm",
+    ],
+    extras_require={
+        "test": ["hypothesis", "jax", "jsonschema", "pytest", "ruff"],
+    },
+    entry_points={"console_scripts": ["easymft = easymft.run:cli"]},
+)
