@@ -11,13 +11,15 @@ setup(
     license="Apache-2.0",
     packages=find_packages(include=["easymft", "easymft.*"]),
     package_data={
-        "easymft.data": ["sample/*", "*.tsv"],
+        "easymft.data": ["*.tsv"],
+        "easymft.data.sample": ["LICENSE", "*.jsonl"],
         "easymft.export": ["*.json", "templates/*"],
         "easymft.report": ["templates/*"],
     },
     python_requires=">=3.11",
     install_requires=[
         "absl-py",
+        "importlib_resources",  # tensorflow-datasets imports it and does not declare it
         "jinja2",
         "keras>=3.10",
         "keras-nlp>=0.21",
@@ -32,9 +34,10 @@ setup(
         "tensorflow-datasets",
         "tensorflow-text>=2.18",
         "tqdm",
+        "wrapt",
     ],
     extras_require={
-        "test": ["hypothesis", "jax", "jsonschema", "pytest", "ruff"],
+        "test": ["dill", "hypothesis", "jax", "jsonschema", "pytest", "ruff"],
     },
     entry_points={"console_scripts": ["easymft = easymft.run:cli"]},
 )

@@ -1,6 +1,5 @@
 """A run: its stages in order, and how it goes on after an interruption."""
 
-import functools
 import logging
 import time
 from collections.abc import Callable
@@ -12,24 +11,19 @@ import pyarrow as pa
 
 from easymft import files
 from easymft.config import Config
-from easymft.data.pipeline import TokenizedTexts, corpus_fingerprint, tokenize
-from easymft.data.schema import Corpus
-from easymft.data.sources import load_corpus
-from easymft.data.splits import Splits, load_splits, make_splits, save_splits
-from easymft.data.validation import drop_leaks, validate
-from easymft.data.validation_report import Report
 from easymft.distribution import precision_policy
 from easymft.errors import InputError
-from easymft.fetch import cache_dir
 from easymft.methods import METHODS, evaluation, typicality
 from easymft.methods.trainer import Trainer, discard
 from easymft.models import TextClassifier, TextEmbedder
 from easymft.models.backbone import load_backbone
-from easymft.models.tokenizer import load_preprocessor
 from easymft.report import render_markdown
+from easymft.run_data import RunData
 from easymft.run_folder import META_LEARNER, RunFolder
 
 logger = logging.getLogger(__name__)
+
+Facts = dict[str, Any]
 
 
 class Experiment:
@@ -46,10 +40,11 @@ class Experiment:
         self.config = config
         self.method = METHODS[config.method]
         self.folder = RunFolder(config)
+        self.data = RunData(config, self.folder)
 
-    def stages(self) -> dict[str, Callable[[], dict[str, Any]]]:
+    def stages(self) -> dict[str, Callable[[], Facts]]:
         """Stage name -> function, in order; stages that the method lacks are left out."""
-        stages: dict[str, Callable[[], dict[str, Any]]] = {"validate": self.validate}
+        stages: dict[str, Callable[[], Facts]] = {"validate": self.validate}
         if self.method.uses_typicality:
             stages["typicality"] = self.typicality
         if self.method.build is not None:
@@ -58,7 +53,7 @@ class Experiment:
             stages["fine_tune"] = self.fine_tune
         return {**stages, "evaluate": self.evaluate, "report": self.report}
 
-    def run(self, only: str | None = None) -> dict[str, Any]:
+    def run(self, only: str | None = None) -> Facts:
         """Run all unfinished stages, or the stage named `only` once more; return the summary.
 
         Raises:
@@ -85,7 +80,7 @@ class Experiment:
                 break
         return self.summary()
 
-    def _run_stage(self, name: str, stage: Callable[[], dict[str, Any]]) -> None:
+    def _run_stage(self, name: str, stage: Callable[[], Facts]) -> None:
         logger.info("Stage %s ...", name)
         # What a stage draws depends on the stage alone, not on what ran before it.
         keras.utils.set_random_seed(self.config.seed)
@@ -97,19 +92,19 @@ class Experiment:
 
     # --- Stages: each returns facts for its marker ------------------------------------------
 
-    def validate(self) -> dict[str, Any]:
+    def validate(self) -> Facts:
         """Check the data and write the splits; raises `InputError` where training is senseless."""
-        splits, dropped, report = self._checked_splits()
+        splits, dropped, report = self.data.checked_splits()
         for line in report.lines():
             logger.info("%s", line)
         report.raise_for_problems()
-        save_splits(self.folder.splits, splits, self._ids)
-        corpus = self.corpus
+        self.data.save_splits(splits)
+        corpus = self.data.corpus
         return {
             "corpus": corpus.name,
             "origin": corpus.origin,
             "is_sample": corpus.is_sample,
-            "fingerprint": corpus_fingerprint(corpus),
+            "fingerprint": self.data.fingerprint,
             "notes": [*corpus.notes, *report.warnings],
             "leaks_dropped": dropped,
             "counts": report.counts,
@@ -119,66 +114,67 @@ class Experiment:
             "domains": list(corpus.domains),
         }
 
-    def typicality(self) -> dict[str, Any]:
+    def typicality(self) -> Facts:
         """Score the training texts with the encoder as it was pre-trained."""
-        corpus, mft, rows = self.corpus, self.config.mft, self.splits["train"]
+        corpus, mft, rows = self.data.corpus, self.config.mft, self.data.splits["train"]
         if "typicality" in corpus.table.column_names:
             scores = corpus.table["typicality"].to_numpy()[rows]
         else:
-            embedder = TextEmbedder(self._new_classifier())
-            embeddings = typicality.text_embeddings(embedder, self.tokens, rows)
+            embedder = TextEmbedder(self.new_classifier())
+            embeddings = typicality.text_embeddings(embedder, self.data.tokens, rows)
             labels, domains = corpus.codes("label")[rows], corpus.codes("domain")[rows]
-            weighting = typicality.weighting(len(corpus.labels), len(corpus.domains), mft)
+            weighting = typicality.weighting(self.data.num_classes, self.data.num_domains, mft)
             weighting.adapt(embeddings, labels, domains)
-            scores = keras.ops.convert_to_numpy(
-                weighting.raw_scores(embeddings, labels, domains)
-            )
+            scores = keras.ops.convert_to_numpy(weighting.raw_scores(embeddings, labels, domains))
         files.write_parquet(self.folder.typicality, typicality.table(corpus, rows, scores))
         clipped = 0 if mft.clip is None else int((scores < mft.clip).sum())
         if clipped:
             logger.warning("%d typicalities lie below %g and are clipped.", clipped, mft.clip)
         return {"mean": float(scores.mean()), "clipped": clipped, "texts": len(scores)}
 
-    def meta_fine_tune(self) -> dict[str, Any]:
+    def meta_fine_tune(self) -> Facts:
         """Train one model on all domains mixed."""
         phase, _ = self.method.phases(self.config)
-        rows = self.splits["train"]
-        steps = phase.steps(len(rows))
-        corpus, checkpoint = self.corpus, self.folder.checkpoint(META_LEARNER)
+        rows = self.data.splits["train"]
         model = self.method.build(
-            self._backbone(), self.config, len(corpus.labels), len(corpus.domains), steps
+            self._backbone(),
+            self.config,
+            self.data.num_classes,
+            self.data.num_domains,
+            phase.steps(len(rows)),
         )
+        checkpoint = self.folder.checkpoint(META_LEARNER)
         history = Trainer(model, phase, self.config.optimizer, self.config.seed).run(
             "meta fine-tuning" if self.method.fine_tunes else "training",
-            self.tokens,
+            self.data.tokens,
             rows,
             checkpoint,
             sample_weight=self._training_weights(),
-            dev_rows=self.splits["dev"],
+            dev_rows=self.data.splits["dev"],
         )
         # What later stages need: the classifier, without the heads that only training has.
         self._keep(model.plain(), META_LEARNER)
         discard(checkpoint)
         return {"history": history}
 
-    def fine_tune(self) -> dict[str, Any]:
+    def fine_tune(self) -> Facts:
         """Train one copy of the meta-learner per domain."""
         _, phase = self.method.phases(self.config)
         model = self._start_of_fine_tuning()
         start = model.get_weights()
         trainer = Trainer(model, phase, self.config.optimizer, self.config.seed)
         history = {}
-        for code, domain in enumerate(self.corpus.domains):
+        for code, domain in enumerate(self.data.corpus.domains):
             name, stage = self._model_name(code), f"fine_tune-{code}"
             if not self.folder.is_done(stage):
                 model.set_weights(start)
                 checkpoint = self.folder.checkpoint(name)
                 curve = trainer.run(
                     f"fine-tuning {domain}",
-                    self.tokens,
-                    self._of_domain("train", code),
+                    self.data.tokens,
+                    self.data.rows_of("train", code),
                     checkpoint,
-                    dev_rows=self._of_domain("dev", code),
+                    dev_rows=self.data.rows_of("dev", code),
                 )
                 self._keep(model, name)
                 self.folder.mark_done(stage, {"history": curve})
@@ -186,42 +182,47 @@ class Experiment:
             history[domain] = self.folder.facts(stage)["history"]
         return {"history": history}
 
-    def evaluate(self) -> dict[str, Any]:
+    def evaluate(self) -> Facts:
         """Predict dev and test once with every model; write predictions and metrics."""
+        corpus = self.data.corpus
         models: list[tuple[str, int | None]] = []
         if self.method.build is not None:
             models.append((META_LEARNER, None))
         if self.method.fine_tunes:
-            models += [(self._model_name(code), code) for code in range(len(self.corpus.domains))]
+            models += [(self._model_name(code), code) for code in range(self.data.num_domains)]
         # One model, many weights: prediction is traced once.
         model = keras.saving.load_model(self.folder.model(models[0][0]), compile=False)
         tables = []
         for name, domain in models:
             model.load_weights(self.folder.model(name))
-            for split in ("dev", "test"):
-                rows = self.splits[split] if domain is None else self._of_domain(split, domain)
-                if len(rows):
-                    probabilities = evaluation.predict(model, self.tokens, rows)
-                    kind = "meta_learner" if domain is None else "fine_tuned"
-                    tables.append(
-                        evaluation.predictions_table(self.corpus, rows, probabilities, kind, split)
-                    )
+            kind = "meta_learner" if domain is None else "fine_tuned"
+            parts = {
+                split: self.data.splits[split]
+                if domain is None
+                else self.data.rows_of(split, domain)
+                for split in ("dev", "test")
+            }
+            rows = np.concatenate(list(parts.values()))
+            probabilities = evaluation.predict(model, self.data.tokens, rows)
+            splits = np.repeat(list(parts), [len(part) for part in parts.values()])
+            tables.append(evaluation.predictions_table(corpus, rows, probabilities, kind, splits))
         predictions = pa.concat_tables(tables)
         files.write_parquet(self.folder.predictions, predictions)
-        metrics = evaluation.metrics(predictions, self.corpus.labels, self.corpus.domains)
+        metrics = evaluation.metrics(predictions, corpus.labels, corpus.domains)
         files.write_json(self.folder.metrics, metrics)
         return {}
 
-    def report(self) -> dict[str, Any]:
+    def report(self) -> Facts:
         """Write `report.md`: results, data, typicality, how to repeat it."""
         files.write_text(self.folder.path / "report.md", render_markdown(self.summary()))
         return {}
 
-    # --- What a run knows -------------------------------------------------------------------
+    # --- What the stages share --------------------------------------------------------------
 
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> Facts:
         """Everything a report shows, as plain values, from what the run folder holds."""
         folder = self.folder
+        count = self.config.case_study
         return {
             "config": self.config.to_dict(),
             "versions": folder.versions(),
@@ -230,85 +231,11 @@ class Experiment:
             "stages": {name: folder.facts(name) for name in self.stages() if folder.is_done(name)},
             "metrics": files.read_json(folder.metrics) if folder.metrics.exists() else None,
             "case_study": (
-                typicality.case_study(folder.typicality, self.corpus, self.config.case_study)
+                typicality.case_study(folder.typicality, self.data.corpus, count)
                 if folder.typicality.exists()
                 else []
             ),
         }
-
-    def dry_run(self) -> dict[str, Any]:
-        """What the run would do: data counts, steps per phase, an estimate of the time."""
-        splits, _, report = self._checked_splits()
-        mixed, own = self.method.phases(self.config)
-        train = splits["train"]
-        texts = np.bincount(self.corpus.codes("domain")[train], minlength=len(self.corpus.domains))
-        steps, seen = {}, 0
-        for name, phase, parts in (
-            ("meta_fine_tune", mixed, [len(train)]),
-            ("fine_tune", own, texts.tolist()),
-        ):
-            if phase is not None:
-                steps[name] = [phase.steps(count) for count in parts]
-                seen += phase.epochs * sum(parts)
-        seconds = seen * self._seconds_per_training_text(train)
-        return {
-            "report": report,
-            "steps": steps,
-            "texts_seen": seen,
-            "estimated_minutes": round(seconds / 60, 1),
-        }
-
-    @functools.cached_property
-    def corpus(self) -> Corpus:
-        corpus = load_corpus(self.config.data)
-        if corpus.is_sample:
-            logger.warning("WARNING: this is the bundled sample, not a real corpus.")
-        for note in corpus.notes:
-            logger.info("%s", note)
-        return corpus
-
-    @functools.cached_property
-    def tokens(self) -> TokenizedTexts:
-        backbone = self.config.backbone
-        preprocessor = load_preprocessor(backbone.preset, backbone.max_length)
-        return tokenize(self.corpus, preprocessor, backbone.max_length, cache_dir() / "tokens")
-
-    @functools.cached_property
-    def splits(self) -> Splits:
-        if self.folder.facts("validate")["fingerprint"] != corpus_fingerprint(self.corpus):
-            raise InputError(
-                "the data changed since this run began; `--restart` begins anew",
-                file=self.folder.path,
-            )
-        return load_splits(self.folder.splits, self._ids)
-
-    # --- Helpers ----------------------------------------------------------------------------
-
-    @functools.cached_property
-    def _ids(self) -> list[str]:
-        return self.corpus.table["id"].to_pylist()
-
-    def _checked_splits(self) -> tuple[Splits, int, Report]:
-        corpus, given = self.corpus, None
-        if corpus.given_splits() is not None:
-            given = corpus.table["split"].to_pylist()
-        splits = make_splits(
-            corpus.codes("label"),
-            corpus.codes("domain"),
-            self._ids,
-            self.config.data.split,
-            self.config.seed,
-            domain_names=corpus.domains,
-            label_names=corpus.labels,
-            given=given,
-        )
-        splits, dropped = drop_leaks(corpus, splits)
-        needs_pair = self.config.data.columns.text_pair is not None
-        return splits, dropped, validate(corpus, splits, needs_pair, self.tokens.lengths)
-
-    def _of_domain(self, split: str, code: int) -> np.ndarray:
-        rows = self.splits[split]
-        return rows[self.corpus.codes("domain")[rows] == code]
 
     def _backbone(self) -> keras.Model:
         config = self.config
@@ -318,11 +245,12 @@ class Experiment:
             dtype=precision_policy(config.precision),
         )
 
-    def _new_classifier(self) -> TextClassifier:
+    def new_classifier(self) -> TextClassifier:
+        """An untrained class head on the encoder as it was pre-trained."""
         return TextClassifier(
             self._backbone(),
-            len(self.corpus.labels),
-            len(self.corpus.domains),
+            self.data.num_classes,
+            self.data.num_domains,
             embedding=self.config.mft.embedding,
             dropout=self.config.dropout,
         )
@@ -330,7 +258,7 @@ class Experiment:
     def _start_of_fine_tuning(self) -> TextClassifier:
         """The meta-learner, or the encoder as pre-trained where a method has no mixed phase."""
         if self.method.build is None:
-            return self._new_classifier()
+            return self.new_classifier()
         model = keras.saving.load_model(self.folder.model(META_LEARNER), compile=False)
         if not self.config.mft.keep_class_head:
             model.reset_class_head()
@@ -344,7 +272,7 @@ class Experiment:
 
     def _model_name(self, code: int) -> str:
         # The number keeps domains apart that differ only in characters a file name cannot have.
-        return f"{code}-{files.slug(self.corpus.domains[code])}"
+        return f"{code}-{files.slug(self.data.corpus.domains[code])}"
 
     def _keep(self, model: TextClassifier, name: str) -> None:
         """Save a model for use, without the state of its training."""
@@ -352,13 +280,3 @@ class Experiment:
         clone.set_weights(model.get_weights())
         with files.staged(self.folder.model(name)) as path:
             clone.save(path)
-
-    def _seconds_per_training_text(self, rows: np.ndarray) -> float:
-        """A guess: three times what the encoder takes for a text of usual length."""
-        embedder = TextEmbedder(self._new_classifier())
-        by_length = rows[np.argsort(self.tokens.lengths[rows], kind="stable")]
-        usual = by_length[len(by_length) // 2 :][:32]
-        typicality.text_embeddings(embedder, self.tokens, usual)
-        start = time.monotonic()
-        typicality.text_embeddings(embedder, self.tokens, usual)
-        return 3.0 * (time.monotonic() - start) / len(usual)

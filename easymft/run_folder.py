@@ -28,9 +28,7 @@ class RunFolder:
 
     def __init__(self, config: Config):
         self.config = config
-        self.path = (
-            Path(config.output_dir) / config.name / config.method / f"seed-{config.seed}"
-        )
+        self.path = Path(config.output_dir) / config.name / config.method / f"seed-{config.seed}"
         self.splits = self.path / "splits.json"
         self.typicality = self.path / "typicality.parquet"
         self.predictions = self.path / "predictions.parquet"

@@ -106,35 +106,6 @@ def make_splits(
     return {part: np.sort(rows) for part, rows in splits.items()}
 
 
-def limit_per_domain(
-    labels: np.ndarray,
-    domains: np.ndarray,
-    n: int,
-    seed: int,
-    ids: Sequence[str] | None = None,
-) -> np.ndarray:
-    """Choose `n` texts of every domain, classes in the domain's own proportion.
-
-    Args:
-        labels: int array `(texts,)`.
-        domains: int array `(texts,)`.
-        n: Texts per domain; a smaller domain is kept whole.
-        seed: Seed of the choice.
-        ids: Unique ids; with them the choice does not depend on the order of the rows.
-
-    Returns:
-        Sorted row numbers.
-    """
-    ids = np.arange(len(labels)) if ids is None else ids
-    cells = Cells(labels, domains, ids, seed)
-    kept = []
-    for _, classes in cells.by_domain(cells.rows, "limit"):
-        sizes = np.array([len(rows) for rows in classes])
-        counts = apportion(min(n, sizes.sum()), sizes)
-        kept += [rows[:count] for rows, count in zip(classes, counts, strict=True)]
-    return np.sort(joined(kept))
-
-
 def save_splits(path: str | os.PathLike, splits: Splits, ids: Sequence[str]) -> None:
     """Write the parts as lists of ids (JSON), all or nothing."""
     ids = np.asarray(ids)

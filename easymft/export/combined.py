@@ -78,9 +78,7 @@ class DomainModels:
         """E(x), `(batch, hidden)` float32; arguments as of `probabilities`."""
         return self._route([run for _, run in self._runs], tokens, domain, self.hidden_dim)
 
-    def _route(
-        self, runs: list[Callable], tokens: dict[str, Any], domain: Any, width: int
-    ) -> Any:
+    def _route(self, runs: list[Callable], tokens: dict[str, Any], domain: Any, width: int) -> Any:
         import tensorflow as tf
 
         if len(runs) == 1:

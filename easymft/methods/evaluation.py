@@ -25,15 +25,23 @@ def predict(
 
 
 def predictions_table(
-    corpus: Corpus, rows: np.ndarray, probabilities: np.ndarray, model: str, split: str
+    corpus: Corpus, rows: np.ndarray, probabilities: np.ndarray, model: str, splits: np.ndarray
 ) -> pa.Table:
-    """`predictions.parquet`: one row a text, with the probability of every class in order."""
+    """`predictions.parquet`: one row a text, with the probability of every class in order.
+
+    Args:
+        corpus: The corpus.
+        rows: `(texts,)` rows of the corpus that were predicted.
+        probabilities: `(texts, classes)`.
+        model: Which model predicted: `meta_learner` or `fine_tuned`.
+        splits: `(texts,)` names of the texts' splits.
+    """
     part = corpus.take(rows).table
     labels = pa.array(corpus.labels)
     return pa.table(
         {
             "model": pa.array([model] * len(rows), pa.string()),
-            "split": pa.array([split] * len(rows), pa.string()),
+            "split": pa.array(splits, pa.string()),
             "id": part["id"],
             "domain": pa.array(corpus.domains).take(part["domain"]),
             "label": labels.take(part["label"]),
@@ -43,9 +51,7 @@ def predictions_table(
     )
 
 
-def metrics(
-    predictions: pa.Table, labels: Sequence[str], domains: Sequence[str]
-) -> dict[str, Any]:
+def metrics(predictions: pa.Table, labels: Sequence[str], domains: Sequence[str]) -> dict[str, Any]:
     """Figures per model, split and domain, with averages over domains.
 
     Returns:
@@ -65,9 +71,7 @@ def metrics(
     return result
 
 
-def domain_figures(
-    labels: np.ndarray, predicted: np.ndarray, num_classes: int
-) -> dict[str, Any]:
+def domain_figures(labels: np.ndarray, predicted: np.ndarray, num_classes: int) -> dict[str, Any]:
     """Texts, accuracy with its 95 % Wilson interval, macro-F1 and confusions of one domain.
 
     Macro-F1 averages over the classes present or predicted in the domain.

@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 # A leg is one call of `fit`. Short enough that little is lost between checkpoints, long enough
 # that starting `fit` costs nothing.
 LEG_STEPS = 50
+CHECKPOINT_SECONDS = 180.0  # least time between two checkpoints
 
 
 class Trainer:
@@ -37,21 +38,12 @@ class Trainer:
         phase: Epochs, learning rate and batch size.
         optimizer: Settings of AdamW.
         seed: Seed of the order of texts, of dropout and of corrupted labels.
-        checkpoint_minutes: Least time between two checkpoints.
     """
 
-    def __init__(
-        self,
-        model: TextClassifier,
-        phase: Phase,
-        optimizer: Optimizer,
-        seed: int,
-        checkpoint_minutes: float = 3.0,
-    ):
+    def __init__(self, model: TextClassifier, phase: Phase, optimizer: Optimizer, seed: int):
         self.model = model
         self.phase = phase
         self.seed = seed
-        self.checkpoint_seconds = 60.0 * checkpoint_minutes
         # The length is set by each run.
         self._schedule = WarmupLinearDecay(phase.learning_rate, 1, optimizer.warmup)
         adam = adamw(self._schedule, optimizer.weight_decay, optimizer.clip_norm)
@@ -116,7 +108,7 @@ class Trainer:
                         entry |= {f"dev_{key}": value for key, value in figures.items()}
                     logger.info("%s: %s", name, _summary(entry, self.phase.epochs))
                 history.append({key: float(value) for key, value in entry.items()})
-                if time.monotonic() - saved_at >= self.checkpoint_seconds and self.step < total:
+                if time.monotonic() - saved_at >= CHECKPOINT_SECONDS and self.step < total:
                     self._save(checkpoint, history)
                     saved_at = time.monotonic()
         return history
@@ -191,6 +183,4 @@ def _summary(entry: dict[str, float], epochs: int) -> str:
 
 
 def _bar(name: str, total: int, done: int) -> Any:
-    return tqdm(
-        desc=name, total=total, initial=done, unit="step", disable=not sys.stderr.isatty()
-    )
+    return tqdm(desc=name, total=total, initial=done, unit="step", disable=not sys.stderr.isatty())

@@ -8,6 +8,7 @@ from easymft.models.multi_task_text_classifier import MultiTaskTextClassifier
 from easymft.models.optimizer import WarmupLinearDecay, adamw
 from easymft.models.text_classifier import TextClassifier
 from easymft.models.text_embedder import TextEmbedder
+from easymft.models.tokenizer import load_preprocessor
 
 __all__ = [
     "AdversarialTextClassifier",
@@ -20,4 +21,5 @@ __all__ = [
     "adamw",
     "encoder",
     "load_backbone",
+    "load_preprocessor",
 ]

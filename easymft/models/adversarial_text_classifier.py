@@ -36,6 +36,8 @@ class AdversarialTextClassifier(TextClassifier):
         ramp_steps: int = 0,
         **kwargs: Any,
     ):
+        if ramp_steps < 0:
+            raise ValueError(f"`ramp_steps` must be at least 0. Received: {ramp_steps!r}")
         super().__init__(backbone, num_classes, num_domains, **kwargs)
         self.ramp_steps = ramp_steps
         # In the graph rather than in a callback: the same on every backend, saved with the rest.

@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 # Biases, and scale and shift of layer normalizations: names that Keras gives these variables.
-NO_DECAY = (r"^bias$", r"^gamma$", r"^beta$")
+NO_DECAY = ("bias", "gamma", "beta")
 
 
 @keras.saving.register_keras_serializable(package="easymft")
@@ -49,11 +49,24 @@ class WarmupLinearDecay(keras.optimizers.schedules.LearningRateSchedule):
         return {"peak": self.peak, "total_steps": self.total_steps, "warmup": self.warmup}
 
 
+@keras.saving.register_keras_serializable(package="easymft")
+class BertAdamW(keras.optimizers.AdamW):
+    """Keras' AdamW without decay on biases and layer normalizations; arguments are the same.
+
+    A class, because Keras' own forgets the exclusion when a compiled model is saved and loaded.
+    """
+
+    def build(self, variables: list[keras.Variable]) -> None:
+        # Not by `var_names`: on TensorFlow those are matched against names like `dense/bias:0`.
+        self.exclude_from_weight_decay([v for v in variables if v.name in NO_DECAY])
+        super().build(variables)
+
+
 def adamw(
     learning_rate: float | WarmupLinearDecay,
     weight_decay: float = 0.01,
     clip_norm: float | None = 1.0,
-) -> keras.optimizers.AdamW:
+) -> BertAdamW:
     """Keras' AdamW as BERT is fine-tuned: global-norm clipping, no decay on biases and norms.
 
     Args:
@@ -62,8 +75,6 @@ def adamw(
             are left out.
         clip_norm: Largest global norm of the gradients; `None` clips nothing.
     """
-    optimizer = keras.optimizers.AdamW(
+    return BertAdamW(
         learning_rate, weight_decay=weight_decay, epsilon=1e-6, global_clipnorm=clip_norm
     )
-    optimizer.exclude_from_weight_decay(var_names=list(NO_DECAY))
-    return optimizer

@@ -3,6 +3,7 @@
 from typing import Any, Literal
 
 import keras
+import numpy as np
 from keras import ops
 
 from easymft.layers import MaskedMeanPooling
@@ -61,7 +62,7 @@ class TextClassifier(keras.Model):
             # Without a path to the loss it would only cost optimizer state and a warning a step.
             backbone.pooled_dense.trainable = embedding == "pooler"
         self.pooling = MaskedMeanPooling(dtype="float32", name="pooling")
-        self.head_dropout = keras.layers.Dropout(dropout, name="head_dropout")
+        self.head_dropout = keras.layers.Dropout(dropout, dtype="float32", name="head_dropout")
         self.class_head = keras.layers.Dense(
             self._num_logits(num_classes, num_domains),
             kernel_initializer=keras.initializers.TruncatedNormal(stddev=0.02),
@@ -154,6 +155,23 @@ class TextClassifier(keras.Model):
         if self.domain_metrics is not None:
             self.domain_metrics.update_state(y, y_pred["logits"], x["domain"])
         return super().compute_metrics(x, y, y_pred["logits"], sample_weight)
+
+    def save_own_variables(self, store: Any) -> None:
+        """Also the states of random generators, which Keras leaves out: a loaded model goes on."""
+        super().save_own_variables(store)
+        if states := self._random_states():
+            store["random_states"] = np.stack([ops.convert_to_numpy(s) for s in states])
+
+    def load_own_variables(self, store: Any) -> None:
+        own = {name: store[name] for name in store.keys()}  # noqa: SIM118 (not a dict)
+        saved, states = own.pop("random_states", ()), self._random_states()
+        super().load_own_variables(own)
+        if len(saved) == len(states):  # not so where the dropout was another
+            for state, value in zip(states, saved, strict=True):
+                state.assign(value)
+
+    def _random_states(self) -> list[keras.Variable]:
+        return [v for v in self.non_trainable_variables if v.name == "seed_generator_state"]
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from easymft.data.cells import apportion
 from easymft.data.splits import (
     PAPER_SIZES,
-    limit_per_domain,
     load_splits,
     make_splits,
     save_splits,
@@ -264,18 +263,6 @@ def test_saved_file_is_plain_json_of_ids(tmp_path):
     path = tmp_path / "splits.json"
     save_splits(path, {"train": np.array([1]), "dev": np.array([0])}, ["a", "b"])
     assert json.loads(path.read_text()) == {"train": ["b"], "dev": ["a"]}
-
-
-@settings(max_examples=40, deadline=None)
-@given(corpora, st.integers(1, 80), st.integers(0, 100))
-def test_limit_per_domain(corpus, n, seed):
-    labels, domains, ids = corpus
-    rows = limit_per_domain(labels, domains, n, seed, ids)
-    assert (np.diff(rows) > 0).all()
-    total, kept = _cell_sizes(corpus, np.arange(len(ids))), _cell_sizes(corpus, rows)
-    np.testing.assert_array_equal(kept.sum(1), np.minimum(n, total.sum(1)))
-    share = kept.sum(1, keepdims=True) / np.maximum(total.sum(1, keepdims=True), 1)
-    assert (np.abs(kept - share * total) < 1).all()
 
 
 def test_apportion_gives_odd_texts_to_the_largest_remainders():

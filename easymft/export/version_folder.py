@@ -1,0 +1,75 @@
+"""Versions of a served model: complete when they appear, numbered upwards, never replaced."""
+
+import contextlib
+import errno
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+from easymft.files import staged
+
+
+def versions(model_folder: Path) -> list[int]:
+    """The versions in a model's folder, ascending; a server looks at these names only."""
+    if not model_folder.is_dir():
+        return []
+    names = (path.name for path in model_folder.iterdir() if path.is_dir())
+    return sorted(int(name) for name in names if name.isascii() and name.isdigit())
+
+
+class NextVersion:
+    """What `next_version` yields.
+
+    Attributes:
+        staging: Folder to create and fill; the server does not look at it.
+        path: The published version; `None` until the block has ended.
+    """
+
+    def __init__(self, staging: Path):
+        self.staging = staging
+        self.path: Path | None = None
+
+
+@contextlib.contextmanager
+def next_version(model_folder: Path) -> Iterator[NextVersion]:
+    """Stage a new version and publish it when the block succeeds.
+
+    A server polls the folder once a second, so a version gets its name only when every byte of
+    it is on disk. Two exports at the same time get two versions.
+
+    Args:
+        model_folder: `export/<model>`.
+
+    Example:
+
+    ```python
+    with next_version(Path("export/books")) as new:
+        tf.saved_model.save(module, new.staging)
+    print(new.path)  # export/books/1
+    ```
+    """
+    ready = model_folder / f".ready-{uuid.uuid4().hex[:8]}"
+    try:
+        with staged(ready) as staging:
+            new = NextVersion(staging)
+            yield new
+        new.path = _rename_to_next(ready, model_folder)
+    finally:
+        shutil.rmtree(ready, ignore_errors=True)
+
+
+def _rename_to_next(ready: Path, model_folder: Path) -> Path:
+    number = max(versions(model_folder), default=0) + 1
+    while True:
+        path = model_folder / str(number)
+        try:
+            # Refused by the system if the folder exists and holds anything.
+            os.rename(ready, path)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+                raise
+            number += 1
+        else:
+            return path

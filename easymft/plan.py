@@ -1,0 +1,72 @@
+"""What a run would do: `--dry_run`."""
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from easymft.data.validation_report import Report
+from easymft.experiment import Experiment
+from easymft.methods import typicality
+from easymft.models import TextEmbedder
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The size of a run.
+
+    Attributes:
+        report: What checking the data found.
+        steps: Training steps per phase and domain.
+        texts_seen: Training texts of all phases and epochs together.
+        seconds: Estimate of the training time.
+    """
+
+    report: Report
+    steps: dict[str, list[int]]
+    texts_seen: int
+    seconds: float
+
+    def lines(self) -> list[str]:
+        """The plan as text."""
+        phases = [
+            f"{name}: {sum(steps):,} steps ({' + '.join(map(str, steps))})"
+            for name, steps in self.steps.items()
+        ]
+        return [
+            *self.report.lines(),
+            "",
+            *phases,
+            f"training texts seen: {self.texts_seen:,}",
+            f"estimated training time: about {max(self.seconds / 60, 1):.0f} min",
+        ]
+
+
+def plan(experiment: Experiment) -> Plan:
+    """Read the data and time one batch; trains nothing and writes nothing to the run folder."""
+    data = experiment.data
+    splits, _, report = data.checked_splits()
+    train = splits["train"]
+    per_domain = np.bincount(data.corpus.codes("domain")[train], minlength=data.num_domains)
+    mixed, own = experiment.method.phases(experiment.config)
+    steps, seen = {}, 0
+    for name, phase, parts in (
+        ("meta_fine_tune", mixed, [len(train)]),
+        ("fine_tune", own, per_domain.tolist()),
+    ):
+        if phase is not None:
+            steps[name] = [phase.steps(count) for count in parts]
+            seen += phase.epochs * sum(parts)
+    return Plan(report, steps, seen, seen * _seconds_per_training_text(experiment, train))
+
+
+def _seconds_per_training_text(experiment: Experiment, rows: np.ndarray) -> float:
+    """A guess: three times what the encoder takes for a text of usual length."""
+    tokens = experiment.data.tokens
+    embedder = TextEmbedder(experiment.new_classifier())
+    by_length = rows[np.argsort(tokens.lengths[rows], kind="stable")]
+    usual = by_length[len(by_length) // 2 :][:32]
+    typicality.text_embeddings(embedder, tokens, usual)
+    start = time.monotonic()
+    typicality.text_embeddings(embedder, tokens, usual)
+    return 3.0 * (time.monotonic() - start) / len(usual)

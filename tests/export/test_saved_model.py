@@ -1,0 +1,139 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from easymft.errors import InputError
+from easymft.export.saved_model import write_saved_model
+from tests.export.conftest import DOMAINS, HOSTILE, LABELS, expected, make_model
+
+TEXTS = ["good", "the CAFÉ is bad!", "", "good goods good goods good goods good", "cafe\u0301s"]
+
+
+@pytest.fixture(scope="module")
+def meta_learner(export_folder):
+    return tf.saved_model.load(str(export_folder / "meta-learner" / "1"))
+
+
+@pytest.fixture(scope="module")
+def pair_folder(tmp_path_factory, models, preprocessor):
+    folder = tmp_path_factory.mktemp("pair") / "model"
+    write_saved_model(folder, models["books"], preprocessor, LABELS, pair=True)
+    return folder
+
+
+def test_signatures(meta_learner):
+    predict = meta_learner.signatures["serving_default"]
+    text = tf.TensorSpec([None], tf.string, "text")
+    assert predict.structured_input_signature == ((), {"text": text})
+    shapes = {name: (s.shape.as_list(), s.dtype) for name, s in predict.structured_outputs.items()}
+    assert shapes == {
+        "label": ([None], tf.string),
+        "score": ([None], tf.float32),
+        "probabilities": ([None, 3], tf.float32),
+    }
+    assert list(meta_learner.signatures) == ["serving_default", "embed", "classify"]
+
+
+def test_answers_as_keras_does(meta_learner, models, preprocessor):
+    answer = meta_learner.signatures["serving_default"](text=tf.constant(TEXTS))
+    probabilities = expected(models["meta-learner"], preprocessor, TEXTS)
+    np.testing.assert_allclose(answer["probabilities"], probabilities, atol=1e-5)
+    np.testing.assert_allclose(answer["score"], probabilities.max(1), atol=1e-5)
+    names = [LABELS[code].encode() for code in probabilities.argmax(1)]
+    assert answer["label"].numpy().tolist() == names
+    # The accent and the case change nothing; the texts otherwise differ.
+    assert len(np.unique(probabilities.round(4), axis=0)) == len(TEXTS)
+
+
+def test_embeds_as_keras_does(meta_learner, models, preprocessor):
+    answer = meta_learner.signatures["embed"](text=tf.constant(TEXTS))["embedding"]
+    expected_embedding = models["meta-learner"].embed(preprocessor(x=TEXTS), training=False)
+    np.testing.assert_allclose(answer, expected_embedding, atol=1e-5)
+
+
+def test_reads_text_pairs(pair_folder, models, preprocessor):
+    predict = tf.saved_model.load(str(pair_folder)).signatures["serving_default"]
+    texts, pairs = ["good", "the bad cafe", ""], ["bad bad bad bad bad bad", "good", "the"]
+    answer = predict(text=tf.constant(texts), text_pair=tf.constant(pairs))["probabilities"]
+    probabilities = expected(models["books"], preprocessor, texts, pairs)
+    np.testing.assert_allclose(answer, probabilities, atol=1e-5)
+    turned = predict(text=tf.constant(pairs), text_pair=tf.constant(texts))["probabilities"]
+    assert np.abs(turned - probabilities).max() > 1e-2
+
+
+def test_classify_takes_examples(export_folder, meta_learner):
+    meta_graph = _meta_graph(export_folder / "meta-learner" / "1")
+    signature = meta_graph.signature_def["classify"]
+    assert signature.method_name == "tensorflow/serving/classify"
+    assert list(signature.inputs) == ["inputs"]
+    assert sorted(signature.outputs) == ["classes", "scores"]
+    methods = {meta_graph.signature_def[name].method_name for name in ("serving_default", "embed")}
+    assert methods == {"tensorflow/serving/predict"}
+
+    feature = tf.train.Feature(bytes_list=tf.train.BytesList(value=[b"good"]))
+    example = tf.train.Example(features=tf.train.Features(feature={"text": feature}))
+    examples = tf.constant([example.SerializeToString(), tf.train.Example().SerializeToString()])
+    answer = meta_learner.signatures["classify"](inputs=examples)
+    assert answer["classes"].numpy().tolist() == [[name.encode() for name in LABELS]] * 2
+    predict = meta_learner.signatures["serving_default"](text=tf.constant(["good", ""]))
+    np.testing.assert_allclose(answer["scores"], predict["probabilities"], atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [0, 1, 33])
+def test_any_batch_size(meta_learner, size):
+    answer = meta_learner.signatures["serving_default"](text=tf.fill([size], "good"))
+    assert answer["probabilities"].shape == (size, 3)
+    assert answer["label"].shape == answer["score"].shape == (size,)
+
+
+def test_hostile_texts_get_answers_and_disturb_no_other(meta_learner):
+    predict = meta_learner.signatures["serving_default"]
+    together = predict(text=tf.constant([*HOSTILE, b"the good cafe"]))["probabilities"].numpy()
+    np.testing.assert_allclose(together.sum(1), 1.0, atol=1e-5)
+    alone = [predict(text=tf.constant([t]))["probabilities"][0] for t in HOSTILE]
+    np.testing.assert_allclose(together[:-1], alone, atol=1e-5)
+    good = predict(text=tf.constant(["the good cafe"]))["probabilities"][0]
+    np.testing.assert_allclose(together[-1], good, atol=1e-5)
+
+
+@pytest.mark.parametrize("count", [300, pytest.param(10_000, marks=pytest.mark.slow)])
+def test_random_bytes_get_answers(meta_learner, count):
+    random = np.random.default_rng(1)
+    texts = [random.bytes(random.integers(0, 200)) for _ in range(count)]
+    for start in range(0, count, 500):
+        batch = tf.constant(texts[start : start + 500])
+        probabilities = meta_learner.signatures["serving_default"](text=batch)["probabilities"]
+        assert np.isfinite(probabilities).all()
+        np.testing.assert_allclose(tf.reduce_sum(probabilities, 1), 1.0, atol=1e-5)
+
+
+def test_holds_only_the_weights_it_uses(export_folder):
+    checkpoint = tf.train.load_checkpoint(str(export_folder / "meta-learner/1/variables/variables"))
+    sizes = [np.prod(shape) for shape in checkpoint.get_variable_to_shape_map().values()]
+    model = make_model(0)
+    weights = model.backbone.weights + model.class_head.weights
+    # Besides them the graph of objects: no metrics, no states of dropout.
+    assert sum(sizes) == sum(np.prod(weight.shape) for weight in weights) + 1
+
+
+def test_labels_must_fit_the_model(tmp_path, models, preprocessor):
+    with pytest.raises(ValueError, match="`labels` must name the 3 classes"):
+        write_saved_model(tmp_path / "m", models["books"], preprocessor, LABELS[:2])
+
+
+def test_models_must_be_named_after_domains(tmp_path, models, preprocessor):
+    with pytest.raises(ValueError, match="`models` must be named after `domains`"):
+        write_saved_model(tmp_path / "m", models, preprocessor, LABELS, DOMAINS[:1])
+
+
+def test_needs_the_tensorflow_backend(tmp_path, models, preprocessor, monkeypatch):
+    monkeypatch.setattr("keras.backend.backend", lambda: "jax")
+    with pytest.raises(InputError, match=r"TensorFlow backend.*Received: jax"):
+        write_saved_model(tmp_path / "m", models["books"], preprocessor, LABELS)
+
+
+def _meta_graph(folder):
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    model = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
+    return model.meta_graphs[0]

@@ -1,0 +1,46 @@
+import pytest
+import tensorflow as tf
+
+from easymft.export.text_input import clean_text, tokenize
+from tests.export.conftest import MAX_LENGTH
+
+LIMIT = 16 * MAX_LENGTH
+
+
+def clean(text):
+    return clean_text(tf.constant([text]), MAX_LENGTH)[0].numpy()
+
+
+@pytest.mark.parametrize("char", ["a", "é", "漢", "😀"])
+def test_keeps_as_many_characters_as_training_does(char):
+    assert clean((char * (LIMIT + 5)).encode()).decode() == char * LIMIT
+    assert clean(("a" + char * LIMIT).encode()).decode() == "a" + char * (LIMIT - 1)
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [
+        (b"", ""),
+        (b"a\xffb", "a\ufffdb"),
+        (b"a\xc3", "a\ufffd"),
+        (b"a\x00b", "a\0b"),
+        ("é\t漢\n😀".encode(), "é\t漢\n😀"),
+    ],
+)
+def test_replaces_what_is_no_utf8(raw, text):
+    assert clean(raw).decode() == text
+
+
+def test_same_ids_as_python_strings_in_training(preprocessor):
+    texts = [
+        "Good CAFÉ, bad!",
+        "",
+        "CAFE\u0301S",
+        "good\u00a0bad",
+        "the\u200bcafe 😀",
+        "good " * 99,
+    ]
+    graph = tf.function(lambda t: tokenize(preprocessor, (t,)))(tf.constant(texts))
+    for row, text in enumerate(texts):
+        ids = preprocessor(x=[text])["token_ids"][0]
+        assert graph["token_ids"][row].numpy().tolist() == ids.numpy().tolist()

@@ -1,0 +1,126 @@
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from easymft.models import MFTTextClassifier, WarmupLinearDecay, adamw
+from tests.models.tiny import arrays, scramble, tiny_backbone
+
+
+def rates(schedule, steps):
+    return [float(schedule(step)) for step in steps]
+
+
+def test_rises_over_the_warm_up_and_falls_to_zero():
+    schedule = WarmupLinearDecay(peak=8.0, total_steps=10, warmup=0.2)
+    # Two steps up; then eight equal steps down from the peak.
+    assert rates(schedule, range(12)) == pytest.approx([4, 8, 8, 7, 6, 5, 4, 3, 2, 1, 0, 0])
+
+
+@pytest.mark.parametrize("warmup", [0.0, 0.2])  # a fifth of four steps is none
+def test_without_a_step_of_warm_up_it_starts_at_the_peak(warmup):
+    schedule = WarmupLinearDecay(peak=4.0, total_steps=4, warmup=warmup)
+    assert rates(schedule, range(5)) == pytest.approx([4, 3, 2, 1, 0])
+
+
+@pytest.mark.parametrize("total_steps", [1, 0])
+def test_a_phase_of_one_step_trains_at_the_peak(total_steps):
+    schedule = WarmupLinearDecay(peak=3.0, total_steps=total_steps, warmup=0.5)
+    assert rates(schedule, range(2)) == pytest.approx([3, 0])
+    assert schedule.total_steps == 1
+
+
+@pytest.mark.parametrize("warmup", [-0.1, 1, float("nan")])
+def test_warm_up_is_a_share(warmup):
+    with pytest.raises(ValueError, match=r"`warmup` must lie in \[0, 1\)"):
+        WarmupLinearDecay(1.0, 10, warmup)
+
+
+def test_schedule_config_round_trip_keeps_a_length_set_later():
+    schedule = WarmupLinearDecay(peak=2.0, total_steps=10, warmup=0.25)
+    schedule.total_steps = 40
+    copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(schedule))
+    assert copy.get_config() == {"peak": 2.0, "total_steps": 40, "warmup": 0.25}
+    assert rates(copy, range(40)) == rates(schedule, range(40))
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow",
+    reason="JAX takes the schedule's variable into the compiled step as a constant",
+)
+def test_a_new_length_reaches_a_training_step_already_traced():
+    schedule = WarmupLinearDecay(peak=1.0, total_steps=2, warmup=0.0)
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False)])
+    # The gradient is 1, so every step subtracts its learning rate from the weight.
+    model.compile(keras.optimizers.SGD(schedule), lambda y, p: p, jit_compile=False)
+    model.set_weights([np.zeros((1, 1))])
+    ones = np.ones((1, 1), "float32")
+    model.fit(ones, ones, epochs=3, verbose=0)
+    assert model.get_weights()[0].item() == pytest.approx(-(1 + 1 / 2 + 0))
+    step = model.train_function
+    schedule.total_steps = 4
+    model.fit(ones, ones, epochs=1, verbose=0)  # step 3 of 4
+    assert model.train_function is step
+    assert model.get_weights()[0].item() == pytest.approx(-(1 + 1 / 2 + 1 / 4))
+
+
+def test_decays_all_but_biases_and_layer_normalizations():
+    model = MFTTextClassifier(tiny_backbone(), num_classes=2, num_domains=3, embedding="pooler")
+    scramble(model)
+    variables = model.trainable_variables
+    before = arrays(variables)
+    optimizer = adamw(learning_rate=0.1, weight_decay=0.5)
+    # Without a gradient Adam moves nothing: what moves has decayed.
+    optimizer.apply([ops.zeros(v.shape) for v in variables], variables)
+    kept = {"bias", "gamma", "beta"}
+    assert kept | {"kernel", "embeddings"} == {v.name for v in variables}
+    for variable, old, new in zip(variables, before, arrays(variables), strict=True):
+        share = 1.0 if variable.name in kept else 1 - 0.1 * 0.5
+        np.testing.assert_allclose(new, share * old, rtol=1e-6, err_msg=variable.path)
+
+
+def test_exclusion_outlives_a_config_round_trip():
+    optimizer = adamw(WarmupLinearDecay(0.2, 10, 0.0), weight_decay=0.5, clip_norm=3.0)
+    copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(optimizer))
+    assert copy.get_config() == optimizer.get_config()
+    assert copy.global_clipnorm == 3.0
+    variables = [keras.Variable([2.0], name=name) for name in ("kernel", "bias")]
+    copy.apply([ops.zeros((1,))] * 2, variables)
+    assert [v.item() for v in arrays(variables)] == pytest.approx([2.0 * (1 - 0.2 * 0.5), 2.0])
+
+
+def adamw_oracle(weights, gradients_of_steps, decayed, rate, decay, clip_norm):
+    """AdamW with global-norm clipping, float64: the weights after the last step.
+
+    Keras' epsilon is the "epsilon hat" of Kingma and Ba, added before the correction of the bias.
+    """
+    weights = [w.astype("float64") for w in weights]
+    first, second = ([np.zeros_like(w) for w in weights] for _ in range(2))
+    for step, gradients in enumerate(gradients_of_steps, start=1):
+        norm = np.sqrt(sum((g**2).sum() for g in gradients))
+        for i, g in enumerate(gradients):
+            g = g * min(1.0, clip_norm / norm)
+            first[i] = 0.9 * first[i] + 0.1 * g
+            second[i] = 0.999 * second[i] + 0.001 * g**2
+            correction = np.sqrt(1 - 0.999**step) / (1 - 0.9**step)
+            move = correction * first[i] / (np.sqrt(second[i]) + 1e-6)
+            weights[i] -= rate * (move + decay * decayed[i] * weights[i])
+    return weights
+
+
+@pytest.mark.parametrize("clip_norm", [1.0, None])
+def test_agrees_with_numpy_and_clips_the_global_norm(clip_norm):
+    random = np.random.default_rng(0)
+    weights = [random.normal(size=(2, 3)), random.normal(size=3)]
+    # A step of norm about 30, then one below the threshold: only the first is clipped.
+    steps = [[size * random.normal(size=w.shape) for w in weights] for size in (10.0, 0.1)]
+    variables = [
+        keras.Variable(w, dtype="float32", name=n)
+        for w, n in zip(weights, ("kernel", "bias"), strict=True)
+    ]
+    optimizer = adamw(0.1, weight_decay=0.3, clip_norm=clip_norm)
+    for gradients in steps:
+        optimizer.apply([ops.convert_to_tensor(g, "float32") for g in gradients], variables)
+    expected = adamw_oracle(weights, steps, (1, 0), 0.1, 0.3, clip_norm or np.inf)
+    for actual, value in zip(arrays(variables), expected, strict=True):
+        np.testing.assert_allclose(actual, value, atol=5e-6)

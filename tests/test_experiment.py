@@ -1,0 +1,204 @@
+"""Whole runs on a tiny encoder: what they leave, and what interrupting them changes (nothing)."""
+
+import json
+
+import keras
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import tensorflow as tf
+
+from easymft.errors import InputError
+from easymft.experiment import Experiment
+from easymft.methods import METHODS, trainer
+from easymft.models.backbone import load_backbone, load_preprocessor
+from easymft.recipe import load_config
+from tests.layers import oracle
+from tests.runs import DOMAINS, LABELS, texts, write_recipe
+
+
+@pytest.fixture(autouse=True)
+def fast(tmp_path, monkeypatch):
+    """No tracing, which would take most of the time; and a cache of the test's own."""
+    monkeypatch.setenv("EASYMFT_CACHE_DIR", str(tmp_path / "cache"))
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+def results(experiment):
+    table = pq.read_table(experiment.folder.predictions)
+    return table.drop_columns("probabilities").to_pylist(), np.stack(
+        table["probabilities"].to_numpy()
+    )
+
+
+def test_a_run_leaves_consistent_results(tmp_path):
+    experiment = Experiment(load_config(write_recipe(tmp_path)))
+    summary = experiment.run()
+
+    assert experiment.folder.path == tmp_path / "runs/tiny/mft/seed-1"
+    splits = json.loads(experiment.folder.splits.read_text())
+    ids = [id_ for part in splits.values() for id_ in part]
+    assert sorted(ids) == sorted(row["id"] for row in texts())
+
+    # Every dev and test text once by the meta-learner and once by its own domain's model.
+    rows, probabilities = results(experiment)
+    for model in ("meta_learner", "fine_tuned"):
+        seen = [row["id"] for row in rows if row["model"] == model]
+        assert sorted(seen) == sorted(splits["dev"] + splits["test"])
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-6)
+    guesses = [LABELS[i] for i in probabilities.argmax(axis=1)]
+    assert guesses == [row["predicted"] for row in rows]
+
+    # The metrics are those of the predictions.
+    for model, by_split in summary["metrics"].items():
+        accuracies = []
+        for domain in DOMAINS:
+            own = [
+                row["label"] == row["predicted"]
+                for row in rows
+                if (row["model"], row["split"], row["domain"]) == (model, "test", domain)
+            ]
+            figures = by_split["test"]["domains"][domain]
+            assert figures["texts"] == len(own)
+            assert figures["accuracy"] == pytest.approx(np.mean(own))
+            low, high = figures["accuracy_interval"]
+            assert low <= figures["accuracy"] <= high
+            assert np.sum(figures["confusion"]) == len(own)
+            accuracies.append(np.mean(own))
+        assert by_split["test"]["average_accuracy"] == pytest.approx(np.mean(accuracies))
+        assert by_split["test"]["worst_domain_accuracy"] == pytest.approx(min(accuracies))
+
+    report = (experiment.folder.path / "report.md").read_text()
+    assert "MFT (Full)" in report
+    assert not list(experiment.folder.path.rglob("*.partial"))
+    assert len(summary["case_study"]) == 6 * len(DOMAINS)
+
+
+def test_typicality_is_that_of_the_plain_numpy_computation(tmp_path):
+    experiment = Experiment(load_config(write_recipe(tmp_path)))
+    experiment.run("validate")
+    experiment.run("typicality")
+    scores = pq.read_table(experiment.folder.typicality).to_pylist()
+
+    row_of = {row["id"]: row for row in texts()}
+    inputs = load_preprocessor(str(tmp_path / "bert"), 12)(
+        [row_of[s["id"]]["text"] for s in scores]
+    )
+    inputs = {name: np.asarray(value) for name, value in inputs.items()}
+    output = np.asarray(load_backbone(str(tmp_path / "bert"))(inputs)["sequence_output"])
+    mask = inputs["padding_mask"][..., None].astype(float)
+    embeddings = (output * mask).sum(axis=1) / mask.sum(axis=1)
+    labels = np.array([LABELS.index(s["label"]) for s in scores])
+    domains = np.array([DOMAINS.index(s["domain"]) for s in scores])
+    cells = oracle.centroids(embeddings, labels, domains, len(DOMAINS), len(LABELS))
+    expected = [
+        oracle.typicality(*text, cells, np.eye(len(LABELS)))
+        for text in zip(embeddings, labels, domains, strict=True)
+    ]
+    np.testing.assert_allclose([s["score"] for s in scores], expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("method", sorted(set(METHODS) - {"mft"}))
+def test_every_method_runs(tmp_path, method):
+    path = write_recipe(tmp_path, method=method)
+    experiment = Experiment(load_config(path, ["mft.variant=easytransfer"]))
+    metrics = experiment.run()["metrics"]
+    expected = {"meta_learner"} if METHODS[method].build else set()
+    expected |= {"fine_tuned"} if METHODS[method].fine_tunes else set()
+    assert set(metrics) == expected
+
+
+def test_all_methods_see_the_same_number_of_texts(tmp_path):
+    config = load_config(write_recipe(tmp_path))
+    for method in METHODS.values():
+        assert sum(phase.epochs for phase in method.phases(config) if phase) == 3
+
+
+def test_a_run_killed_in_training_ends_with_the_same_numbers(tmp_path, monkeypatch):
+    path = write_recipe(tmp_path)
+    whole = Experiment(load_config(path, ["name=whole"]))
+    whole.run()
+
+    # Checkpoints after every leg of two steps; the process dies in meta fine-tuning, then again
+    # in the fine-tuning of the second domain.
+    monkeypatch.setattr(trainer, "LEG_STEPS", 2)
+    monkeypatch.setattr(trainer, "CHECKPOINT_SECONDS", 0)
+    for stage, deadly_leg in (("meta_fine_tune", 3), ("fine_tune", 4)):
+        legs = []
+        fit = keras.Model.fit
+
+        def dying_fit(model, *args, legs=legs, fit=fit, deadly_leg=deadly_leg, **kwargs):
+            legs.append(1)
+            if len(legs) == deadly_leg:
+                raise KeyboardInterrupt
+            return fit(model, *args, **kwargs)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(keras.Model, "fit", dying_fit)
+            killed = Experiment(load_config(path, ["name=killed"]))
+            with pytest.raises(KeyboardInterrupt):
+                killed.run()
+        assert not killed.folder.is_done(stage)
+    Experiment(load_config(path, ["name=killed"])).run()
+
+    (rows, probabilities), (other_rows, other) = results(whole), results(killed)
+    assert rows == other_rows
+    np.testing.assert_allclose(probabilities, other, atol=1e-5)
+
+
+def test_another_seed_or_the_same_one(tmp_path):
+    path = write_recipe(tmp_path, method="mix")
+    first, again, other = (
+        Experiment(load_config(path, overrides))
+        for overrides in (["name=a"], ["name=b"], ["name=c", "seed=2", "data.split.seed=1"])
+    )
+    for experiment in (first, again, other):
+        experiment.run()
+    np.testing.assert_array_equal(results(first)[1], results(again)[1])
+    assert results(first)[0] == results(again)[0]
+    assert np.abs(results(first)[1] - results(other)[1]).max() > 1e-4
+
+
+def test_leave_one_domain_out(tmp_path):
+    path = write_recipe(tmp_path)
+    overrides = ["data.split.leave_out=tools", 'data.split.few_shot={"per_class":3}']
+    experiment = Experiment(load_config(path, overrides))
+    metrics = experiment.run()["metrics"]
+    scored = pq.read_table(experiment.folder.typicality)["domain"].to_pylist()
+    assert set(scored) == {"books", "films"}
+    for model in ("meta_learner", "fine_tuned"):
+        assert metrics[model]["test"]["domains"]["tools"]["texts"] > 0
+
+
+def test_a_folder_of_other_settings_or_data_is_refused(tmp_path):
+    path = write_recipe(tmp_path)
+    Experiment(load_config(path)).run("validate")
+    with pytest.raises(InputError, match=r"other settings \(`mft.alpha` was 0.5, now 0.25\)"):
+        Experiment(load_config(path, ["mft.alpha=0.25"])).run("validate")
+    # How results are shown is no other setting.
+    Experiment(load_config(path, ["case_study=1"])).run("validate")
+
+    data = tmp_path / "texts.csv"
+    data.write_text(data.read_text().replace("the the the", "cafe cafe cafe !", 1))
+    with pytest.raises(InputError, match="data changed"):
+        Experiment(load_config(path)).run("typicality")
+
+
+def test_a_stage_needs_those_before_it(tmp_path):
+    path = write_recipe(tmp_path)
+    with pytest.raises(InputError, match="stage `fine_tune` needs `validate` first"):
+        Experiment(load_config(path)).run("fine_tune")
+    with pytest.raises(InputError, match="method `mix` has no stage `typicality`"):
+        Experiment(load_config(path, ["method=mix"])).run("typicality")
+
+
+def test_restart_keeps_the_old_run(tmp_path):
+    experiment = Experiment(load_config(write_recipe(tmp_path)))
+    experiment.run("validate")
+    for number in (1, 2):
+        kept = experiment.folder.move_aside()
+        assert kept.name == f"seed-1.old-{number}"
+        experiment.run("validate")
+    assert Experiment(load_config(tmp_path / "tiny.json", ["seed=9"])).folder.move_aside() is None

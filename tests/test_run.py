@@ -1,0 +1,69 @@
+"""The command line, in a process of its own as users meet it."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from easymft.run import STAGES
+
+
+def easymft(*arguments, cwd=None):
+    command = [sys.executable, "-m", "easymft.run", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=300)
+
+
+def test_help_teaches_and_imports_no_tensorflow():
+    code = "import sys, easymft.run; print({'tensorflow', 'keras'} & set(sys.modules))"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.stdout.strip() == "set()"
+    shown = easymft("--help").stdout
+    assert "python -m easymft.run --config app_zoo/amazon.json" in shown
+    assert "--dry_run" in shown
+
+
+def test_stage_names_of_the_command_line_are_those_of_a_full_run():
+    from easymft.config import Config
+    from easymft.experiment import Experiment
+
+    assert tuple(Experiment(Config(name="x")).stages()) == STAGES
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ([], "easymft: `--config`: is missing"),
+        (["--config", "absent.json"], "absent.json: cannot be read"),
+        (["--config", "r.json", "--set", "mft.alfa=1"], "`mft.alfa`: unknown key; did you mean"),
+        (["--config", "r.json", "--set", "mft.alpha"], "`--set`: must look like"),
+        (["--config", "r.json", "--seed", "x"], "--seed"),
+        (["--config", "r.json", "--mode", "trian"], "--mode"),
+        (["--config", "r.json", "--colour", "red"], "colour"),
+        (["--config", "r.json", "extra"], "unexpected argument 'extra'"),
+    ],
+)
+def test_bad_command_lines_are_one_message_and_exit_code_2(tmp_path, arguments, expected):
+    (tmp_path / "r.json").write_text("{}")
+    result = easymft(*arguments, cwd=tmp_path)
+    assert result.returncode == 2
+    assert expected in result.stderr
+    assert "Traceback" not in result.stderr
+    assert list(tmp_path.iterdir()) == [tmp_path / "r.json"]
+
+
+def test_render_prints_a_complete_recipe_that_renders_to_itself(tmp_path):
+    (tmp_path / "short.json").write_text('{"seed": 3, "mft": {"variant": "easytransfer"}}')
+    complete = easymft("--config", "short.json", "--mode", "render", cwd=tmp_path).stdout
+    values = json.loads(complete)
+    assert values["name"] == "short"
+    assert values["mft"]["corruption"] == "shuffle"
+    assert values["backbone"]["max_length"] == 128
+    (tmp_path / "complete.json").write_text(complete)
+    again = easymft("--config", "complete.json", "--mode", "render", cwd=tmp_path).stdout
+    assert again == complete
+
+
+def test_schema_is_json_and_knows_the_sections():
+    schema = json.loads(easymft("--mode", "schema").stdout)
+    assert {"data", "mft", "backbone", "include"} <= set(schema["properties"])
