@@ -32,12 +32,13 @@ setup(
         "scipy",
         "tensorflow>=2.18",
         "tensorflow-datasets",
+        "tensorflow-serving-api",  # small: the protos of warm-up requests
         "tensorflow-text>=2.18",
         "tqdm",
         "wrapt",
     ],
     extras_require={
-        "test": ["dill", "hypothesis", "jax", "jsonschema", "pytest", "ruff"],
+        "test": ["dill", "hypothesis", "jax", "jsonschema", "pytest", "pyyaml", "ruff"],
     },
     entry_points={"console_scripts": ["easymft = easymft.run:cli"]},
 )

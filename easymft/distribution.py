@@ -31,6 +31,15 @@ def has_accelerator() -> bool:
     return any(keras.distribution.list_devices(kind) for kind in ("gpu", "tpu"))
 
 
+def jit_compile() -> bool | str:
+    """What to give to Keras' `compile`: whether XLA compiles the steps.
+
+    JAX needs it. TensorFlow on a CPU does better without: Keras' own choice there compiles every
+    shape for up to a minute and then computes more slowly.
+    """
+    return "auto" if keras.backend.backend() == "jax" or has_accelerator() else False
+
+
 def _bfloat16_hardware() -> str | None:
     if keras.distribution.list_devices("tpu"):
         return "TPU"

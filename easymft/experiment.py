@@ -51,7 +51,12 @@ class Experiment:
             stages["meta_fine_tune"] = self.meta_fine_tune
         if self.method.fine_tunes:
             stages["fine_tune"] = self.fine_tune
-        return {**stages, "evaluate": self.evaluate, "report": self.report}
+        return {
+            **stages,
+            "evaluate": self.evaluate,
+            "report": self.report,
+            "export": self.export,
+        }
 
     def run(self, only: str | None = None) -> Facts:
         """Run all unfinished stages, or the stage named `only` once more; return the summary.
@@ -68,6 +73,8 @@ class Experiment:
                 field="--mode",
             )
         for name, stage in stages.items():
+            if name == "export" != only and not self.config.export:
+                continue
             done = self.folder.is_done(name)
             if name == only or (only is None and not done):
                 self._run_stage(name, stage)
@@ -184,12 +191,7 @@ class Experiment:
 
     def evaluate(self) -> Facts:
         """Predict dev and test once with every model; write predictions and metrics."""
-        corpus = self.data.corpus
-        models: list[tuple[str, int | None]] = []
-        if self.method.build is not None:
-            models.append((META_LEARNER, None))
-        if self.method.fine_tunes:
-            models += [(self._model_name(code), code) for code in range(self.data.num_domains)]
+        corpus, models = self.data.corpus, self._models()
         # One model, many weights: prediction is traced once.
         model = keras.saving.load_model(self.folder.model(models[0][0]), compile=False)
         tables = []
@@ -216,6 +218,28 @@ class Experiment:
         """Write `report.md`: results, data, typicality, how to repeat it."""
         files.write_text(self.folder.path / "report.md", render_markdown(self.summary()))
         return {}
+
+    def export(self) -> Facts:
+        """Export every model, and all of them as one, for TensorFlow Serving."""
+        # Imported here: TensorFlow only, where training runs on other backends too.
+        from easymft.export import export_run
+
+        corpus = self.data.corpus
+        models = {
+            META_LEARNER if domain is None else corpus.domains[domain]: keras.saving.load_model(
+                self.folder.model(name), compile=False
+            )
+            for name, domain in self._models()
+        }
+        paths = export_run(
+            models,
+            self.data.preprocessor,
+            corpus.labels,
+            corpus.domains,
+            self.folder.export,
+            pair=corpus.is_pair,
+        )
+        return {"models": [str(path.relative_to(self.folder.path)) for path in paths]}
 
     # --- What the stages share --------------------------------------------------------------
 
@@ -269,6 +293,15 @@ class Experiment:
         if not self.method.uses_typicality:
             return None
         return typicality.training_weights(self.folder.typicality, self.config.mft)
+
+    def _models(self) -> list[tuple[str, int | None]]:
+        """Names of the trained models, each with the code of its only domain, if any."""
+        models: list[tuple[str, int | None]] = []
+        if self.method.build is not None:
+            models.append((META_LEARNER, None))
+        if self.method.fine_tunes:
+            models += [(self._model_name(code), code) for code in range(self.data.num_domains)]
+        return models
 
     def _model_name(self, code: int) -> str:
         # The number keeps domains apart that differ only in characters a file name cannot have.

@@ -53,6 +53,15 @@ def load_config(path: str | Path, overrides: Iterable[str] = ()) -> Config:
     return config_from_dict(merged, layers)
 
 
+def list_recipes(folder: str | Path) -> list[str]:
+    """Name and description of every recipe in a folder, one line each."""
+    paths = sorted(Path(folder).glob("*.json"))
+    if not paths:
+        raise InputError("must be a folder of recipes, such as app_zoo", file=folder)
+    width = max(len(path.name) for path in paths)
+    return [f"{path.name:<{width}}  {load_config(path).description}" for path in paths]
+
+
 def config_from_dict(values: dict[str, Any], layers: Iterable[_Layer] = ()) -> Config:
     """Check a recipe given as a dict; see `load_config`."""
     try:

@@ -27,8 +27,16 @@ from absl import app, flags
 from easymft.errors import InputError
 
 # Stage names stand here too, so that `--help` needs no TensorFlow.
-STAGES = ("validate", "typicality", "meta_fine_tune", "fine_tune", "evaluate", "report")
-MODES = ("run", *STAGES, "render", "schema")
+STAGES = (
+    "validate",
+    "typicality",
+    "meta_fine_tune",
+    "fine_tune",
+    "evaluate",
+    "report",
+    "export",
+)
+MODES = ("run", *STAGES, "predict", "list", "render", "schema")
 
 _CONFIG = flags.DEFINE_string("config", None, "The recipe: a JSON file, such as one of app_zoo/.")
 _MODE = flags.DEFINE_enum(
@@ -36,12 +44,20 @@ _MODE = flags.DEFINE_enum(
     "run",
     MODES,
     "run: all stages that are not done yet. A stage's name: that stage only, once more. "
-    "render: print the complete recipe. schema: print the recipes' JSON schema.",
+    "predict: label the texts of --input with the exported models. list: the recipes of a "
+    "folder (--config), one line each. render: print the complete recipe. schema: print the "
+    "recipes' JSON schema.",
 )
 _SET = flags.DEFINE_multi_string(
     "set", [], "Override one setting: --set section.key=value (JSON or text). May be repeated."
 )
 _SEED = flags.DEFINE_integer("seed", None, "Seed of the run; overrides the recipe's.")
+_INPUT = flags.DEFINE_string(
+    "input", "-", "For --mode predict: CSV, TSV, JSONL or Parquet; -: lines of standard input."
+)
+_OUTPUT = flags.DEFINE_string(
+    "output", "-", "For --mode predict: Parquet, CSV, TSV or JSONL; -: JSONL on standard output."
+)
 _DRY_RUN = flags.DEFINE_bool(
     "dry_run", False, "Print the complete recipe, data counts, steps and an estimate of the time."
 )
@@ -65,7 +81,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _dispatch() -> int:
-    from easymft.recipe import load_config
+    from easymft.recipe import list_recipes, load_config
 
     if _MODE.value == "schema":
         from easymft.config import Config
@@ -77,6 +93,9 @@ def _dispatch() -> int:
     overrides = list(_SET.value)
     if _SEED.value is not None:
         overrides.append(f"seed={_SEED.value}")
+    if _MODE.value == "list":
+        print("\n".join(list_recipes(_CONFIG.value)))
+        return 0
     config = load_config(_CONFIG.value, overrides)
     if _MODE.value == "render":
         print(json.dumps(config.to_dict(), indent=2, ensure_ascii=False))
@@ -90,6 +109,13 @@ def _dispatch() -> int:
     from easymft.report import case_study_table, results_table
 
     experiment = Experiment(config)
+    if _MODE.value == "predict":
+        from easymft.export.predict import COLUMNS, predict_file
+
+        columns = {**COLUMNS, **config.data.columns.model_dump(exclude_none=True)}
+        count = predict_file(experiment.folder.export, _INPUT.value, _OUTPUT.value, columns=columns)
+        logging.info("%d texts labelled.", count)
+        return 0
     if _RESTART.value and not _DRY_RUN.value and (old := experiment.folder.move_aside()):
         logging.info("The earlier run is now %s.", old)
     if _DRY_RUN.value:

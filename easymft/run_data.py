@@ -2,6 +2,7 @@
 
 import functools
 import logging
+from typing import Any
 
 import numpy as np
 
@@ -42,10 +43,14 @@ class RunData:
         return corpus
 
     @functools.cached_property
+    def preprocessor(self) -> Any:
+        """From strings to the encoder's inputs; see `load_preprocessor`."""
+        return load_preprocessor(self.config.backbone.preset, self.config.backbone.max_length)
+
+    @functools.cached_property
     def tokens(self) -> TokenizedTexts:
-        backbone = self.config.backbone
-        preprocessor = load_preprocessor(backbone.preset, backbone.max_length)
-        return tokenize(self.corpus, preprocessor, backbone.max_length, cache_dir() / "tokens")
+        max_length = self.config.backbone.max_length
+        return tokenize(self.corpus, self.preprocessor, max_length, cache_dir() / "tokens")
 
     @functools.cached_property
     def fingerprint(self) -> str:

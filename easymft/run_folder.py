@@ -13,7 +13,7 @@ from easymft.errors import InputError
 META_LEARNER = "meta-learner"
 PACKAGES = ("easymft", "tensorflow", "keras", "keras-hub", "tensorflow-text", "numpy")
 # Settings that say where results go or how they look, not what they are.
-_INERT = {"output_dir", "description", "case_study"}
+_INERT = {"output_dir", "description", "case_study", "export"}
 
 
 class RunFolder:
@@ -33,6 +33,7 @@ class RunFolder:
         self.typicality = self.path / "typicality.parquet"
         self.predictions = self.path / "predictions.parquet"
         self.metrics = self.path / "metrics.json"
+        self.export = self.path / "export"
 
     def open(self) -> None:
         """Start the folder, or reopen it.

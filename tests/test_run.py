@@ -3,10 +3,14 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from easymft.run import STAGES
+from tests.runs import LABELS, texts, write_recipe
+
+APP_ZOO = Path(__file__).parents[1] / "app_zoo"
 
 
 def easymft(*arguments, cwd=None):
@@ -28,6 +32,29 @@ def test_stage_names_of_the_command_line_are_those_of_a_full_run():
     from easymft.experiment import Experiment
 
     assert tuple(Experiment(Config(name="x")).stages()) == STAGES
+
+
+def test_list_shows_every_recipe_with_its_description():
+    lines = easymft("--mode", "list", "--config", str(APP_ZOO)).stdout.splitlines()
+    assert len(lines) == len(list(APP_ZOO.glob("*.json")))
+    assert any(line.startswith("mnli.json ") and "five genres" in line for line in lines)
+
+
+@pytest.mark.slow
+def test_a_run_ends_with_exports_that_predict(tmp_path):
+    recipe = str(write_recipe(tmp_path, export=True))
+    result = easymft("--config", recipe)
+    assert result.returncode == 0, result.stderr
+    assert "Run folder: " in result.stdout
+    output = tmp_path / "out.jsonl"
+    source = str(tmp_path / "texts.csv")
+    result = easymft(
+        "--config", recipe, "--mode", "predict", "--input", source, "--output", str(output)
+    )
+    assert result.returncode == 0, result.stderr
+    rows = [json.loads(line) for line in output.read_text().splitlines()]
+    assert [row["id"] for row in rows] == [row["id"] for row in texts()]
+    assert {row["label"] for row in rows} <= set(LABELS)
 
 
 @pytest.mark.parametrize(

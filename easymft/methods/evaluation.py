@@ -12,6 +12,7 @@ from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
 from easymft.data.batches import Batches
 from easymft.data.pipeline import TokenizedTexts
 from easymft.data.schema import Corpus
+from easymft.distribution import jit_compile
 from easymft.models import TextClassifier
 
 
@@ -20,6 +21,8 @@ def predict(
 ) -> np.ndarray:
     """Class probabilities of the given rows, in their order: `(len(rows), classes)` float32."""
     batches = Batches(tokens, rows, batch_size)
+    if not model.compiled:
+        model.compile(optimizer=None, jit_compile=jit_compile())
     logits = batches.in_input_order(model.predict(batches.feed(), verbose=0)["logits"])
     return keras.ops.convert_to_numpy(keras.ops.softmax(logits, axis=-1))
 

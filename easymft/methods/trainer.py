@@ -15,7 +15,7 @@ from tqdm import tqdm
 from easymft.config import Optimizer, Phase
 from easymft.data.batches import Batches
 from easymft.data.pipeline import TokenizedTexts
-from easymft.distribution import has_accelerator
+from easymft.distribution import jit_compile
 from easymft.files import read_json, staged, write_json
 from easymft.models import TextClassifier, WarmupLinearDecay, adamw
 
@@ -50,8 +50,7 @@ class Trainer:
         model.compile(
             adam,
             keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-            # XLA on a CPU costs a minute of compilation and then gains nothing.
-            jit_compile="auto" if keras.backend.backend() == "jax" or has_accelerator() else False,
+            jit_compile=jit_compile(),
         )
         adam.build(model.trainable_variables)
 

@@ -12,6 +12,7 @@ from easymft.config import MFT
 from easymft.data.batches import Batches
 from easymft.data.pipeline import TokenizedTexts
 from easymft.data.schema import Corpus
+from easymft.distribution import jit_compile
 from easymft.layers import TypicalityWeighting
 
 
@@ -20,6 +21,8 @@ def text_embeddings(
 ) -> np.ndarray:
     """E(x) of the given rows, in their order: `(len(rows), hidden)` float32."""
     batches = Batches(tokens, rows, batch_size)
+    if not embedder.compiled:
+        embedder.compile(optimizer=None, jit_compile=jit_compile())
     return batches.in_input_order(embedder.predict(batches.feed(), verbose=0))
 
 
