@@ -15,7 +15,6 @@ Examples:
         python -m easymft.run --config app_zoo/amazon.json --mode validate
 """
 
-import ctypes
 import json
 import logging
 import os
@@ -103,7 +102,6 @@ def _dispatch() -> int:
 
     # Only now: importing TensorFlow takes seconds. Its start-up chatter is not ours to show.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    _keep_freed_memory()
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr, force=True)
     from easymft.experiment import Experiment
     from easymft.report import case_study_table, results_table
@@ -136,22 +134,6 @@ def _dispatch() -> int:
         print(results_table(summary["metrics"]), end="\n\n")
     print(f"Run folder: {summary['folder']}")
     return 0
-
-
-def _keep_freed_memory() -> None:
-    """Let glibc keep large freed blocks instead of returning each to the kernel.
-
-    A training step on a CPU allocates and frees gigabytes in blocks of many megabytes; mapping and
-    clearing them anew took 44 % of the processor time of a run (Linux `perf`, two cores).
-    """
-    if sys.platform != "linux":
-        return
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        # M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, and M_ARENA_MAX: a thread's own arena is too small
-        # for such blocks and is unmapped whole when empty.
-        for parameter, value in ((-3, 1 << 30), (-1, (1 << 31) - 1), (-8, 1)):
-            mallopt(parameter, value)
 
 
 def cli() -> None:

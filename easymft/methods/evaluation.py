@@ -13,6 +13,7 @@ from easymft.data.batches import Batches
 from easymft.data.pipeline import TokenizedTexts
 from easymft.data.schema import Corpus
 from easymft.distribution import jit_compile
+from easymft.memory import KeepFreedMemory
 from easymft.models import TextClassifier
 
 
@@ -23,7 +24,9 @@ def predict(
     batches = Batches(tokens, rows, batch_size)
     if not model.compiled:
         model.compile(optimizer=None, jit_compile=jit_compile())
-    logits = batches.in_input_order(model.predict(batches.feed(), verbose=0)["logits"])
+    logits = batches.in_input_order(
+        model.predict(batches.feed(), verbose=0, callbacks=[KeepFreedMemory()])["logits"]
+    )
     return keras.ops.convert_to_numpy(keras.ops.softmax(logits, axis=-1))
 
 

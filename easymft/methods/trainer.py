@@ -17,6 +17,7 @@ from easymft.data.batches import Batches
 from easymft.data.pipeline import TokenizedTexts
 from easymft.distribution import jit_compile
 from easymft.files import read_json, staged, write_json
+from easymft.memory import KeepFreedMemory
 from easymft.models import TextClassifier, WarmupLinearDecay, adamw
 
 logger = logging.getLogger(__name__)
@@ -97,7 +98,7 @@ class Trainer:
                     batches.span(start, stop).feed(),
                     shuffle=False,
                     verbose=0,
-                    callbacks=[_Progress(bar)],
+                    callbacks=[_Progress(bar), KeepFreedMemory()],
                 ).history
                 entry = {"step": self.step, "epoch": self.step / per_epoch}
                 entry |= {key: values[-1] for key, values in logs.items()}

@@ -14,6 +14,7 @@ from easymft.data.pipeline import TokenizedTexts
 from easymft.data.schema import Corpus
 from easymft.distribution import jit_compile
 from easymft.layers import TypicalityWeighting
+from easymft.memory import KeepFreedMemory
 
 
 def text_embeddings(
@@ -23,7 +24,9 @@ def text_embeddings(
     batches = Batches(tokens, rows, batch_size)
     if not embedder.compiled:
         embedder.compile(optimizer=None, jit_compile=jit_compile())
-    return batches.in_input_order(embedder.predict(batches.feed(), verbose=0))
+    return batches.in_input_order(
+        embedder.predict(batches.feed(), verbose=0, callbacks=[KeepFreedMemory()])
+    )
 
 
 def weighting(num_classes: int, num_domains: int, mft: MFT) -> TypicalityWeighting:
