@@ -45,5 +45,5 @@ class MaskedMeanPooling(keras.layers.Layer):
     def compute_mask(self, inputs, mask=None) -> None:
         return None
 
-    def compute_output_shape(self, inputs_shape) -> tuple[int | None, ...]:
-        return (inputs_shape[0], inputs_shape[-1])
+    def compute_output_shape(self, input_shape) -> tuple[int | None, ...]:
+        return (input_shape[0], input_shape[-1])

@@ -122,8 +122,8 @@ class Trainer:
         """Forget the optimizer's moments and steps; start the schedule and random state anew."""
         self._schedule.total_steps = total_steps
         for variable in self.model.optimizer.variables:
-            variable.assign(keras.ops.zeros_like(variable))
-        for index, variable in enumerate(_seed_states(self.model)):
+            variable.assign(keras.ops.zeros(variable.shape, dtype=variable.dtype))
+        for index, variable in enumerate(self.model.random_states):
             variable.assign(np.array([seed, index], dtype="uint32"))
         if keras.backend.backend() == "jax":
             # JAX takes the schedule's variable into the compiled step as a constant.
@@ -133,28 +133,19 @@ class Trainer:
         with staged(checkpoint) as folder:
             folder.mkdir()
             self.model.save_weights(folder / "state.weights.h5")
-            # Keras saves weights and optimizer but not where random generators stand.
-            seeds = [keras.ops.convert_to_numpy(v).tolist() for v in _seed_states(self.model)]
-            write_json(folder / "state.json", {"history": history, "seeds": seeds})
+            write_json(folder / "history.json", history)
 
     def _restore(self, checkpoint: Path) -> list[dict[str, float]]:
         if not checkpoint.exists():
             return []
         self.model.load_weights(checkpoint / "state.weights.h5")
-        state = read_json(checkpoint / "state.json")
-        for variable, seed in zip(_seed_states(self.model), state["seeds"], strict=True):
-            variable.assign(np.array(seed, dtype="uint32"))
         logger.info("Resuming at step %d.", self.step)
-        return state["history"]
+        return read_json(checkpoint / "history.json")
 
 
 def discard(checkpoint: Path) -> None:
     """Remove the state of a run whose result is safe elsewhere."""
     shutil.rmtree(checkpoint, ignore_errors=True)
-
-
-def _seed_states(model: keras.Model) -> list[keras.Variable]:
-    return [v for v in model.non_trainable_variables if v.name == "seed_generator_state"]
 
 
 def _stable_seed(seed: int, name: str) -> int:

@@ -159,18 +159,20 @@ class TextClassifier(keras.Model):
     def save_own_variables(self, store: Any) -> None:
         """Also the states of random generators, which Keras leaves out: a loaded model goes on."""
         super().save_own_variables(store)
-        if states := self._random_states():
+        if states := self.random_states:
             store["random_states"] = np.stack([ops.convert_to_numpy(s) for s in states])
 
     def load_own_variables(self, store: Any) -> None:
         own = {name: store[name] for name in store.keys()}  # noqa: SIM118 (not a dict)
-        saved, states = own.pop("random_states", ()), self._random_states()
+        saved, states = own.pop("random_states", ()), self.random_states
         super().load_own_variables(own)
         if len(saved) == len(states):  # not so where the dropout was another
             for state, value in zip(states, saved, strict=True):
                 state.assign(value)
 
-    def _random_states(self) -> list[keras.Variable]:
+    @property
+    def random_states(self) -> list[keras.Variable]:
+        """States of the generators behind dropout and corrupted labels."""
         return [v for v in self.non_trainable_variables if v.name == "seed_generator_state"]
 
     def get_config(self) -> dict[str, Any]:

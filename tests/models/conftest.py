@@ -1,4 +1,3 @@
-import keras
 import numpy as np
 import pytest
 
@@ -32,22 +31,3 @@ def labels():
 @pytest.fixture(scope="session")
 def typicality():
     return np.array([0.9, 0.0, 0.4, -0.2, 0.7, 0.5, 0.0, 0.3], "float32")
-
-
-@pytest.fixture
-def mixed_bfloat16():
-    """The global mixed policy, as a user of precision="mixed_bfloat16" has it."""
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    yield
-    keras.config.set_dtype_policy("float32")
-
-
-@pytest.fixture
-def reload(tmp_path):
-    """Save a model as .keras and load it again."""
-
-    def save_and_load(model):
-        model.save(tmp_path / "model.keras")
-        return keras.saving.load_model(tmp_path / "model.keras")
-
-    return save_and_load
