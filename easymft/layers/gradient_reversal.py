@@ -64,8 +64,8 @@ class GradientReversal(keras.layers.Layer):
         strength = self._strength if strength is None else strength
         return _reverse(inputs, ops.cast(ops.convert_to_tensor(strength), "float32"))
 
-    def compute_output_shape(self, input_shape, strength_shape=None) -> tuple[int | None, ...]:
-        return input_shape
+    def compute_output_shape(self, inputs_shape, strength_shape=None) -> tuple[int | None, ...]:
+        return inputs_shape
 
     def get_config(self) -> dict:
         return {**super().get_config(), "strength": self.strength}
