@@ -283,8 +283,8 @@ class Config(Section):
     """Phase 2: once per domain."""
     optimizer: Optimizer = Optimizer()
     """Shared by both phases."""
-    export: bool = True
-    """Whether a run ends with raw-text SavedModels for TensorFlow Serving."""
+    export: bool = False
+    """Whether a run ends with raw-text SavedModels for TensorFlow Serving (`--mode export`)."""
     case_study: Annotated[int, Field(ge=0, le=50)] = 3
     """Most and least typical texts shown per domain."""
 

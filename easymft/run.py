@@ -22,6 +22,7 @@ import sys
 from collections.abc import Sequence
 
 from absl import app, flags
+from absl import logging as absl_logging
 
 from easymft.errors import InputError
 
@@ -103,8 +104,7 @@ def _dispatch() -> int:
     # Only now: importing TensorFlow takes seconds. Its start-up chatter is not ours to show.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr, force=True)
-    for library in ("absl", "tensorflow"):
-        logging.getLogger(library).setLevel(logging.ERROR)
+    absl_logging.set_verbosity(absl_logging.ERROR)
     from easymft.experiment import Experiment
     from easymft.report import case_study_table, results_table
 
