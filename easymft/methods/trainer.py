@@ -64,7 +64,7 @@ class Trainer:
         sample_weight: np.ndarray | None = None,
         dev_rows: np.ndarray | None = None,
     ) -> list[dict[str, float]]:
-        """Train on `rows`; resume from `checkpoint` if it is there, remove it when done.
+        """Train on `rows`; resume from `checkpoint` if it is there. See `discard` for afterwards.
 
         Args:
             name: Of this phase and domain: shown, and mixed into the seed.
