@@ -173,6 +173,8 @@ class MFT(Section):
     """Lower bound of the typicality; null keeps negative values."""
     normalize: bool = False
     """Divide typicalities by their mean, so that the label loss keeps its scale."""
+    refresh_typicality: bool = False
+    """Score the texts anew before every epoch, with the encoder as it is then (an extension)."""
     class_weights: list[Positive] | None = None
     """One weight per class, so that other classes' centroids count too (an extension)."""
     corruption_weight: Annotated[float, Field(ge=0)] = 0.1
@@ -285,6 +287,12 @@ class Config(Section):
     """Shared by both phases."""
     export: bool = False
     """Whether a run ends with raw-text SavedModels for TensorFlow Serving (`--mode export`)."""
+    diagnose: bool = True
+    """Whether a run looks into the encoder for its report: domain probe, calibration, a map."""
+    evaluate_on: list[Literal["dev", "test"]] = ["dev", "test"]
+    """Splits that are predicted; a search for settings leaves the test texts alone."""
+    keep_models: bool = True
+    """Keep trained models once all stages are done; a sweep over many runs need not."""
     case_study: Annotated[int, Field(ge=0, le=50)] = 3
     """Most and least typical texts shown per domain."""
 

@@ -12,8 +12,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from easymft.errors import InputError
+
 if TYPE_CHECKING:
     import pyarrow
+
+
+TEMPORARY = ".tmp-"  # how the names of unfinished files and folders begin
 
 
 @contextlib.contextmanager
@@ -27,7 +32,7 @@ def staged(path: str | os.PathLike) -> Iterator[Path]:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     # The suffix stays last: writers such as Keras choose the format by it.
-    temporary = path.with_name(f".tmp-{uuid.uuid4().hex[:8]}-{path.name}")
+    temporary = path.with_name(f"{TEMPORARY}{uuid.uuid4().hex[:8]}-{path.name}")
     try:
         yield temporary
         _flush(temporary)
@@ -39,10 +44,7 @@ def staged(path: str | os.PathLike) -> Iterator[Path]:
             # A rename does not replace folders. What stood there goes by its temporary name below.
             _exchange(temporary, path)
     finally:
-        if temporary.is_dir() and not temporary.is_symlink():
-            shutil.rmtree(temporary, ignore_errors=True)
-        else:
-            temporary.unlink(missing_ok=True)
+        remove(temporary)
 
 
 def _exchange(one: Path, other: Path) -> None:
@@ -86,8 +88,25 @@ def write_parquet(path: str | os.PathLike, table: "pyarrow.Table") -> None:
 
 
 def read_json(path: str | os.PathLike) -> Any:
-    """Read a JSON file this program wrote."""
-    return json.loads(Path(path).read_text(encoding="utf-8"))
+    """Read a JSON file that this program wrote.
+
+    Raises:
+        InputError: It is no longer what was written.
+        OSError: It cannot be opened.
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        reason = str(error).split("\n")[0]
+        raise InputError(f"is damaged: no whole JSON file ({reason})", file=path) from None
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder with all it holds, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def slug(name: str) -> str:

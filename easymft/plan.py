@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from easymft.data.validation_report import Report
-from easymft.experiment import Experiment
-from easymft.methods import typicality
+from easymft.methods.inference import predict
 from easymft.models import TextEmbedder
+from easymft.stages import Run
 
 
 @dataclass(frozen=True)
@@ -42,13 +42,13 @@ class Plan:
         ]
 
 
-def plan(experiment: Experiment) -> Plan:
+def plan(run: Run) -> Plan:
     """Read the data and time one batch; trains nothing and writes nothing to the run folder."""
-    data = experiment.data
+    data = run.data
     splits, _, report = data.checked_splits()
     train = splits["train"]
     per_domain = np.bincount(data.corpus.codes("domain")[train], minlength=data.num_domains)
-    mixed, own = experiment.method.phases(experiment.config)
+    mixed, own = run.method.phases(run.config)
     steps, seen = {}, 0
     for name, phase, parts in (
         ("meta_fine_tune", mixed, [len(train)]),
@@ -57,16 +57,16 @@ def plan(experiment: Experiment) -> Plan:
         if phase is not None:
             steps[name] = [phase.steps(count) for count in parts]
             seen += phase.epochs * sum(parts)
-    return Plan(report, steps, seen, seen * _seconds_per_training_text(experiment, train))
+    return Plan(report, steps, seen, seen * _seconds_per_training_text(run, train))
 
 
-def _seconds_per_training_text(experiment: Experiment, rows: np.ndarray) -> float:
+def _seconds_per_training_text(run: Run, rows: np.ndarray) -> float:
     """A guess: three times what the encoder takes for a text of usual length."""
-    tokens = experiment.data.tokens
-    embedder = TextEmbedder(experiment.new_classifier())
+    tokens = run.data.tokens
+    embedder = TextEmbedder(run.new_classifier())
     by_length = rows[np.argsort(tokens.lengths[rows], kind="stable")]
     usual = by_length[len(by_length) // 2 :][:32]
-    typicality.text_embeddings(embedder, tokens, usual)
+    predict(embedder, "warm-up", tokens, usual)
     start = time.monotonic()
-    typicality.text_embeddings(embedder, tokens, usual)
+    predict(embedder, "timing", tokens, usual)
     return 3.0 * (time.monotonic() - start) / len(usual)

@@ -20,11 +20,19 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from absl import app, flags
 from absl import logging as absl_logging
 
 from easymft.errors import InputError
+
+if TYPE_CHECKING:
+    from easymft.experiment import Experiment
+
+logger = logging.getLogger(__name__)
+# absl's own --verbosity, but with progress shown by default.
+flags.FLAGS.set_default("verbosity", 0)
 
 # Stage names stand here too, so that `--help` needs no TensorFlow.
 STAGES = (
@@ -43,10 +51,10 @@ _MODE = flags.DEFINE_enum(
     "mode",
     "run",
     MODES,
-    "run: all stages that are not done yet. A stage's name: that stage only, once more. "
-    "predict: label the texts of --input with the exported models. list: the recipes of a "
-    "folder (--config), one line each. render: print the complete recipe. schema: print the "
-    "recipes' JSON schema.",
+    "run: all stages that are not done yet. A stage's name: that stage only, once more; what was "
+    "made from its old result is made anew by the next run. predict: label the texts of --input "
+    "with the exported models. list: the recipes of a folder (--config, else app_zoo), one line "
+    "each. render: print the complete recipe. schema: print the recipes' JSON schema.",
 )
 _SET = flags.DEFINE_multi_string(
     "set", [], "Override one setting: --set section.key=value (JSON or text). May be repeated."
@@ -88,45 +96,66 @@ def _dispatch() -> int:
 
         print(json.dumps(Config.model_json_schema(), indent=2))
         return 0
+    if _MODE.value == "list":
+        print("\n".join(list_recipes(_CONFIG.value or "app_zoo")))
+        return 0
     if _CONFIG.value is None:
         raise InputError("is missing; name a recipe, such as app_zoo/amazon.json", field="--config")
     overrides = list(_SET.value)
     if _SEED.value is not None:
         overrides.append(f"seed={_SEED.value}")
-    if _MODE.value == "list":
-        print("\n".join(list_recipes(_CONFIG.value)))
-        return 0
     config = load_config(_CONFIG.value, overrides)
     if _MODE.value == "render":
         print(json.dumps(config.to_dict(), indent=2, ensure_ascii=False))
         return 0
 
-    # Only now: importing TensorFlow takes seconds. Its start-up chatter is not ours to show.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr, force=True)
-    absl_logging.set_verbosity(absl_logging.ERROR)
+    _set_up_logging()
     from easymft.experiment import Experiment
-    from easymft.report import case_study_table, results_table
 
     experiment = Experiment(config)
     if _MODE.value == "predict":
-        from easymft.export.predict import COLUMNS, predict_file
-
-        columns = {**COLUMNS, **config.data.columns.model_dump(exclude_none=True)}
-        count = predict_file(experiment.folder.export, _INPUT.value, _OUTPUT.value, columns=columns)
-        logging.info("%d texts labelled.", count)
-        return 0
-    if _RESTART.value and not _DRY_RUN.value and (old := experiment.folder.move_aside()):
-        logging.info("The earlier run is now %s.", old)
+        return _predict(experiment)
     if _DRY_RUN.value:
-        from easymft.plan import plan
+        return _dry_run(experiment)
+    if _RESTART.value and (old := experiment.folder.move_aside()):
+        logger.info("The earlier run is now %s.", old)
+    _show(experiment.run(None if _MODE.value == "run" else _MODE.value))
+    return 0
 
-        print(json.dumps(config.to_dict(), indent=2, ensure_ascii=False))
-        dry = plan(experiment)
-        print("\n".join(dry.lines()))
-        dry.report.raise_for_problems()
-        return 0
-    summary = experiment.run(None if _MODE.value == "run" else _MODE.value)
+
+def _set_up_logging() -> None:
+    # Before TensorFlow is imported: its start-up chatter is not ours to show.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    level = absl_logging.converter.absl_to_standard(flags.FLAGS.verbosity)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr, force=True)
+    logging.getLogger().handlers[0].setLevel(level)
+    logging.getLogger("easymft").setLevel(level)
+    absl_logging.set_verbosity(absl_logging.ERROR)
+
+
+def _predict(experiment: "Experiment") -> int:
+    from easymft.export.predict import COLUMNS, predict_file
+
+    columns = {**COLUMNS, **experiment.config.data.columns.model_dump(exclude_none=True)}
+    count = predict_file(experiment.folder.export, _INPUT.value, _OUTPUT.value, columns=columns)
+    logger.info("%d texts labelled.", count)
+    return 0
+
+
+def _dry_run(experiment: "Experiment") -> int:
+    from easymft.plan import plan
+
+    print(json.dumps(experiment.config.to_dict(), indent=2, ensure_ascii=False))
+    dry = plan(experiment.state)
+    print("\n".join(dry.lines()))
+    dry.report.raise_for_problems()
+    return 0
+
+
+def _show(summary: dict[str, Any]) -> None:
+    """The end of a run on one screen: what stands out, results, where all is, what to do next."""
+    from easymft.report import case_study_table, results_table
+
     if summary["case_study"] and _MODE.value in ("run", "report"):
         print(case_study_table(summary["case_study"]), end="\n\n")
     if summary["metrics"]:
@@ -135,7 +164,13 @@ def _dispatch() -> int:
         print(f"{summary['method']}, test accuracy in percent\n")
         print(results_table(summary["metrics"]), end="\n\n")
     print(f"Run folder: {summary['folder']}")
-    return 0
+    if "report" in summary["stages"]:
+        print(f"Report: {summary['folder']}/report.html")
+        following = "predict --input YOUR_TEXTS.csv --output labels.csv"
+        mode = following if "export" in summary["stages"] else "export"
+        again = f"{_CONFIG.value}{''.join(f' --set {item}' for item in _SET.value)}"
+        again += "" if _SEED.value is None else f" --seed {_SEED.value}"
+        print(f"Next: python -m easymft.run --config {again} --mode {mode}")
 
 
 def cli() -> None:

@@ -87,6 +87,14 @@ class RunData:
     def save_splits(self, splits: Splits) -> None:
         save_splits(self.folder.splits, splits, self._ids)
 
+    def check_unchanged(self) -> None:
+        """Raise `InputError` if the data are no longer those that the run began with."""
+        if self.folder.facts("validate")["fingerprint"] != self.fingerprint:
+            raise InputError(
+                "the data changed since this run began; `--restart` begins anew",
+                file=self.folder.path,
+            )
+
     @functools.cached_property
     def splits(self) -> Splits:
         """The splits that the run began with.
@@ -94,11 +102,7 @@ class RunData:
         Raises:
             InputError: The data are no longer those it began with.
         """
-        if self.folder.facts("validate")["fingerprint"] != self.fingerprint:
-            raise InputError(
-                "the data changed since this run began; `--restart` begins anew",
-                file=self.folder.path,
-            )
+        self.check_unchanged()
         return load_splits(self.folder.splits, self._ids)
 
     def rows_of(self, split: str, domain: int) -> np.ndarray:

@@ -3,6 +3,7 @@
 import importlib.metadata
 import os
 import platform
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,9 @@ from easymft import files
 from easymft.config import Config
 from easymft.errors import InputError
 
-META_LEARNER = "meta-learner"
 PACKAGES = ("easymft", "tensorflow", "keras", "keras-hub", "tensorflow-text", "numpy")
 # Settings that say where results go or how they look, not what they are.
-_INERT = {"output_dir", "description", "case_study", "export"}
+_INERT = {"output_dir", "description", "case_study", "export", "diagnose", "keep_models"}
 
 
 class RunFolder:
@@ -33,33 +33,42 @@ class RunFolder:
         self.typicality = self.path / "typicality.parquet"
         self.predictions = self.path / "predictions.parquet"
         self.metrics = self.path / "metrics.json"
+        self.diagnostics = self.path / "diagnostics.json"
+        self.embeddings = self.path / "embeddings.parquet"
+        self.logs = self.path / "logs"
         self.export = self.path / "export"
 
     def open(self) -> None:
-        """Start the folder, or reopen it.
+        """Make sure that this run can go on here; remove what killed writes left behind.
 
         Raises:
-            InputError: It cannot be written, or holds a run with other settings.
+            InputError: The folder cannot be written, or holds a run with other settings.
         """
-        complete = self.config.to_dict()
         path = self.path / "config.json"
-        try:
-            if path.exists():
-                difference = first_difference(files.read_json(path), complete)
-                if difference:
-                    raise InputError(
-                        f"this folder holds a run with other settings ({difference}); take another "
-                        "`--set name=...`, or `--restart` to move it aside",
-                        file=self.path,
-                    )
-            else:
-                files.write_json(path, complete)
-            files.write_json(self.path / "versions.json", _versions())
-        except OSError as error:
+        if path.exists():
+            difference = first_difference(files.read_json(path), self.config.to_dict())
+            if difference:
+                raise InputError(
+                    f"this folder holds a run with other settings ({difference}); take another "
+                    "`--set name=...`, or `--restart` to move it aside",
+                    file=self.path,
+                )
+        existing = self.path
+        while not existing.exists():
+            existing = existing.parent
+        if not (existing.is_dir() and os.access(existing, os.W_OK | os.X_OK)):
             raise InputError(
-                f"cannot be written ({error.strerror}); choose another `output_dir`",
+                f"cannot be written ({existing} is no folder that this user may write in); "
+                "choose another `output_dir`",
                 file=self.path,
-            ) from None
+            )
+        for leftover in self.path.rglob(f"{files.TEMPORARY}*"):
+            files.remove(leftover)
+
+    def begin(self) -> None:
+        """Write down whose run this is: the first files of a run whose data are in order."""
+        files.write_json(self.path / "config.json", self.config.to_dict())
+        files.write_json(self.path / "versions.json", _versions())
 
     def move_aside(self) -> Path | None:
         """Rename the folder to the first free `<name>.old-<n>`; `None` if there is none."""
@@ -81,6 +90,18 @@ class RunFolder:
     def mark_done(self, stage: str, facts: dict[str, Any]) -> None:
         """Write a stage's marker, last of all that the stage writes."""
         files.write_json(self._marker(stage), facts)
+
+    def forget(self, stages: Sequence[str]) -> None:
+        """Mark stages as not done, with their parts and any state of unfinished training."""
+        for stage in reversed(stages):
+            for marker in (self._marker(stage), *self._marker(stage).parent.glob(f"{stage}-*")):
+                marker.unlink(missing_ok=True)
+        for checkpoint in self.checkpoint("*").parent.glob(self.checkpoint("*").name):
+            files.remove(checkpoint)
+
+    def drop_models(self) -> None:
+        """Remove the trained models; predictions, metrics and reports stay."""
+        files.remove(self.model("any").parent)
 
     def model(self, name: str) -> Path:
         """A trained model."""

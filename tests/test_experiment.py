@@ -8,9 +8,10 @@ import pyarrow.parquet as pq
 import pytest
 import tensorflow as tf
 
+from easymft import files
 from easymft.errors import InputError
 from easymft.experiment import Experiment
-from easymft.methods import METHODS, trainer
+from easymft.methods import METHODS, trainer, typicality
 from easymft.models.backbone import load_backbone, load_preprocessor
 from easymft.recipe import load_config
 from tests.layers import oracle
@@ -166,8 +167,8 @@ def test_leave_one_domain_out(tmp_path):
     overrides = ["data.split.leave_out=tools", 'data.split.few_shot={"per_class":3}']
     experiment = Experiment(load_config(path, overrides))
     metrics = experiment.run()["metrics"]
-    scored = pq.read_table(experiment.folder.typicality)["domain"].to_pylist()
-    assert set(scored) == {"books", "films"}
+    scored = pq.read_table(experiment.folder.typicality, filters=[("split", "=", "train")])
+    assert set(scored["domain"].to_pylist()) == {"books", "films"}
     for model in ("meta_learner", "fine_tuned"):
         assert metrics[model]["test"]["domains"]["tools"]["texts"] > 0
 
@@ -192,6 +193,87 @@ def test_a_stage_needs_those_before_it(tmp_path):
         Experiment(load_config(path)).run("fine_tune")
     with pytest.raises(InputError, match="method `mix` has no stage `typicality`"):
         Experiment(load_config(path, ["method=mix"])).run("typicality")
+
+
+def test_a_stage_done_once_more_is_done_and_later_stages_follow(tmp_path):
+    path = write_recipe(tmp_path)
+    experiment = Experiment(load_config(path))
+    experiment.run()
+    folder = experiment.folder
+    before = {path.name: path.stat().st_mtime_ns for path in folder.path.glob("checkpoints/*")}
+    first = results(experiment)
+
+    # Checking the data, or writing the report, once more leaves the rest as it is.
+    for leaf in ("validate", "report"):
+        assert "evaluate" in Experiment(load_config(path)).run(leaf)["stages"]
+
+    stages = Experiment(load_config(path)).run("fine_tune")["stages"]
+    after = {path.name: path.stat().st_mtime_ns for path in folder.path.glob("checkpoints/*")}
+    changed = {name for name in before if before[name] != after[name]}
+    assert changed == {"0-books.keras", "1-films.keras", "2-tools.keras"}
+    assert list(stages) == ["validate", "typicality", "meta_fine_tune", "fine_tune"]
+    Experiment(load_config(path)).run()
+    np.testing.assert_allclose(first[1], results(experiment)[1], atol=1e-6)
+
+
+def test_refused_data_leave_nothing_and_leftovers_of_killed_writes_go(tmp_path):
+    path = write_recipe(tmp_path)
+    data = tmp_path / "texts.csv"
+    whole = data.read_text()
+    data.write_text(whole + "t99,,good,books\n")
+    with pytest.raises(InputError, match="texts.csv"):
+        Experiment(load_config(path)).run("validate")
+    assert not (tmp_path / "runs").exists()
+
+    data.write_text(whole)
+    experiment = Experiment(load_config(path))
+    experiment.run("validate")
+    leftover = experiment.folder.path / "checkpoints" / f"{files.TEMPORARY}1234-books.keras"
+    leftover.mkdir(parents=True)
+    Experiment(load_config(path)).run("validate")
+    assert not leftover.exists()
+    assert "domain" in (experiment.folder.path / "run.log").read_text()
+
+
+def test_typicality_can_weight_the_evaluation_and_be_made_anew_every_epoch(tmp_path, monkeypatch):
+    scored = []
+    score = typicality.scores
+
+    def recorded(*args):
+        scored.append(score(*args))
+        return scored[-1]
+
+    monkeypatch.setattr(typicality, "scores", recorded)
+    path = write_recipe(tmp_path)
+    curves = {}
+    for name, overrides in {
+        "plain": [],
+        "weighted": ["mft.weighted_evaluation=true"],
+        "refreshed": ["mft.refresh_typicality=true"],
+    }.items():
+        experiment = Experiment(load_config(path, [f"name={name}", *overrides]))
+        for stage in ("validate", "typicality", "meta_fine_tune"):
+            stages = experiment.run(stage)["stages"]
+        curves[name] = stages["meta_fine_tune"]["history"]
+    first = {name: curve[0] for name, curve in curves.items()}
+    # Typicalities are below 1, and so is what they leave of a loss; training is the same.
+    assert first["weighted"]["dev_loss"] < first["plain"]["dev_loss"]
+    assert first["weighted"]["loss"] == pytest.approx(first["plain"]["loss"], rel=1e-5)
+    # Before the first epoch the encoder is the one that the stage `typicality` used.
+    assert first["refreshed"]["loss"] == pytest.approx(first["plain"]["loss"], rel=1e-5)
+    # Once in each of three runs, then before each of the two epochs of the third.
+    assert len(scored) == 5
+    np.testing.assert_allclose(scored[3]["train"], scored[2]["train"], atol=1e-6)
+    assert np.abs(scored[4]["train"] - scored[3]["train"]).max() > 2e-6
+
+
+def test_models_need_not_be_kept(tmp_path):
+    path = write_recipe(tmp_path, method="mix")
+    experiment = Experiment(load_config(path, ["keep_models=false"]))
+    experiment.run()
+    assert experiment.folder.metrics.exists()
+    assert not (experiment.folder.path / "checkpoints").exists()
+    experiment.run()  # nothing left to do
 
 
 def test_restart_keeps_the_old_run(tmp_path):

@@ -31,7 +31,7 @@ def test_stage_names_of_the_command_line_are_those_of_a_full_run():
     from easymft.config import Config
     from easymft.experiment import Experiment
 
-    assert tuple(Experiment(Config(name="x")).stages()) == STAGES
+    assert tuple(Experiment(Config(name="x")).state.stages()) == STAGES
 
 
 def test_list_shows_every_recipe_with_its_description():

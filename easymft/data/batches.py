@@ -128,6 +128,11 @@ class Batches(keras.utils.PyDataset):
         """The global steps from `start` to before `stop`, over epochs as they come."""
         return Batches(**self._arguments, start=start, stop=stop)
 
+    def weighted(self, sample_weight: np.ndarray | None) -> "Batches":
+        """The same batches with these weights of `rows`."""
+        arguments = {**self._arguments, "sample_weight": sample_weight}
+        return Batches(**arguments, start=self.start, stop=self.stop)
+
     def shard(self, index: int, count: int) -> "Batches":
         """Worker `index` of `count`: its texts of every batch, as wide as the whole batch."""
         arguments = {**self._arguments, "shard": (index, count)}

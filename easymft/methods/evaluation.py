@@ -9,24 +9,17 @@ import pyarrow as pa
 from scipy.stats import binomtest
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
 
-from easymft.data.batches import Batches
 from easymft.data.pipeline import TokenizedTexts
 from easymft.data.schema import Corpus
-from easymft.distribution import jit_compile
-from easymft.memory import KeepFreedMemory
+from easymft.methods.inference import predict
 from easymft.models import TextClassifier
 
 
-def predict(
-    model: TextClassifier, tokens: TokenizedTexts, rows: np.ndarray, batch_size: int = 64
+def class_probabilities(
+    model: TextClassifier, name: str, tokens: TokenizedTexts, rows: np.ndarray
 ) -> np.ndarray:
     """Class probabilities of the given rows, in their order: `(len(rows), classes)` float32."""
-    batches = Batches(tokens, rows, batch_size)
-    if not model.compiled:
-        model.compile(optimizer=None, jit_compile=jit_compile())
-    logits = batches.in_input_order(
-        model.predict(batches.feed(), verbose=0, callbacks=[KeepFreedMemory()])["logits"]
-    )
+    logits = predict(model, name, tokens, rows)["logits"]
     return keras.ops.convert_to_numpy(keras.ops.softmax(logits, axis=-1))
 
 

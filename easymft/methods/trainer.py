@@ -3,14 +3,13 @@
 import hashlib
 import logging
 import shutil
-import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
-from tqdm import tqdm
 
 from easymft.config import Optimizer, Phase
 from easymft.data.batches import Batches
@@ -18,6 +17,7 @@ from easymft.data.pipeline import TokenizedTexts
 from easymft.distribution import jit_compile
 from easymft.files import read_json, staged, write_json
 from easymft.memory import KeepFreedMemory
+from easymft.methods.inference import progress_bar
 from easymft.models import TextClassifier, WarmupLinearDecay, adamw
 
 logger = logging.getLogger(__name__)
@@ -61,8 +61,10 @@ class Trainer:
         tokens: TokenizedTexts,
         rows: np.ndarray,
         checkpoint: Path,
-        sample_weight: np.ndarray | None = None,
+        sample_weight: np.ndarray | Callable[[], np.ndarray] | None = None,
         dev_rows: np.ndarray | None = None,
+        dev_weight: np.ndarray | None = None,
+        on_leg: Callable[[dict[str, float]], None] | None = None,
     ) -> list[dict[str, float]]:
         """Train on `rows`; resume from `checkpoint` if it is there. See `discard` for afterwards.
 
@@ -71,45 +73,55 @@ class Trainer:
             tokens: The tokenized corpus.
             rows: Training rows of `tokens`.
             checkpoint: Folder of the state of an unfinished run.
-            sample_weight: One weight per entry of `rows`, e.g. the typicality; `None`: all 1.
+            sample_weight: One weight per entry of `rows`, e.g. the typicality; `None`: all 1. A
+                function is called for them at the start of every epoch.
             dev_rows: Rows evaluated after every epoch.
+            dev_weight: One weight per entry of `dev_rows`, for the evaluation loss.
+            on_leg: Is told every entry of the history as it is made.
 
         Returns:
-            The history: one dict per leg with `step`, `epoch` and Keras' training logs, and
-            `dev_...` figures at the end of epochs.
+            The history: one dict per leg with `step`, `epoch`, `learning_rate` and Keras' training
+            logs, and `dev_...` figures at the end of epochs.
         """
         seed = _stable_seed(self.seed, name)
-        batches = Batches(
-            tokens, rows, self.phase.batch_size, seed=seed, sample_weight=sample_weight
-        )
+        batches = Batches(tokens, rows, self.phase.batch_size, seed=seed)
         dev = None
         if dev_rows is not None and len(dev_rows):
-            dev = Batches(tokens, dev_rows, self.phase.batch_size).feed()
+            dev = Batches(tokens, dev_rows, self.phase.batch_size, sample_weight=dev_weight).feed()
         per_epoch = batches.steps_per_epoch
         total = per_epoch * self.phase.epochs
         self._reset(seed, total)
-        history = self._restore(checkpoint)
+        weights = None if callable(sample_weight) else sample_weight
+        history = []
+        if checkpoint.exists():
+            history, weights = self._restore(checkpoint)
         saved_at = time.monotonic()
-        with _bar(name, total, self.step) as bar:
+        with progress_bar(name, total, self.step) as bar:
             while self.step < total:
                 start = self.step
+                if callable(sample_weight) and start % per_epoch == 0:
+                    weights = sample_weight()
                 stop = min(start + LEG_STEPS, (start // per_epoch + 1) * per_epoch)
                 logs = self.model.fit(
-                    batches.span(start, stop).feed(),
+                    batches.weighted(weights).span(start, stop).feed(),
                     shuffle=False,
                     verbose=0,
                     callbacks=[_Progress(bar), KeepFreedMemory()],
                 ).history
                 entry = {"step": self.step, "epoch": self.step / per_epoch}
+                entry["learning_rate"] = float(self.model.optimizer.learning_rate)
                 entry |= {key: values[-1] for key, values in logs.items()}
                 if self.step % per_epoch == 0:
                     if dev is not None:
                         figures = self.model.evaluate(dev, verbose=0, return_dict=True)
                         entry |= {f"dev_{key}": value for key, value in figures.items()}
                     logger.info("%s: %s", name, _summary(entry, self.phase.epochs))
-                history.append({key: float(value) for key, value in entry.items()})
+                entry = {key: float(value) for key, value in entry.items()}
+                history.append(entry)
+                if on_leg is not None:
+                    on_leg(entry)
                 if time.monotonic() - saved_at >= CHECKPOINT_SECONDS and self.step < total:
-                    self._save(checkpoint, history)
+                    self._save(checkpoint, history, weights)
                     saved_at = time.monotonic()
         return history
 
@@ -129,18 +141,24 @@ class Trainer:
             # JAX takes the schedule's variable into the compiled step as a constant.
             self.model.make_train_function(force=True)
 
-    def _save(self, checkpoint: Path, history: list[dict[str, float]]) -> None:
+    def _save(
+        self, checkpoint: Path, history: list[dict[str, float]], weights: np.ndarray | None
+    ) -> None:
         with staged(checkpoint) as folder:
             folder.mkdir()
             self.model.save_weights(folder / "state.weights.h5")
             write_json(folder / "history.json", history)
+            if weights is not None:
+                np.save(folder / "sample_weight.npy", weights, allow_pickle=False)
 
-    def _restore(self, checkpoint: Path) -> list[dict[str, float]]:
-        if not checkpoint.exists():
-            return []
+    def _restore(self, checkpoint: Path) -> tuple[list[dict[str, float]], np.ndarray | None]:
         self.model.load_weights(checkpoint / "state.weights.h5")
         logger.info("Resuming at step %d.", self.step)
-        return read_json(checkpoint / "history.json")
+        weights = checkpoint / "sample_weight.npy"
+        return (
+            read_json(checkpoint / "history.json"),
+            np.load(weights, allow_pickle=False) if weights.exists() else None,
+        )
 
 
 def discard(checkpoint: Path) -> None:
@@ -171,7 +189,3 @@ def _summary(entry: dict[str, float], epochs: int) -> str:
     if "dev_average_accuracy" in entry:
         text += f", dev accuracy {entry['dev_average_accuracy']:.1%}"
     return text
-
-
-def _bar(name: str, total: int, done: int) -> Any:
-    return tqdm(desc=name, total=total, initial=done, unit="step", disable=not sys.stderr.isatty())

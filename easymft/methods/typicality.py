@@ -9,24 +9,40 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from easymft.config import MFT
-from easymft.data.batches import Batches
 from easymft.data.pipeline import TokenizedTexts
 from easymft.data.schema import Corpus
-from easymft.distribution import jit_compile
+from easymft.data.splits import Splits
 from easymft.layers import TypicalityWeighting
-from easymft.memory import KeepFreedMemory
+from easymft.methods.inference import predict
+
+SPLITS = ("train", "dev", "test")
 
 
-def text_embeddings(
-    embedder: keras.Model, tokens: TokenizedTexts, rows: np.ndarray, batch_size: int = 64
-) -> np.ndarray:
-    """E(x) of the given rows, in their order: `(len(rows), hidden)` float32."""
-    batches = Batches(tokens, rows, batch_size)
-    if not embedder.compiled:
-        embedder.compile(optimizer=None, jit_compile=jit_compile())
-    return batches.in_input_order(
-        embedder.predict(batches.feed(), verbose=0, callbacks=[KeepFreedMemory()])
-    )
+def scores(
+    embedder: keras.Model,
+    tokens: TokenizedTexts,
+    splits: Splits,
+    layer: TypicalityWeighting,
+) -> dict[str, np.ndarray]:
+    """Typicality, not clipped, of every split's texts against the training texts' centroids.
+
+    Args:
+        embedder: Gives E(x); see `easymft.models.TextEmbedder`.
+        tokens: The tokenized corpus.
+        splits: Rows of `tokens` by split.
+        layer: Scores; its centroids are made anew.
+
+    Returns:
+        `(len(splits[name]),)` float32 for each of train, dev and test.
+    """
+    parts = [splits[name] for name in SPLITS]
+    rows = np.concatenate(parts)
+    embeddings = predict(embedder, "typicality", tokens, rows)
+    labels, domains = np.asarray(tokens.labels)[rows], np.asarray(tokens.domains)[rows]
+    train = slice(len(parts[0]))
+    layer.adapt(embeddings[train], labels[train], domains[train])
+    raw = keras.ops.convert_to_numpy(layer.raw_scores(embeddings, labels, domains))
+    return dict(zip(SPLITS, np.split(raw, np.cumsum([len(p) for p in parts])[:-1]), strict=True))
 
 
 def weighting(num_classes: int, num_domains: int, mft: MFT) -> TypicalityWeighting:
@@ -41,30 +57,43 @@ def weighting(num_classes: int, num_domains: int, mft: MFT) -> TypicalityWeighti
     )
 
 
-def table(corpus: Corpus, rows: np.ndarray, scores: np.ndarray) -> pa.Table:
-    """`typicality.parquet`: id, domain, label and score of `rows`, in their order."""
-    part = corpus.take(rows)
+def table(corpus: Corpus, splits: Splits, scores: dict[str, np.ndarray]) -> pa.Table:
+    """`typicality.parquet`: id, split, domain, label and score, split by split."""
+    part = corpus.take(np.concatenate([splits[name] for name in scores]))
+    names = np.repeat(list(scores), [len(values) for values in scores.values()])
     return pa.table(
         {
             "id": part.table["id"],
+            "split": pa.array(names, pa.string()),
             "domain": pa.array(corpus.domains).take(part.table["domain"]),
             "label": pa.array(corpus.labels).take(part.table["label"]),
-            "score": pa.array(scores, pa.float32()),
+            "score": pa.array(np.concatenate(list(scores.values())), pa.float32()),
         }
     )
 
 
-def training_weights(path: Path, mft: MFT) -> np.ndarray:
-    """The weights that enter the losses, in the file's order: clipped, and scaled if asked."""
-    scores = pq.read_table(path)["score"].to_numpy()
-    weights = scores if mft.clip is None else np.maximum(scores, np.float32(mft.clip))
-    mean = float(weights.mean())
-    return weights / mean if mft.normalize and mean > 0 else weights
+def read_scores(path: Path) -> dict[str, np.ndarray]:
+    """The scores of `typicality.parquet` by split, in the splits' own order."""
+    saved = pq.read_table(path)
+    names, values = saved["split"].to_numpy(), saved["score"].to_numpy()
+    return {name: values[names == name] for name in SPLITS}
+
+
+def loss_weights(scores: dict[str, np.ndarray], mft: MFT) -> dict[str, np.ndarray]:
+    """The weights that enter the losses: clipped, and divided by their training mean if asked."""
+    weights = {
+        name: values if mft.clip is None else np.maximum(values, np.float32(mft.clip))
+        for name, values in scores.items()
+    }
+    mean = float(weights["train"].mean())
+    if mft.normalize and mean > 0:
+        weights = {name: values / mean for name, values in weights.items()}
+    return weights
 
 
 def case_study(path: Path, corpus: Corpus, count: int) -> list[dict[str, Any]]:
     """The `count` least and `count` most typical training texts of each domain."""
-    scores = pq.read_table(path).to_pandas()
+    scores = pq.read_table(path, filters=[("split", "=", "train")]).to_pandas()
     texts = corpus.table.select(["id", "text"]).to_pandas()
     scores = scores.merge(texts, on="id").sort_values("score", kind="stable")
     study = []

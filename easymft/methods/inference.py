@@ -1,0 +1,52 @@
+"""One pass of a model over texts, with a progress bar; results come in the texts' order."""
+
+import sys
+from typing import Any
+
+import keras
+import numpy as np
+from tqdm import tqdm
+
+from easymft.data.batches import Batches
+from easymft.data.pipeline import TokenizedTexts
+from easymft.distribution import jit_compile
+from easymft.memory import KeepFreedMemory
+
+
+def predict(
+    model: keras.Model, name: str, tokens: TokenizedTexts, rows: np.ndarray, batch_size: int = 64
+) -> Any:
+    """Outputs of `model` for the given rows, in their order.
+
+    Args:
+        model: Any model of the inputs that `Batches` gives; compiled here if it is not.
+        name: What the progress bar calls this pass.
+        tokens: The tokenized corpus.
+        rows: int array `(n,)`, rows of `tokens`.
+        batch_size: Texts at a time.
+
+    Returns:
+        Arrays `(n, ...)`, nested as the model's outputs are.
+    """
+    batches = Batches(tokens, rows, batch_size)
+    if not model.compiled:
+        # Keras' own choice on CPUs would compile every shape with XLA.
+        model.compile(optimizer=None, jit_compile=jit_compile())
+    with progress_bar(name, len(rows), unit="text") as bar:
+        callbacks = [KeepFreedMemory(), _Progress(bar, batch_size)]
+        outputs = model.predict(batches.feed(), verbose=0, callbacks=callbacks)
+    return batches.in_input_order(outputs)
+
+
+def progress_bar(name: str, total: int, done: int = 0, unit: str = "step") -> tqdm:
+    """A line with rate and time left; silent where standard error is no terminal."""
+    return tqdm(desc=name, total=total, initial=done, unit=unit, disable=not sys.stderr.isatty())
+
+
+class _Progress(keras.callbacks.Callback):
+    def __init__(self, bar: tqdm, batch_size: int):
+        super().__init__()
+        self.bar, self.batch_size = bar, batch_size
+
+    def on_predict_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        self.bar.update(min(self.batch_size, self.bar.total - self.bar.n))

@@ -1,0 +1,23 @@
+"""The stages of a run: each is a function of the `Run` that returns facts for its marker."""
+
+from collections.abc import Callable
+from typing import Any
+
+from easymft.stages.results import evaluate, export, report
+from easymft.stages.run import Run
+from easymft.stages.training import fine_tune, meta_fine_tune, typicality, validate
+
+STAGES: dict[str, Callable[[Run], dict[str, Any]]] = {
+    stage.__name__: stage
+    for stage in (
+        validate,
+        typicality,
+        meta_fine_tune,
+        fine_tune,
+        evaluate,
+        report,
+        export,
+    )
+}
+
+__all__ = ["STAGES", "Run"]

@@ -1,0 +1,71 @@
+"""From trained models to what people look at: evaluate, diagnose, report, export."""
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from easymft import files
+from easymft.methods import evaluation
+from easymft.report import render_markdown
+from easymft.stages.run import META_LEARNER, Run
+from easymft.stages.summary import summary
+
+
+def evaluate(run: Run) -> dict[str, Any]:
+    """Predict dev and test once with every model; write predictions and metrics."""
+    data, tables, model = run.data, [], None
+    for name, domain in run.models().items():
+        if model is None:
+            model = run.load(name)
+        else:
+            # One model, many weights: prediction is traced once.
+            model.load_weights(run.folder.model(name))
+        parts = {
+            split: data.splits[split] if domain is None else data.rows_of(split, domain)
+            for split in run.config.evaluate_on
+        }
+        rows = np.concatenate(list(parts.values()))
+        if not len(rows):
+            continue
+        tables.append(
+            evaluation.predictions_table(
+                data.corpus,
+                rows,
+                evaluation.class_probabilities(model, f"evaluating {name}", data.tokens, rows),
+                "meta_learner" if domain is None else "fine_tuned",
+                np.repeat(list(parts), [len(part) for part in parts.values()]),
+            )
+        )
+    predictions = pa.concat_tables(tables)
+    files.write_parquet(run.folder.predictions, predictions)
+    metrics = evaluation.metrics(predictions, data.corpus.labels, data.corpus.domains)
+    files.write_json(run.folder.metrics, metrics)
+    return {}
+
+
+def report(run: Run) -> dict[str, Any]:
+    """Write `report.html` and `report.md`: results, data, curves, typicality, how to repeat it."""
+    folder, facts = run.folder, summary(run)
+    files.write_text(folder.path / "report.md", render_markdown(facts))
+    return {}
+
+
+def export(run: Run) -> dict[str, Any]:
+    """Export every model, and all of them as one, for TensorFlow Serving."""
+    # Imported here: TensorFlow only, where training runs on other backends too.
+    from easymft.export import export_run
+
+    corpus = run.data.corpus
+    paths = export_run(
+        {
+            META_LEARNER if code is None else corpus.domains[code]: run.load(name)
+            for name, code in run.models().items()
+        },
+        run.data.preprocessor,
+        corpus.labels,
+        corpus.domains,
+        run.folder.export,
+        pair=corpus.is_pair,
+    )
+    return {"models": [str(path.relative_to(run.folder.path)) for path in paths]}

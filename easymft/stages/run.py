@@ -1,0 +1,87 @@
+"""What the stages of a run share: its recipe, method, folder and data, and its models by name."""
+
+from typing import Any
+
+import keras
+
+from easymft import files
+from easymft.config import Config
+from easymft.distribution import precision_policy
+from easymft.methods import METHODS
+from easymft.methods.trainer import Trainer
+from easymft.models import TextClassifier
+from easymft.models.backbone import load_backbone
+from easymft.run_data import RunData
+from easymft.run_folder import RunFolder
+
+META_LEARNER = "meta-learner"
+
+
+class Run:
+    """One run of one recipe.
+
+    Args:
+        config: The complete recipe.
+    """
+
+    def __init__(self, config: Config):
+        self.config = config
+        self.method = METHODS[config.method]
+        self.folder = RunFolder(config)
+        self.data = RunData(config, self.folder)
+
+    def stages(self) -> list[str]:
+        """Names of the stages that the method has, in order."""
+        return [
+            "validate",
+            *(["typicality"] if self.method.uses_typicality else []),
+            *(["meta_fine_tune"] if self.method.build is not None else []),
+            *(["fine_tune"] if self.method.fine_tunes else []),
+            "evaluate",
+            "report",
+            "export",
+        ]
+
+    def models(self) -> dict[str, int | None]:
+        """Names of the trained models, each with the code of its only domain, if any."""
+        models: dict[str, int | None] = {}
+        if self.method.build is not None:
+            models[META_LEARNER] = None
+        if self.method.fine_tunes:
+            for code, domain in enumerate(self.data.corpus.domains):
+                # The number keeps domains apart that differ only in what a file name cannot have.
+                models[f"{code}-{files.slug(domain)}"] = code
+        return models
+
+    def backbone(self) -> keras.Model:
+        """The encoder as it was pre-trained."""
+        return load_backbone(
+            self.config.backbone.preset,
+            dropout=self.config.backbone.dropout,
+            dtype=precision_policy(self.config.precision),
+        )
+
+    def new_classifier(self) -> TextClassifier:
+        """An untrained class head on the encoder as it was pre-trained."""
+        return TextClassifier(
+            self.backbone(),
+            self.data.num_classes,
+            self.data.num_domains,
+            embedding=self.config.mft.embedding,
+            dropout=self.config.dropout,
+        )
+
+    def load(self, name: str) -> TextClassifier:
+        """A trained model."""
+        return keras.saving.load_model(self.folder.model(name), compile=False)
+
+    def keep(self, model: TextClassifier, name: str) -> None:
+        """Save a model for use, without the state of its training."""
+        clone = type(model).from_config(model.get_config())
+        clone.set_weights(model.get_weights())
+        with files.staged(self.folder.model(name)) as path:
+            clone.save(path)
+
+    def train(self, trainer: Trainer, name: str, **arguments: Any) -> list[dict[str, float]]:
+        """Run one training into the logs; goes on from where an interrupted one stood."""
+        return trainer.run(name, self.data.tokens, **arguments)

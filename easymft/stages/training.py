@@ -1,0 +1,146 @@
+"""From data to trained models: validate, typicality, meta fine-tuning, fine-tuning."""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from easymft import files
+from easymft.methods import typicality as scoring
+from easymft.methods.trainer import Trainer, discard
+from easymft.models import TextClassifier, TextEmbedder
+from easymft.stages.run import META_LEARNER, Run
+
+logger = logging.getLogger(__name__)
+
+
+def validate(run: Run) -> dict[str, Any]:
+    """Check the data and write the splits; raises `InputError` where training is senseless."""
+    data = run.data
+    splits, dropped, report = data.checked_splits()
+    for line in report.lines():
+        logger.info("%s", line)
+    report.raise_for_problems()
+    if run.folder.is_done("validate"):
+        data.check_unchanged()
+    run.folder.begin()
+    data.save_splits(splits)
+    corpus = data.corpus
+    return {
+        "corpus": corpus.name,
+        "origin": corpus.origin,
+        "is_sample": corpus.is_sample,
+        "fingerprint": data.fingerprint,
+        "notes": [*corpus.notes, *report.warnings],
+        "leaks_dropped": dropped,
+        "counts": report.counts,
+        "lengths": report.lengths,
+        "length_unit": report.length_unit,
+        "labels": list(corpus.labels),
+        "domains": list(corpus.domains),
+    }
+
+
+def typicality(run: Run) -> dict[str, Any]:
+    """Score every text with the encoder as it was pre-trained."""
+    data, clip = run.data, run.config.mft.clip
+    if "typicality" in data.corpus.table.column_names:
+        given = data.corpus.table["typicality"].to_numpy()
+        scores = {name: given[data.splits[name]] for name in scoring.SPLITS}
+    else:
+        scores = _scores(run, run.new_classifier())
+    table = scoring.table(data.corpus, data.splits, scores)
+    files.write_parquet(run.folder.typicality, table)
+    train = scores["train"]
+    clipped = 0 if clip is None else int((train < clip).sum())
+    if clipped:
+        logger.warning("%d typicalities lie below %g and are clipped.", clipped, clip)
+    return {"mean": float(train.mean()), "clipped": clipped, "texts": len(train)}
+
+
+def meta_fine_tune(run: Run) -> dict[str, Any]:
+    """Train one model on all domains mixed."""
+    config, data = run.config, run.data
+    phase, _ = run.method.phases(config)
+    rows = data.splits["train"]
+    model = run.method.build(
+        run.backbone(), config, data.num_classes, data.num_domains, phase.steps(len(rows))
+    )
+    checkpoint = run.folder.checkpoint(META_LEARNER)
+    weight, dev_weight = _weights(run, model)
+    history = run.train(
+        Trainer(model, phase, config.optimizer, config.seed),
+        "meta fine-tuning" if run.method.fine_tunes else "training",
+        rows=rows,
+        checkpoint=checkpoint,
+        sample_weight=weight,
+        dev_rows=data.splits["dev"],
+        dev_weight=dev_weight,
+    )
+    # What later stages need: the classifier, without the heads that only training has.
+    run.keep(model.plain(), META_LEARNER)
+    discard(checkpoint)
+    return {"history": history}
+
+
+def fine_tune(run: Run) -> dict[str, Any]:
+    """Train one copy of the meta-learner per domain."""
+    config, data = run.config, run.data
+    _, phase = run.method.phases(config)
+    model = _start_of_fine_tuning(run)
+    start = model.get_weights()
+    trainer = Trainer(model, phase, config.optimizer, config.seed)
+    history = {}
+    for name, code in run.models().items():
+        if code is None:
+            continue
+        part, domain = f"fine_tune-{code}", data.corpus.domains[code]
+        if not run.folder.is_done(part):
+            model.set_weights(start)
+            checkpoint = run.folder.checkpoint(name)
+            curve = run.train(
+                trainer,
+                f"fine-tuning {domain}",
+                rows=data.rows_of("train", code),
+                checkpoint=checkpoint,
+                dev_rows=data.rows_of("dev", code),
+            )
+            run.keep(model, name)
+            run.folder.mark_done(part, {"history": curve})
+            discard(checkpoint)
+        history[domain] = run.folder.facts(part)["history"]
+    return {"history": history}
+
+
+def _start_of_fine_tuning(run: Run) -> TextClassifier:
+    """The meta-learner, or the encoder as pre-trained where a method has no mixed phase."""
+    if run.method.build is None:
+        return run.new_classifier()
+    model = run.load(META_LEARNER)
+    if not run.config.mft.keep_class_head:
+        model.reset_class_head()
+    return model
+
+
+def _scores(run: Run, model: TextClassifier) -> dict[str, np.ndarray]:
+    data = run.data
+    layer = scoring.weighting(data.num_classes, data.num_domains, run.config.mft)
+    return scoring.scores(TextEmbedder(model), data.tokens, data.splits, layer)
+
+
+def _weights(
+    run: Run, model: TextClassifier
+) -> tuple[np.ndarray | Callable[[], np.ndarray] | None, np.ndarray | None]:
+    """Weights of the training and of the dev texts, where the method has them.
+
+    With `mft.refresh_typicality` those of training are a function, for each epoch to call anew.
+    """
+    mft = run.config.mft
+    if not run.method.uses_typicality:
+        return None, None
+    weights = scoring.loss_weights(scoring.read_scores(run.folder.typicality), mft)
+    dev_weight = weights["dev"] if mft.weighted_evaluation else None
+    if not mft.refresh_typicality:
+        return weights["train"], dev_weight
+    return lambda: scoring.loss_weights(_scores(run, model), mft)["train"], dev_weight
