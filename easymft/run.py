@@ -28,6 +28,7 @@ from absl import logging as absl_logging
 from easymft.errors import InputError
 
 if TYPE_CHECKING:
+    from easymft.config import Config
     from easymft.experiment import Experiment
 
 logger = logging.getLogger(__name__)
@@ -44,7 +45,7 @@ STAGES = (
     "report",
     "export",
 )
-MODES = ("run", *STAGES, "predict", "list", "render", "schema")
+MODES = ("run", *STAGES, "search", "predict", "list", "render", "schema")
 
 _CONFIG = flags.DEFINE_string("config", None, "The recipe: a JSON file, such as one of app_zoo/.")
 _MODE = flags.DEFINE_enum(
@@ -52,7 +53,8 @@ _MODE = flags.DEFINE_enum(
     "run",
     MODES,
     "run: all stages that are not done yet. A stage's name: that stage only, once more; what was "
-    "made from its old result is made anew by the next run. predict: label the texts of --input "
+    "made from its old result is made anew by the next run. search: try the settings of the "
+    "recipe's `search` on the development texts. predict: label the texts of --input "
     "with the exported models. list: the recipes of a folder (--config, else app_zoo), one line "
     "each. render: print the complete recipe. schema: print the recipes' JSON schema.",
 )
@@ -110,6 +112,8 @@ def _dispatch() -> int:
         return 0
 
     _set_up_logging()
+    if _MODE.value == "search" or (_MODE.value == "run" and config.sweep):
+        return _many_runs(config, overrides)
     from easymft.experiment import Experiment
 
     experiment = Experiment(config)
@@ -131,6 +135,25 @@ def _set_up_logging() -> None:
     logging.getLogger().handlers[0].setLevel(level)
     logging.getLogger("easymft").setLevel(level)
     absl_logging.set_verbosity(absl_logging.ERROR)
+
+
+def _many_runs(config: "Config", overrides: Sequence[str]) -> int:
+    """A recipe's `sweep`, or with --mode search its `search`."""
+    from easymft.search import Search
+    from easymft.sweep import Sweep
+
+    kind = Search if _MODE.value == "search" else Sweep
+    if kind is Search and config.search is None:
+        raise InputError("the recipe has no `search`, the space of settings", field="--mode")
+    if flags.FLAGS.verbosity < 1:
+        # Of the single runs only warnings are shown; each has its own run.log.
+        logging.getLogger().handlers[0].addFilter(
+            lambda record: record.levelno > logging.INFO or record.name == "easymft.sweep"
+        )
+    many = kind(_CONFIG.value, overrides)
+    print(many.run())
+    print(f"Folder: {many.folder}")
+    return 0
 
 
 def _predict(experiment: "Experiment") -> int:
@@ -161,8 +184,9 @@ def _show(summary: dict[str, Any]) -> None:
     if summary["metrics"]:
         if summary["stages"]["validate"]["is_sample"]:
             print("WARNING: bundled sample, not the corpus that the recipe names.\n")
-        print(f"{summary['method']}, test accuracy in percent\n")
-        print(results_table(summary["metrics"]), end="\n\n")
+        split = summary["config"]["evaluate_on"][-1]
+        print(f"{summary['method']}, {split} accuracy in percent\n")
+        print(results_table(summary["metrics"], split), end="\n\n")
     print(f"Run folder: {summary['folder']}")
     if "report" in summary["stages"]:
         print(f"Report: {summary['folder']}/report.html")

@@ -40,7 +40,8 @@ def predict(
 
 def progress_bar(name: str, total: int, done: int = 0, unit: str = "step") -> tqdm:
     """A line with rate and time left; silent where standard error is no terminal."""
-    return tqdm(desc=name, total=total, initial=done, unit=unit, disable=not sys.stderr.isatty())
+    silent = not sys.stderr.isatty()
+    return tqdm(desc=name, total=total, initial=done, unit=unit, disable=silent, leave=False)
 
 
 class _Progress(keras.callbacks.Callback):

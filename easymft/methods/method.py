@@ -25,6 +25,7 @@ class Method:
         build: Makes the model of the mixed phase; `None`: there is no such phase.
         fine_tunes: Whether every domain fine-tunes its own copy.
         uses_typicality: Whether typicality weights the mixed phase.
+        corrupts: Whether domain corruption heads train along in the mixed phase.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Method:
     build: Build | None
     fine_tunes: bool
     uses_typicality: bool = False
+    corrupts: bool = False
 
     def phases(self, config: Config) -> tuple[Phase | None, Phase | None]:
         """Settings of the mixed and of the per-domain phase; `None` where there is none."""

@@ -39,6 +39,8 @@ def _build(
 _with_corruption = functools.partial(_build, corrupts=True)
 _without_corruption = functools.partial(_build, corrupts=False)
 
-MFT_DC = Method("mft_dc", "MFT (DC)", _with_corruption, fine_tunes=True)
+MFT_DC = Method("mft_dc", "MFT (DC)", _with_corruption, fine_tunes=True, corrupts=True)
 MFT_TW = Method("mft_tw", "MFT (TW)", _without_corruption, fine_tunes=True, uses_typicality=True)
-MFT = Method("mft", "MFT (Full)", _with_corruption, fine_tunes=True, uses_typicality=True)
+MFT = Method(
+    "mft", "MFT (Full)", _with_corruption, fine_tunes=True, uses_typicality=True, corrupts=True
+)

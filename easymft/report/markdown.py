@@ -1,6 +1,7 @@
 """A run's summary as Markdown: what `report.md` and the terminal show."""
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import jinja2
@@ -31,7 +32,7 @@ def results_table(metrics: dict[str, Any], split: str = "test") -> str:
     header = ["domain", "texts"]
     for kind in kinds:
         header += [f"accuracy, {titles[kind]}", "95 % interval", "macro-F1"]
-    rows = [header, ["---", *["---:"] * (len(header) - 1)]]
+    rows = [header]
     first = metrics[kinds[0]][split]["domains"]
     for domain, figures in first.items():
         row = [escape(domain), str(figures["texts"])]
@@ -47,12 +48,25 @@ def results_table(metrics: dict[str, Any], split: str = "test") -> str:
             part = metrics[kind][split]
             row += [_percent(part.get(accuracy)), "", _percent(part.get(macro_f1))]
         rows.append(row)
-    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+    return table(rows)
+
+
+def table(rows: Sequence[Sequence[str]], aligned: str | None = None) -> str:
+    """A Markdown table of a header row and others, whose cells are Markdown already.
+
+    Args:
+        rows: The cells.
+        aligned: A character a column: `:` to the right, `-` to the left; by default all columns
+            but the first hold numbers.
+    """
+    aligned = aligned or "-" + ":" * (len(rows[0]) - 1)
+    rule = ["---:" if side == ":" else "---" for side in aligned]
+    return "\n".join("| " + " | ".join(row) + " |" for row in (rows[0], rule, *rows[1:]))
 
 
 def case_study_table(study: list[dict[str, Any]]) -> str:
     """Least and most typical texts per domain: a Markdown table."""
-    rows = [["typicality", "domain", "label", "t", "text"], ["---", "---", "---", "---:", "---"]]
+    rows = [["typicality", "domain", "label", "t", "text"]]
     for entry in study:
         rows.append(
             [
@@ -63,7 +77,7 @@ def case_study_table(study: list[dict[str, Any]]) -> str:
                 escape(entry["text"]),
             ]
         )
-    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+    return table(rows, aligned="---:-")
 
 
 def render_markdown(summary: dict[str, Any]) -> str:

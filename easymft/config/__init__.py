@@ -1,0 +1,28 @@
+"""What a recipe may say: typed, checked, complete. One class per section of the JSON.
+
+The docstring under a field is its description in the JSON schema and in error messages. Fields
+hold the paper's setting by default; `app_zoo/` says what differs for a given backbone.
+"""
+
+from easymft.config.data import Columns, DataConfig, FewShot, Split
+from easymft.config.mft import MFT, VARIANTS
+from easymft.config.recipe import Backbone, Config, Optimizer, Phase
+from easymft.config.section import METHODS, Section
+from easymft.config.sweep import Search, Sweep
+
+__all__ = [
+    "METHODS",
+    "MFT",
+    "VARIANTS",
+    "Backbone",
+    "Columns",
+    "Config",
+    "DataConfig",
+    "FewShot",
+    "Optimizer",
+    "Phase",
+    "Search",
+    "Section",
+    "Split",
+    "Sweep",
+]

