@@ -51,7 +51,8 @@ class Split(Section):
     test: Share = 0.1
     """Share of the texts for the test (or a number of texts per domain)."""
     seed: int | None = None
-    """Seed of the split; the run's seed when null. Fix it to compare seeds on the same test."""
+    """Seed of the cut; the run's seed when null. Fix it to test all seeds on the same texts;
+    `few_shot` goes by the run's seed in any case."""
     few_shot: FewShot | None = None
     """Keep only a part of the training texts."""
     leave_out: str | None = None

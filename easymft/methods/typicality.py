@@ -15,8 +15,6 @@ from easymft.data.splits import Splits
 from easymft.layers import TypicalityWeighting
 from easymft.methods.inference import predict
 
-SPLITS = ("train", "dev", "test")
-
 
 def scores(
     embedder: keras.Model,
@@ -29,20 +27,20 @@ def scores(
     Args:
         embedder: Gives E(x); see `easymft.models.TextEmbedder`.
         tokens: The tokenized corpus.
-        splits: Rows of `tokens` by split.
+        splits: Rows of `tokens` by split, "train" first.
         layer: Scores; its centroids are made anew.
 
     Returns:
-        `(len(splits[name]),)` float32 for each of train, dev and test.
+        `(len(splits[name]),)` float32 for each split.
     """
-    parts = [splits[name] for name in SPLITS]
+    parts = list(splits.values())
     rows = np.concatenate(parts)
     embeddings = predict(embedder, "typicality", tokens, rows)
     labels, domains = np.asarray(tokens.labels)[rows], np.asarray(tokens.domains)[rows]
     train = slice(len(parts[0]))
     layer.adapt(embeddings[train], labels[train], domains[train])
     raw = keras.ops.convert_to_numpy(layer.raw_scores(embeddings, labels, domains))
-    return dict(zip(SPLITS, np.split(raw, np.cumsum([len(p) for p in parts])[:-1]), strict=True))
+    return dict(zip(splits, np.split(raw, np.cumsum([len(p) for p in parts])[:-1]), strict=True))
 
 
 def weighting(num_classes: int, num_domains: int, mft: MFT) -> TypicalityWeighting:
@@ -76,7 +74,7 @@ def read_scores(path: Path) -> dict[str, np.ndarray]:
     """The scores of `typicality.parquet` by split, in the splits' own order."""
     saved = pq.read_table(path)
     names, values = saved["split"].to_numpy(), saved["score"].to_numpy()
-    return {name: values[names == name] for name in SPLITS}
+    return {name: values[names == name] for name in dict.fromkeys(names)}
 
 
 def loss_weights(scores: dict[str, np.ndarray], mft: MFT) -> dict[str, np.ndarray]:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from easymft import files
+from easymft.data.splits import Splits
 from easymft.methods import typicality as scoring
 from easymft.methods.trainer import Trainer, discard
 from easymft.models import TextClassifier, TextEmbedder
@@ -43,14 +44,20 @@ def validate(run: Run) -> dict[str, Any]:
 
 
 def typicality(run: Run) -> dict[str, Any]:
-    """Score every text with the encoder as it was pre-trained."""
-    data, clip = run.data, run.config.mft.clip
+    """Score texts with the encoder as it was pre-trained: those that later stages ask about."""
+    data, config, clip = run.data, run.config, run.config.mft.clip
+    wanted = {
+        "train": True,
+        "dev": config.diagnose or config.mft.weighted_evaluation,
+        "test": config.diagnose and "test" in config.evaluate_on,
+    }
+    splits = {name: data.splits[name] for name, asked in wanted.items() if asked}
     if "typicality" in data.corpus.table.column_names:
         given = data.corpus.table["typicality"].to_numpy()
-        scores = {name: given[data.splits[name]] for name in scoring.SPLITS}
+        scores = {name: given[rows] for name, rows in splits.items()}
     else:
-        scores = _scores(run, run.new_classifier())
-    table = scoring.table(data.corpus, data.splits, scores)
+        scores = _scores(run, run.new_classifier(), splits)
+    table = scoring.table(data.corpus, splits, scores)
     files.write_parquet(run.folder.typicality, table)
     train = scores["train"]
     clipped = 0 if clip is None else int((train < clip).sum())
@@ -123,10 +130,10 @@ def _start_of_fine_tuning(run: Run) -> TextClassifier:
     return model
 
 
-def _scores(run: Run, model: TextClassifier) -> dict[str, np.ndarray]:
+def _scores(run: Run, model: TextClassifier, splits: Splits) -> dict[str, np.ndarray]:
     data = run.data
     layer = scoring.weighting(data.num_classes, data.num_domains, run.config.mft)
-    return scoring.scores(TextEmbedder(model), data.tokens, data.splits, layer)
+    return scoring.scores(TextEmbedder(model), data.tokens, splits, layer)
 
 
 def _weights(
@@ -143,4 +150,5 @@ def _weights(
     dev_weight = weights["dev"] if mft.weighted_evaluation else None
     if not mft.refresh_typicality:
         return weights["train"], dev_weight
-    return lambda: scoring.loss_weights(_scores(run, model), mft)["train"], dev_weight
+    train = {"train": run.data.splits["train"]}
+    return lambda: scoring.loss_weights(_scores(run, model, train), mft)["train"], dev_weight
