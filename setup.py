@@ -23,13 +23,17 @@ setup(
         "jinja2",
         "keras>=3.10",
         "keras-nlp>=0.21",
+        "markupsafe",
+        "matplotlib",
         "numpy",
         "pandas",
         "pyarrow",
         "pydantic>=2.7",
+        "pyyaml",
         "safetensors",  # keras-hub reads Hugging Face folders with it and does not declare it
         "scikit-learn",
         "scipy",
+        "tensorboard",
         "tensorflow>=2.18",
         "tensorflow-datasets",
         "tensorflow-serving-api",  # small: the protos of warm-up requests
@@ -38,7 +42,7 @@ setup(
         "wrapt",
     ],
     extras_require={
-        "test": ["dill", "hypothesis", "jax", "jsonschema", "pytest", "pyyaml", "ruff"],
+        "test": ["dill", "hypothesis", "jax", "jsonschema", "pytest", "ruff", "selenium"],
     },
     entry_points={"console_scripts": ["easymft = easymft.run:cli"]},
 )

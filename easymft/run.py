@@ -42,10 +42,11 @@ STAGES = (
     "meta_fine_tune",
     "fine_tune",
     "evaluate",
+    "diagnose",
     "report",
     "export",
 )
-MODES = ("run", *STAGES, "search", "predict", "list", "render", "schema")
+MODES = ("run", *STAGES, "search", "pack", "predict", "list", "render", "schema")
 
 _CONFIG = flags.DEFINE_string("config", None, "The recipe: a JSON file, such as one of app_zoo/.")
 _MODE = flags.DEFINE_enum(
@@ -54,7 +55,8 @@ _MODE = flags.DEFINE_enum(
     MODES,
     "run: all stages that are not done yet. A stage's name: that stage only, once more; what was "
     "made from its old result is made anew by the next run. search: try the settings of the "
-    "recipe's `search` on the development texts. predict: label the texts of --input "
+    "recipe's `search` on the development texts. pack: write the tokenized corpus into the folder "
+    "--output, for machines without TensorFlow. predict: label the texts of --input "
     "with the exported models. list: the recipes of a folder (--config, else app_zoo), one line "
     "each. render: print the complete recipe. schema: print the recipes' JSON schema.",
 )
@@ -119,6 +121,8 @@ def _dispatch() -> int:
     experiment = Experiment(config)
     if _MODE.value == "predict":
         return _predict(experiment)
+    if _MODE.value == "pack":
+        return _pack(experiment)
     if _DRY_RUN.value:
         return _dry_run(experiment)
     if _RESTART.value and (old := experiment.folder.move_aside()):
@@ -162,6 +166,17 @@ def _predict(experiment: "Experiment") -> int:
     columns = {**COLUMNS, **experiment.config.data.columns.model_dump(exclude_none=True)}
     count = predict_file(experiment.folder.export, _INPUT.value, _OUTPUT.value, columns=columns)
     logger.info("%d texts labelled.", count)
+    return 0
+
+
+def _pack(experiment: "Experiment") -> int:
+    from easymft.data.packed import write_packed
+
+    if _OUTPUT.value == "-":
+        raise InputError("must name a new folder", field="--output")
+    data = experiment.data
+    write_packed(_OUTPUT.value, data.corpus, data.tokens)
+    logger.info("%d texts packed into %s.", len(data.corpus), _OUTPUT.value)
     return 0
 
 

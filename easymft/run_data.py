@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from easymft.config import Config
+from easymft.data import packed
 from easymft.data.pipeline import TokenizedTexts, corpus_fingerprint, tokenize
 from easymft.data.schema import Corpus
 from easymft.data.sources import load_corpus
@@ -49,7 +50,9 @@ class RunData:
 
     @functools.cached_property
     def tokens(self) -> TokenizedTexts:
-        max_length = self.config.backbone.max_length
+        data, max_length = self.config.data, self.config.backbone.max_length
+        if data.source == packed.NAME:
+            return packed.read_tokens(data.dir, max_length, len(self.corpus))
         return tokenize(self.corpus, self.preprocessor, max_length, cache_dir() / "tokens")
 
     @functools.cached_property

@@ -71,7 +71,7 @@ class DataConfig(Section):
     """Where the texts come from."""
 
     source: str = "sample"
-    """amazon_reviews, multi_nli_genre, snippets, sample (bundled), files, or tfds:NAME."""
+    """amazon_reviews, multi_nli_genre, snippets, sample (bundled), files, packed, or tfds:NAME."""
     dir: str | None = None
     """Folder of the corpus; looked at before $EASYMFT_DATA_DIR and the TFDS cache."""
     fallback: Literal["sample", "none"] = "none"

@@ -9,7 +9,8 @@ from types import ModuleType
 from typing import Any
 
 from easymft import fetch
-from easymft.data import amazon_reviews, multi_nli_genre, own_files, sample, snippets
+from easymft.data import amazon_reviews, multi_nli_genre, own_files, packed, sample, snippets
+from easymft.data.columns import shown
 from easymft.data.schema import Corpus, limit_per_domain
 from easymft.data.tfds_source import read_tfds
 from easymft.errors import InputError
@@ -50,7 +51,7 @@ def load_corpus(data: Any) -> Corpus:
         near = difflib.get_close_matches(source, _READERS, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
         known = ", ".join([*_READERS, "tfds:NAME"])
-        message = f"no such source; {hint}known: {known}. Received: {source!r}"
+        message = f"no such source; {hint}known: {known}. Received: {shown(source)}"
         raise InputError(message, field="data.source")
     return (
         corpus if data.limit_per_domain is None else limit_per_domain(corpus, data.limit_per_domain)
@@ -109,10 +110,17 @@ def _read_snippets(data: Any) -> Corpus:
     return snippets.read_archive(archive)
 
 
+def _read_packed(data: Any) -> Corpus:
+    if data.dir is None:
+        raise InputError("must name the folder that `--mode pack` wrote", field="data.dir")
+    return packed.read_corpus(data.dir)
+
+
 def _places(data: Any) -> list[Path]:
     """Folders of the user's own to look in, in order."""
     given = (data.dir, os.environ.get(DATA_DIR_VARIABLE))
-    return [Path(place).expanduser() for place in given if place]
+    # Not `Path.expanduser`, which raises an error of its own where there is no such user.
+    return [Path(os.path.expanduser(place)) for place in given if place]
 
 
 def _passed(looked: list[str]) -> list[str]:
@@ -123,6 +131,7 @@ _READERS: dict[str, Callable[[Any], Corpus]] = {
     amazon_reviews.NAME: _read_amazon_reviews,
     multi_nli_genre.NAME: _read_multi_nli_genre,
     snippets.NAME: _read_snippets,
+    packed.NAME: _read_packed,
     sample.NAME: lambda data: sample.read_sample(),
     own_files.NAME: own_files.read_files,
 }

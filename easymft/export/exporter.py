@@ -1,6 +1,6 @@
 """All models of a run as a folder that TensorFlow Serving can be pointed at."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,10 @@ from easymft.models import TextClassifier
 COMBINED = "combined"
 LABELS_FILE = "assets.extra/labels.txt"
 DOMAINS_FILE = "assets.extra/domains.txt"
+CARD_FILE = "README.md"
+
+# Of a model's key, and None for all of them combined.
+Card = Callable[[str | None], str]
 
 
 def export_run(
@@ -26,6 +30,7 @@ def export_run(
     domains: Sequence[str],
     folder: Path,
     pair: bool = False,
+    card: Card | None = None,
 ) -> list[Path]:
     """Export every model by itself, and all of them as `combined`, which picks by domain.
 
@@ -41,6 +46,8 @@ def export_run(
         domains: Domain names in the order of the codes in training.
         folder: The export folder; made if missing.
         pair: Whether the models read text pairs.
+        card: Gives the text of a model's card, a Markdown file in its folder, for each key of
+            `models`, and for `None` that of `combined`. Without it there are no cards.
 
     Returns:
         The new version folders; that of `combined` is the last.
@@ -54,9 +61,10 @@ def export_run(
                 raise InputError(f"a line break in a name. Received: {name!r}", field=field)
     names = model_names(models)
     paths = []
-    for key, model in models.items():
-        paths.append(_export(folder, names[key], model, preprocessor, labels, domains, pair))
-    paths.append(_export(folder, COMBINED, models, preprocessor, labels, domains, pair))
+    for key, model in [*models.items(), (None, models)]:
+        name = COMBINED if key is None else names[key]
+        text = card(key) if card else None
+        paths.append(_export(folder, name, model, preprocessor, labels, domains, pair, text))
     write_deployment(folder, [*names.values(), COMBINED], labels, domains, pair=pair)
     return paths
 
@@ -86,6 +94,7 @@ def _export(
     labels: Sequence[str],
     domains: Sequence[str],
     pair: bool,
+    card: str | None,
 ) -> Path:
     routed = isinstance(models, Mapping)
     with next_version(folder / name) as new:
@@ -94,4 +103,6 @@ def _export(
         write_warmup_requests(new.staging, name, pair=pair, domains=domains if routed else None)
         write_text(new.staging / LABELS_FILE, "".join(f"{label}\n" for label in labels))
         write_text(new.staging / DOMAINS_FILE, "".join(f"{domain}\n" for domain in domains))
+        if card is not None:
+            write_text(new.staging / CARD_FILE, card)
     return new.path

@@ -132,14 +132,11 @@ class Trainer:
 
     def _reset(self, seed: int, total_steps: int) -> None:
         """Forget the optimizer's moments and steps; start the schedule and random state anew."""
-        self._schedule.total_steps = total_steps
         for variable in self.model.optimizer.variables:
             variable.assign(keras.ops.zeros(variable.shape, dtype=variable.dtype))
+        self._schedule.total_steps = total_steps
         for index, variable in enumerate(self.model.random_states):
             variable.assign(np.array([seed, index], dtype="uint32"))
-        if keras.backend.backend() == "jax":
-            # JAX takes the schedule's variable into the compiled step as a constant.
-            self.model.make_train_function(force=True)
 
     def _save(
         self, checkpoint: Path, history: list[dict[str, float]], weights: np.ndarray | None

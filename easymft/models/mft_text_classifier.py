@@ -23,6 +23,9 @@ class MFTTextClassifier(TextClassifier):
     token at layer l, E_D(k) a learned embedding of its domain, and z a corrupted domain label
     drawn anew for each text, layer and step. Evaluation and prediction are the plain classifier's.
 
+    `fit` also reports the parts: `label_loss`, the first term; `corruption_loss_layer_l`, the
+    second's mean over texts at layer l, before `corruption_weight`; and `mean_weight`, the mean t.
+
     Args:
         backbone: A keras-hub encoder; see `easymft.models.load_backbone`.
         num_classes: Number of classes.
@@ -90,6 +93,8 @@ class MFTTextClassifier(TextClassifier):
         ]
         for head in self.corruption_heads:
             head.build((None, backbone.hidden_dim))
+        self.mean_weight = keras.metrics.Mean("mean_weight")
+        self.corruption_means = [keras.metrics.Mean(f"corruption_loss_layer_{n}") for n in layers]
 
         # === Config ===
         self.corruption_weight = float(corruption_weight)
@@ -100,6 +105,7 @@ class MFTTextClassifier(TextClassifier):
         self.corruption_pools_padding = corruption_pools_padding
         self.corruption_in_evaluation = corruption_in_evaluation
         self.seed = seed
+        self._evaluating = False
 
     def _hidden_layers(self, backbone: keras.Model) -> tuple[int, ...]:
         return self._requested_layers
@@ -135,30 +141,47 @@ class MFTTextClassifier(TextClassifier):
         training: bool = True,
     ) -> Any:
         loss = super().compute_loss(x, y, y_pred, sample_weight, training)
+        self.mean_weight.update_state(ops.ones_like(y) if sample_weight is None else sample_weight)
         if "corruption" not in y_pred:
             return loss
         weight = sample_weight if self.weighted_corruption else None
-        return loss + self.corruption_weight * self.corruption_loss(
-            y_pred["corruption"], x["domain"], weight
-        )
+        losses = self.corruption_losses(y_pred["corruption"], x["domain"], weight)
+        for index, mean in enumerate(self.corruption_means):
+            mean.update_state(losses[:, index])
+        return loss + self.corruption_weight * _Mean(name="corruption")(losses, losses)
 
-    def corruption_loss(self, logits: Any, domains: Any, sample_weight: Any = None) -> Any:
-        """L_SDC: mean over texts and layers of t * CE(z), z drawn anew.
+    def corruption_losses(self, logits: Any, domains: Any, sample_weight: Any = None) -> Any:
+        """The terms of L_SDC, t * CE(z) of each text and layer, z drawn anew: `(batch, layers)`.
 
         Args:
             logits: `(batch, layers, domains)` float32.
             domains: `(batch,)` int32, the true domains.
-            sample_weight: `(batch,)`, or `None` for all 1.
+            sample_weight: `(batch,)` or `(batch, 1)`, or `None` for all 1.
         """
-        heads, layers = self.corruption_heads, logits.shape[1]
-        z = ops.stack([heads[i % len(heads)].corrupt(domains) for i in range(layers)], axis=1)
         if sample_weight is not None:
-            weight = ops.cast(sample_weight, "float32")
-            sample_weight = ops.broadcast_to(ops.reshape(weight, (-1, 1)), ops.shape(z))
-        # A Keras loss, not a bare mean: it scales with the replicas of tf.distribute.
-        return keras.losses.SparseCategoricalCrossentropy(from_logits=True)(
-            z, logits, sample_weight=sample_weight
-        )
+            sample_weight = ops.reshape(sample_weight, (-1,))
+        losses = []
+        for index in range(logits.shape[1]):
+            head = self.corruption_heads[index % len(self.corruption_heads)]
+            losses.append(head.loss(logits[:, index], head.corrupt(domains), sample_weight))
+        return ops.stack(losses, axis=1)
+
+    def get_metrics_result(self) -> dict[str, Any]:
+        result = super().get_metrics_result()
+        parts = [self.mean_weight.name, *(mean.name for mean in self.corruption_means)]
+        if self._evaluating:
+            return {name: value for name, value in result.items() if name not in parts}
+        corruption = sum(result[name] for name in parts[1:]) / max(len(parts) - 1, 1)
+        # By difference: the compiled loss does not tell its value apart from what is added to it.
+        return {**result, "label_loss": result["loss"] - self.corruption_weight * corruption}
+
+    def evaluate(self, *args: Any, **kwargs: Any) -> Any:
+        """Keras' own; without the parts of the loss, which only training has."""
+        self._evaluating = True
+        try:
+            return super().evaluate(*args, **kwargs)
+        finally:
+            self._evaluating = False
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
@@ -173,3 +196,10 @@ class MFTTextClassifier(TextClassifier):
             seed=self.seed,
         )
         return config
+
+
+class _Mean(keras.losses.Loss):
+    """Mean of given losses. A Keras loss, which scales with the replicas of tf.distribute."""
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        return y_pred

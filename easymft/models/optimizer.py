@@ -26,20 +26,20 @@ class WarmupLinearDecay(keras.optimizers.schedules.LearningRateSchedule):
             raise ValueError(f"`warmup` must lie in [0, 1). Received: {warmup!r}")
         self.peak = peak
         self.warmup = warmup
-        self._total = keras.Variable(max(total_steps, 1), dtype="float32", trainable=False)
+        self.total = keras.Variable(max(total_steps, 1), dtype="float32", trainable=False)
 
     @property
     def total_steps(self) -> int:
-        return int(ops.convert_to_numpy(self._total))
+        return int(ops.convert_to_numpy(self.total))
 
     @total_steps.setter
     def total_steps(self, value: int) -> None:
-        self._total.assign(max(value, 1))
+        self.total.assign(max(value, 1))
 
     def __call__(self, step: Any) -> Any:
         # Step 0 already learns: the rate of a step is that at its end while rising.
         done = ops.cast(step, "float32")
-        total = ops.convert_to_tensor(self._total)
+        total = ops.convert_to_tensor(self.total)
         rising = ops.floor(self.warmup * total)
         up = (done + 1.0) / ops.maximum(rising, 1.0)
         down = (total - done) / ops.maximum(total - rising, 1.0)
@@ -54,12 +54,16 @@ class BertAdamW(keras.optimizers.AdamW):
     """Keras' AdamW without decay on biases and layer normalizations; arguments are the same.
 
     A class, because Keras' own forgets the exclusion when a compiled model is saved and loaded.
+    The length of a `WarmupLinearDecay` is among its variables, so that one compiled step serves
+    all lengths on every backend, and a saved state holds it.
     """
 
     def build(self, variables: list[keras.Variable]) -> None:
         # Not by `var_names`: on TensorFlow those are matched against names like `dense/bias:0`.
         self.exclude_from_weight_decay([v for v in variables if v.name in NO_DECAY])
         super().build(variables)
+        if isinstance(self._learning_rate, WarmupLinearDecay):
+            self._track_variable(self._learning_rate.total)
 
 
 def adamw(

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from easymft.stages.results import evaluate, export, report
+from easymft.stages.results import diagnose, evaluate, export, report
 from easymft.stages.run import Run
 from easymft.stages.training import fine_tune, meta_fine_tune, typicality, validate
 
@@ -15,6 +15,7 @@ STAGES: dict[str, Callable[[Run], dict[str, Any]]] = {
         meta_fine_tune,
         fine_tune,
         evaluate,
+        diagnose,
         report,
         export,
     )

@@ -1,13 +1,18 @@
 """From trained models to what people look at: evaluate, diagnose, report, export."""
 
+import functools
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from easymft import files
-from easymft.methods import evaluation
+from easymft.methods import diagnostics, evaluation
+from easymft.models.backbone import default_corruption_layers, num_layers
 from easymft.report import render_markdown
+from easymft.report.model_card import render_model_card
 from easymft.stages.run import META_LEARNER, Run
 from easymft.stages.summary import summary
 
@@ -44,6 +49,32 @@ def evaluate(run: Run) -> dict[str, Any]:
     return {}
 
 
+def diagnose(run: Run) -> dict[str, Any]:
+    """Look into the encoder before and after: domains, calibration, typicality, a map."""
+    data, before = run.data, run.new_classifier()
+    layers = run.config.mft.corruption_layers
+    if layers is None:
+        layers = default_corruption_layers(num_layers(before.backbone))
+    asked = {*run.config.evaluate_on, "train"}
+    nothing = np.array([], int)
+    found = diagnostics.diagnose(
+        before,
+        run.load(META_LEARNER) if META_LEARNER in run.models() else None,
+        data.tokens,
+        data.corpus,
+        {name: rows if name in asked else nothing for name, rows in data.splits.items()},
+        pq.read_table(run.folder.predictions),
+        _table(run.folder.typicality),
+        layers,
+        run.config.seed,
+    )
+    files.write_json(run.folder.diagnostics, found.figures)
+    files.write_parquet(run.folder.embeddings, found.map)
+    with run.logs() as logs:
+        logs.add_embeddings(found.embeddings, found.map)
+    return {}
+
+
 def report(run: Run) -> dict[str, Any]:
     """Write `report.html` and `report.md`: results, data, curves, typicality, how to repeat it."""
     folder, facts = run.folder, summary(run)
@@ -67,5 +98,10 @@ def export(run: Run) -> dict[str, Any]:
         corpus.domains,
         run.folder.export,
         pair=corpus.is_pair,
+        card=functools.partial(render_model_card, summary(run), pair=corpus.is_pair),
     )
     return {"models": [str(path.relative_to(run.folder.path)) for path in paths]}
+
+
+def _table(path: Path) -> pa.Table | None:
+    return pq.read_table(path) if path.exists() else None

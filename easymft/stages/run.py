@@ -1,5 +1,6 @@
 """What the stages of a run share: its recipe, method, folder and data, and its models by name."""
 
+import functools
 from typing import Any
 
 import keras
@@ -11,6 +12,7 @@ from easymft.methods import METHODS
 from easymft.methods.trainer import Trainer
 from easymft.models import TextClassifier
 from easymft.models.backbone import load_backbone
+from easymft.report.tensorboard import Logs
 from easymft.run_data import RunData
 from easymft.run_folder import RunFolder
 
@@ -38,6 +40,7 @@ class Run:
             *(["meta_fine_tune"] if self.method.build is not None else []),
             *(["fine_tune"] if self.method.fine_tunes else []),
             "evaluate",
+            *(["diagnose"] if self.config.diagnose else []),
             "report",
             "export",
         ]
@@ -82,6 +85,27 @@ class Run:
         with files.staged(self.folder.model(name)) as path:
             clone.save(path)
 
-    def train(self, trainer: Trainer, name: str, **arguments: Any) -> list[dict[str, float]]:
-        """Run one training into the logs; goes on from where an interrupted one stood."""
-        return trainer.run(name, self.data.tokens, **arguments)
+    def logs(self) -> Logs:
+        """The run's TensorBoard logs; a context manager."""
+        return Logs(self.folder.logs, self.data.corpus.domains)
+
+    def train(
+        self, trainer: Trainer, title: str, name: str, domain: int | None = None, **arguments: Any
+    ) -> list[dict[str, float]]:
+        """Run one training into the logs; goes on from where an interrupted one stood.
+
+        Args:
+            trainer: The trainer.
+            title: What people read.
+            name: Of the model trained.
+            domain: Code of the only domain trained on.
+            **arguments: Of `Trainer.run`.
+        """
+        with self.logs() as logs:
+            return trainer.run(
+                title,
+                self.data.tokens,
+                checkpoint=self.folder.checkpoint(name),
+                on_leg=functools.partial(logs.add_leg, name, only=domain),
+                **arguments,
+            )

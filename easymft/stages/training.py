@@ -27,6 +27,8 @@ def validate(run: Run) -> dict[str, Any]:
         data.check_unchanged()
     run.folder.begin()
     data.save_splits(splits)
+    with run.logs() as logs:
+        logs.add_recipe(run.config.to_dict())
     corpus = data.corpus
     return {
         "corpus": corpus.name,
@@ -74,20 +76,19 @@ def meta_fine_tune(run: Run) -> dict[str, Any]:
     model = run.method.build(
         run.backbone(), config, data.num_classes, data.num_domains, phase.steps(len(rows))
     )
-    checkpoint = run.folder.checkpoint(META_LEARNER)
     weight, dev_weight = _weights(run, model)
     history = run.train(
         Trainer(model, phase, config.optimizer, config.seed),
         "meta fine-tuning" if run.method.fine_tunes else "training",
+        META_LEARNER,
         rows=rows,
-        checkpoint=checkpoint,
         sample_weight=weight,
         dev_rows=data.splits["dev"],
         dev_weight=dev_weight,
     )
     # What later stages need: the classifier, without the heads that only training has.
     run.keep(model.plain(), META_LEARNER)
-    discard(checkpoint)
+    discard(run.folder.checkpoint(META_LEARNER))
     return {"history": history}
 
 
@@ -105,17 +106,17 @@ def fine_tune(run: Run) -> dict[str, Any]:
         part, domain = f"fine_tune-{code}", data.corpus.domains[code]
         if not run.folder.is_done(part):
             model.set_weights(start)
-            checkpoint = run.folder.checkpoint(name)
             curve = run.train(
                 trainer,
                 f"fine-tuning {domain}",
+                name,
+                domain=code,
                 rows=data.rows_of("train", code),
-                checkpoint=checkpoint,
                 dev_rows=data.rows_of("dev", code),
             )
             run.keep(model, name)
             run.folder.mark_done(part, {"history": curve})
-            discard(checkpoint)
+            discard(run.folder.checkpoint(name))
         history[domain] = run.folder.facts(part)["history"]
     return {"history": history}
 

@@ -1,6 +1,7 @@
 import json
 import re
 import shutil
+from pathlib import Path
 
 import pytest
 import tensorflow as tf
@@ -12,7 +13,9 @@ from tensorflow_serving.config import model_server_config_pb2
 from easymft.errors import InputError
 from easymft.export import export_run
 from easymft.export.exporter import model_names
+from easymft.report.model_card import render_model_card
 from tests.export.conftest import DOMAINS, LABELS
+from tests.report.test_model_card import make_summary
 
 MODELS = ["meta-learner", "books", "dvd-co", "combined"]
 
@@ -125,6 +128,33 @@ def test_a_second_export_is_a_second_version(tmp_path, export_folder, monkeypatc
     names = [[path.relative_to(tmp_path).as_posix() for path in p] for p in paths]
     assert names == [["meta-learner/1", "combined/1"], ["meta-learner/2", "combined/2"]]
     assert "combined/2" in (tmp_path / "README.md").read_text()
+
+
+def test_every_model_has_its_card(tmp_path, export_folder, monkeypatch):
+    def copy(folder, models, *_, pair):
+        shutil.copytree(export_folder / "books" / "1", folder)
+
+    monkeypatch.setattr("easymft.export.exporter.write_saved_model", copy)
+    models = {"meta-learner": None, "dvd & co": None}
+    paths = export_run(models, None, LABELS, DOMAINS, tmp_path, card=lambda key: f"card of {key}")
+    assert [(path / "README.md").read_text("utf-8") for path in paths] == [
+        "card of meta-learner",
+        "card of dvd & co",
+        "card of None",
+    ]
+
+
+@pytest.mark.parametrize(("model", "folder"), [("books", "books"), (None, "combined")])
+def test_python_example_of_the_card_runs(model, folder, export_folder, monkeypatch, capsys):
+    card = render_model_card(make_summary(domains=DOMAINS), model)
+    (code,) = re.findall(r"```python\n(.*?)```", card, re.S)
+    monkeypatch.chdir(export_folder / folder / "1")
+    names = {}
+    exec(code, names)
+    assert names["answer"]["label"].numpy()[0].decode() in LABELS
+    assert capsys.readouterr().out
+    # Where it sends those who serve the model.
+    assert (Path.cwd() / "../../README.md").is_file()
 
 
 def test_nothing_is_published_that_a_server_refuses(tmp_path, models, preprocessor, monkeypatch):

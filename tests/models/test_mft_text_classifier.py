@@ -141,17 +141,57 @@ def test_loss_of_training_agrees_with_numpy(
     assert corruption_loss > 0.05  # so that leaving it out would show
 
 
-def test_fit_and_train_on_batch_report_the_total(inputs, labels, typicality, monkeypatch):
-    model = compiled(meta_learner(), keras.optimizers.SGD(0.0))
+@pytest.mark.parametrize("weighted", [True, False], ids=["weighted", "unweighted"])
+def test_fit_and_train_on_batch_report_the_total_and_its_parts(
+    weighted, inputs, labels, typicality, monkeypatch
+):
+    model = meta_learner(weighted_corruption=weighted, shared_corruption_head=True)
+    model = compiled(model, keras.optimizers.SGD(0.0))
     z = fix_corruption(model, monkeypatch)
     entropy, corruption = expected_losses(model, inputs, labels, typicality, z)
-    total = (typicality * entropy).mean() + 0.3 * (typicality[:, None] * corruption).mean()
+    corruption = ((typicality[:, None] if weighted else 1) * corruption).mean(axis=0)
+    expected = {
+        "label_loss": (typicality * entropy).mean(),
+        "corruption_loss_layer_0": corruption[0],
+        "corruption_loss_layer_1": corruption[1],
+        "mean_weight": 0.325,  # (0.9 + 0.4 - 0.2 + 0.7 + 0.5 + 0.3) / 8
+    }
+    expected["loss"] = expected["label_loss"] + 0.3 * corruption.mean()
     logs = model.train_on_batch(inputs, labels, sample_weight=typicality, return_dict=True)
-    assert logs["loss"] == pytest.approx(total, rel=1e-5)
+    assert {name: logs[name] for name in expected} == pytest.approx(expected, rel=1e-5)
     logs = model.fit(
         inputs, labels, sample_weight=typicality, batch_size=8, shuffle=False, verbose=0
-    )
-    assert logs.history["loss"] == [pytest.approx(total, rel=1e-5)]
+    ).history
+    assert {name: logs[name][-1] for name in expected} == pytest.approx(expected, rel=1e-5)
+
+
+def test_parts_of_the_loss_are_means_over_the_texts_of_one_epoch(inputs, labels):
+    # Weights of two batches of 5 and 3 texts; nothing learns, so both epochs report the same.
+    weights = np.array([1, 1, 1, 1, 1, 5, 5, 5], "float32")
+    model = meta_learner(corruption_weight=0.5)
+    compiled(model, keras.optimizers.SGD(0.0), **traced())
+    arguments = {"sample_weight": weights, "batch_size": 5, "shuffle": False, "verbose": 0}
+    logs = model.fit(inputs, labels, epochs=2, validation_data=(inputs, labels), **arguments)
+    logs = logs.history
+    assert logs["mean_weight"] == [2.5, 2.5]  # (5 * 1 + 3 * 5) / 8, not (1 + 5) / 2
+    entropy, _ = expected_losses(model, inputs, labels, weights, np.zeros((8, 2), "int32"))
+    assert logs["label_loss"] == [pytest.approx((weights * entropy).mean(), rel=1e-4)] * 2
+    for epoch in range(2):
+        corruption = [logs[f"corruption_loss_layer_{layer}"][epoch] for layer in LAYERS]
+        total = logs["label_loss"][epoch] + 0.5 * np.mean(corruption)
+        assert logs["loss"][epoch] == pytest.approx(total, rel=1e-5)
+    # Evaluation has no such parts, neither alone nor within `fit`.
+    assert not any("weight" in name or "corruption" in name for name in logs if "val_" in name)
+    figures = model.evaluate(inputs, labels, verbose=0, return_dict=True)
+    assert {f"val_{name}" for name in figures} == {name for name in logs if "val_" in name}
+
+
+def test_parts_of_the_loss_without_corruption(inputs, labels):
+    model = compiled(meta_learner(corruption_weight=0))
+    logs = model.train_on_batch(inputs, labels, return_dict=True)
+    assert logs["mean_weight"] == 1
+    assert logs["label_loss"] == logs["loss"] > 0
+    assert not any("corruption" in name for name in logs)
 
 
 def test_evaluation_and_prediction_know_no_corruption(inputs, labels, typicality, monkeypatch):

@@ -1,0 +1,241 @@
+"""What meta fine-tuning did to the encoder: domains found again in it, centroids, a map."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from easymft.data.pipeline import TokenizedTexts
+from easymft.data.schema import Corpus
+from easymft.data.splits import Splits
+from easymft.methods import reliability
+from easymft.methods.inference import predict
+from easymft.models import TextClassifier
+from easymft.models.text_representations import TextRepresentations
+
+MAX_TEXTS = 2000  # held-out texts on the map and in the probe, and training texts of centroids
+EMBEDDING = "embedding"  # the name of E(x) beside the layers' numbers
+
+Vectors = Mapping[str, np.ndarray]  # name of a layer -> (texts, hidden)
+
+
+class Diagnosis(NamedTuple):
+    """What `diagnose` found.
+
+    Attributes:
+        figures: `diagnostics.json`: numbers, names and `None` only, no NaN.
+        map: `embeddings.parquet`: id, split, domain and label of held-out texts, and E(x) in two
+            dimensions `before_x`, `before_y`, `after_x`, `after_y` (float32; null without it).
+        embeddings: The same texts' E(x), `(texts, hidden)`, under "before" and "after".
+    """
+
+    figures: dict[str, Any]
+    map: pa.Table
+    embeddings: dict[str, np.ndarray]
+
+
+def diagnose(
+    before: TextClassifier,
+    after: TextClassifier | None,
+    tokens: TokenizedTexts,
+    corpus: Corpus,
+    splits: Splits,
+    predictions: pa.Table,
+    typicality: pa.Table | None,
+    layers: Sequence[int],
+    seed: int,
+) -> Diagnosis:
+    """Look into the encoder before and after meta fine-tuning, and at the predictions.
+
+    Args:
+        before: On the encoder as it was pre-trained.
+        after: The meta-learner; `None` where a method has no mixed phase.
+        tokens: The tokenized corpus.
+        corpus: The corpus.
+        splits: Rows per split; "test" and "dev" are the held-out texts.
+        predictions: Of `evaluation.predictions_table`, of all models.
+        typicality: Of `typicality.table`; `None` where the method has no typicality.
+        layers: Encoder layers to look into besides E(x).
+        seed: Of the sample of at most `MAX_TEXTS` texts, and of the probe's halves.
+    """
+    random = np.random.default_rng(seed)
+    held_out = np.concatenate([splits["test"], splits["dev"]])
+    names = np.repeat(["test", "dev"], [len(splits["test"]), len(splits["dev"])])
+    chosen = _sample(len(held_out), random)
+    held_out, names = held_out[chosen], names[chosen]
+    train = splits["train"][_sample(len(splits["train"]), random)]
+
+    vectors = representations(before, tokens, np.concatenate([held_out, train]), layers)
+    old = {name: values[: len(held_out)] for name, values in vectors.items()}
+    new = None
+    if after is not None and len(held_out):
+        new = representations(after, tokens, held_out, layers)
+    embeddings = {"before": old[EMBEDDING], **({"after": new[EMBEDDING]} if new else {})}
+    table, shares = embedding_map(corpus, held_out, names, embeddings)
+    figures = {
+        "layers": list(old),
+        "probe": domain_probe(old, new, corpus.codes("domain")[held_out], seed),
+        "calibration": reliability.calibration(predictions, corpus.domains),
+        "typicality_and_errors": (
+            None
+            if typicality is None
+            else reliability.typicality_and_errors(predictions, typicality)
+        ),
+        "centroids": centroids(corpus, train, vectors[EMBEDDING][len(held_out) :]),
+        "map": shares,
+    }
+    return Diagnosis(figures, table, embeddings)
+
+
+def representations(
+    classifier: TextClassifier, tokens: TokenizedTexts, rows: np.ndarray, layers: Sequence[int]
+) -> dict[str, np.ndarray]:
+    """Mean token at each layer and E(x), `(len(rows), hidden)` each; see `TextRepresentations`."""
+    model = TextRepresentations(classifier, layers)
+    vectors = predict(model, "looking into the encoder", tokens, rows)
+    return {name: vectors[name] for name in (*map(str, layers), EMBEDDING)}
+
+
+def domain_probe(
+    before: Vectors, after: Vectors | None, domains: np.ndarray, seed: int
+) -> dict[str, Any]:
+    """How well a fresh linear classifier tells the domain from the encoder's vectors.
+
+    Half of the texts of each domain train it, the other half test it. Where corruption works, the
+    accuracy after meta fine-tuning falls towards `majority`, that of always naming the most
+    frequent domain of the first half.
+
+    Args:
+        before: Vectors of the texts before meta fine-tuning, by layer.
+        after: The same after it; `None` where there is none.
+        domains: `(texts,)` int, the texts' domains.
+        seed: Of the halves.
+
+    Returns:
+        `majority`, `train_texts`, `test_texts`, and under `before` and `after` the accuracy by
+        layer. A figure is `None` where it cannot be had: one domain only, no text to test.
+
+    Reference: Alain, Bengio: Understanding intermediate layers using linear classifier probes,
+    2016, arXiv 1610.01644.
+    """
+    order = np.random.default_rng(seed).permutation(len(domains))
+    order = order[np.argsort(domains[order], kind="stable")]
+    train, test = order[::2], order[1::2]
+
+    def accuracy(vectors: np.ndarray) -> float | None:
+        if len(set(domains[train])) < 2 or not len(test) or not np.isfinite(vectors).all():
+            return None
+        # Multinomial, with scikit-learn's L2 penalty: there may be more components than texts.
+        probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+        probe.fit(vectors[train], domains[train])
+        return float(probe.score(vectors[test], domains[test]))
+
+    majority = np.bincount(domains[train]).argmax() if len(test) else None
+    return {
+        "majority": None if majority is None else float((domains[test] == majority).mean()),
+        "train_texts": len(train),
+        "test_texts": len(test),
+        "before": {name: accuracy(vectors) for name, vectors in before.items()},
+        "after": after and {name: accuracy(vectors) for name, vectors in after.items()},
+    }
+
+
+def centroids(corpus: Corpus, rows: np.ndarray, embeddings: np.ndarray) -> dict[str, Any]:
+    """Cosines of the centroids, the mean E(x) of each domain's texts of each class.
+
+    Args:
+        corpus: The corpus.
+        rows: `(texts,)` rows of the corpus.
+        embeddings: E(x) of `rows`, `(texts, hidden)`.
+
+    Returns:
+        `names`, the domain and class of every centroid, and `cosine`, a square matrix in their
+        order; `None` in it where there is no text or the centroid is no direction.
+
+    Reference: the centroids c_m^k of Wang et al. 2020, Meta Fine-Tuning Neural Language Models
+    for Multi-Domain Text Mining; see `easymft.layers.TypicalityWeighting`.
+    """
+    names = [{"domain": k, "class": m} for k in corpus.domains for m in corpus.labels]
+    cells = corpus.codes("domain")[rows] * len(corpus.labels) + corpus.codes("label")[rows]
+    sums = np.zeros((len(names), embeddings.shape[1]))
+    np.add.at(sums, cells, embeddings)  # a sum has the direction of the mean
+    with np.errstate(invalid="ignore"):
+        units = sums / np.linalg.norm(sums, axis=1, keepdims=True)
+    cosines = (units @ units.T).clip(-1, 1)
+    return {
+        "names": names,
+        "cosine": [[float(c) if np.isfinite(c) else None for c in row] for row in cosines],
+    }
+
+
+def embedding_map(
+    corpus: Corpus, rows: np.ndarray, splits: np.ndarray, embeddings: Vectors
+) -> tuple[pa.Table, dict[str, Any]]:
+    """The first two principal components of E(x), before and after.
+
+    Args:
+        corpus: The corpus.
+        rows: `(texts,)` rows of the corpus.
+        splits: `(texts,)` names of their splits.
+        embeddings: E(x) of `rows`, `(texts, hidden)`, under "before" and, if there is one,
+            "after".
+
+    Returns:
+        The table of `Diagnosis.map`, and the shares of the variance that the axes explain, under
+        `explained_before` and `explained_after`.
+    """
+    part = corpus.take(rows).table
+    columns = {
+        "id": part["id"],
+        "split": pa.array(splits, pa.string()),
+        "domain": pa.array(corpus.domains).take(part["domain"]),
+        "label": pa.array(corpus.labels).take(part["label"]),
+    }
+    shares = {}
+    first = None
+    for time in ("before", "after"):
+        points, shares[f"explained_{time}"] = principal_components(embeddings.get(time), first)
+        first = points
+        for axis, name in enumerate("xy"):
+            values = pa.nulls(len(rows)) if points is None else points[:, axis]
+            columns[f"{time}_{name}"] = pa.array(values, pa.float32())
+    return pa.table(columns), shares
+
+
+def principal_components(
+    embeddings: np.ndarray | None, like: np.ndarray | None = None
+) -> tuple[np.ndarray | None, list[float] | None]:
+    """Coordinates on the two axes of largest variance, and each axis' share of the variance.
+
+    Args:
+        embeddings: `(texts, hidden)`; `None` and what is not finite have no map.
+        like: `(texts, 2)` points of the same texts; an axis, whose sign is arbitrary, gets the
+            sign that agrees with them.
+
+    Returns:
+        `(texts, 2)` points and two shares, or two times `None`. An axis that does not exist (one
+        text, one component) has coordinates and share 0.
+
+    Reference: Pearson: On lines and planes of closest fit to systems of points in space, 1901.
+    """
+    if embeddings is None or not np.isfinite(embeddings).all():
+        return None, None
+    points, shares = np.zeros((len(embeddings), 2)), [0.0, 0.0]
+    axes = min(2, *embeddings.shape)
+    if (embeddings != embeddings[:1]).any():
+        pca = PCA(axes, svd_solver="full")
+        points[:, :axes] = pca.fit_transform(embeddings.astype(float))
+        shares[:axes] = pca.explained_variance_ratio_.tolist()
+    if like is not None:
+        points *= np.where((points * like).sum(axis=0) < 0, -1, 1)
+    return points, shares
+
+
+def _sample(count: int, random: np.random.Generator) -> np.ndarray:
+    """At most `MAX_TEXTS` of `count` positions, in order."""
+    return np.sort(random.permutation(count)[:MAX_TEXTS])

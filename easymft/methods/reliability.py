@@ -1,0 +1,134 @@
+"""How far a model's probabilities can be trusted, and which texts it gets wrong."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from sklearn.metrics import roc_auc_score
+
+QUANTILES = 5
+
+
+def calibration(predictions: pa.Table, domains: Sequence[str], bins: int = 15) -> dict[str, Any]:
+    """Expected calibration error per model, split and domain, and its average over domains.
+
+    Args:
+        predictions: Of `evaluation.predictions_table`.
+        domains: Domain names; one without texts gets `None` and is left out of the average.
+        bins: See `expected_calibration_error`.
+
+    Returns:
+        `{model: {split: {"average": error, "domains": {domain: error}}}}`.
+    """
+    frame = _with_correctness(predictions)
+    frame["confidence"] = [float(np.max(row)) for row in frame["probabilities"]]
+    result: dict[str, Any] = {}
+    for (model, split), part in frame.groupby(["model", "split"], sort=False):
+        errors = {}
+        for domain in domains:
+            own = part[part["domain"] == domain]
+            errors[domain] = expected_calibration_error(own["confidence"], own["correct"], bins)
+        known = [error for error in errors.values() if error is not None]
+        average = float(np.mean(known)) if known else None
+        result.setdefault(model, {})[split] = {"average": average, "domains": errors}
+    return result
+
+
+def expected_calibration_error(
+    confidence: np.ndarray, correct: np.ndarray, bins: int = 15
+) -> float | None:
+    """Gap between how sure a model is and how often it is right, averaged over texts.
+
+        ECE = sum over bins b of n_b / n * |accuracy_b - mean confidence_b|
+
+    where bin b of B holds the texts whose confidence lies in ((b - 1) / B, b / B].
+
+    Args:
+        confidence: `(texts,)`, the probability of the predicted class.
+        correct: `(texts,)` bool, whether that class is right.
+        bins: Number of bins B, of equal width.
+
+    Returns:
+        The error in [0, 1]; `None` where there is no text or a confidence is no number.
+
+    Reference: Guo, Pleiss, Sun, Weinberger: On Calibration of Modern Neural Networks, ICML 2017,
+    equation 3.
+    """
+    confidence, correct = np.asarray(confidence, float), np.asarray(correct, float)
+    if not len(confidence) or not np.isfinite(confidence).all():
+        return None
+    # Clipped: rounding may leave a softmax a little above 1.
+    index = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
+    # n_b cancels: n_b * (accuracy - mean confidence) is the sum of the differences.
+    gaps = np.bincount(index, weights=correct - confidence)
+    return float(np.abs(gaps).sum() / len(confidence))
+
+
+def typicality_and_errors(
+    predictions: pa.Table, typicality: pa.Table, split: str = "test"
+) -> dict[str, Any] | None:
+    """Whether the texts a model gets wrong are the untypical ones.
+
+    Args:
+        predictions: Of `evaluation.predictions_table`.
+        typicality: Of `typicality.table`: `id` and `score`.
+        split: Which texts.
+
+    Returns:
+        Per model `auc`, see `separation`, and `quintiles`, see `accuracy_by_score`; `None` where
+        no text of the split has a score.
+    """
+    frame = _with_correctness(predictions)
+    frame = frame[frame["split"] == split].merge(
+        typicality.select(["id", "score"]).to_pandas().dropna(), on="id"
+    )
+    result = {}
+    for model, part in frame.groupby("model", sort=False):
+        scores, correct = part["score"].to_numpy(float), part["correct"].to_numpy(bool)
+        result[model] = {
+            "auc": separation(scores, correct),
+            "quintiles": accuracy_by_score(scores, correct),
+        }
+    return result or None
+
+
+def separation(scores: np.ndarray, correct: np.ndarray) -> float | None:
+    """Probability that a text the model got right has a higher score than one it got wrong.
+
+    The area under the ROC curve of "a high score means right"; ties count half. `None` where the
+    model got all texts right, or all wrong.
+
+    Reference: Hanley, McNeil: The Meaning and Use of the Area under a Receiver Operating
+    Characteristic (ROC) Curve, Radiology 143, 1982.
+    """
+    return float(roc_auc_score(correct, scores)) if len(set(correct)) == 2 else None
+
+
+def accuracy_by_score(
+    scores: np.ndarray, correct: np.ndarray, quantiles: int = QUANTILES
+) -> list[dict[str, Any]]:
+    """Accuracy of the texts cut into `quantiles` parts of equal size (to one text) by score.
+
+    Returns:
+        From the lowest scores up: `low` and `high`, the scores the part spans, `texts` and
+        `accuracy`. Fewer parts where there are fewer texts.
+    """
+    order = np.argsort(scores, kind="stable")
+    parts = [part for part in np.array_split(order, quantiles) if len(part)]
+    return [
+        {
+            "low": float(scores[part[0]]),
+            "high": float(scores[part[-1]]),
+            "texts": len(part),
+            "accuracy": float(correct[part].mean()),
+        }
+        for part in parts
+    ]
+
+
+def _with_correctness(predictions: pa.Table) -> pd.DataFrame:
+    frame = predictions.to_pandas()
+    frame["correct"] = frame["label"] == frame["predicted"]
+    return frame

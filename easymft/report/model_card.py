@@ -1,0 +1,121 @@
+"""A model card: what stands beside an exported model, in the form that Hugging Face reads."""
+
+import jinja2
+import yaml
+
+from easymft.report.facts import Facts, data_notes, overview, test_metrics, warnings
+from easymft.report.markdown import escape, table
+
+META_LEARNER = "meta-learner"
+
+# What is known of published corpora, by the source a recipe names: the language, and the data
+# set's name on the hub.
+_PUBLISHED = {
+    "amazon_reviews": ("en", None),
+    "multi_nli_genre": ("en", "nyu-mll/multi_nli"),
+}
+
+
+def render_model_card(summary: Facts, model: str | None, pair: bool = False) -> str:
+    """The model card of one exported model: Markdown after a YAML header.
+
+    Args:
+        summary: What `easymft.experiment.Experiment.run` returns.
+        model: A domain's name, `"meta-learner"`, or `None` for all models combined.
+        pair: Whether the model reads text pairs.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("easymft.report"),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # the output is Markdown; every user's text passes `escape`
+    )
+    environment.filters["escape_text"] = escape
+    figures = _figures(summary, model)
+    return environment.get_template("model_card.md.jinja").render(
+        header=yaml.safe_dump(
+            _metadata(summary, model, figures), sort_keys=False, allow_unicode=True
+        ),
+        name=_name(summary, model),
+        model=model,
+        meta_learner=META_LEARNER,
+        pair=pair,
+        results=_results_table(figures),
+        calibration=_calibration(summary, model),
+        overview=overview(summary),
+        notes=data_notes(summary),
+        warnings=warnings(summary),
+        **summary,
+    )
+
+
+def _name(summary: Facts, model: str | None) -> str:
+    return f"{summary['config']['name']}: {'combined' if model is None else model}"
+
+
+def _figures(summary: Facts, model: str | None) -> dict[str, Facts]:
+    """Test figures of the texts that this model answers, by domain."""
+    tests = {kind: part["domains"] for kind, part in test_metrics(summary).items()}
+    mixed, own = tests.get("meta_learner", {}), tests.get("fine_tuned", {})
+    if model == META_LEARNER:
+        figures = mixed
+    elif model is None:
+        figures = mixed | {domain: part for domain, part in own.items() if part["texts"]}
+    else:
+        figures = {model: own[model]} if model in own else {}
+    return {domain: part for domain, part in figures.items() if part["texts"]}
+
+
+def _metadata(summary: Facts, model: str | None, figures: dict[str, Facts]) -> Facts:
+    """The header: what is known, and no field that is not."""
+    config, data = summary["config"], summary["stages"].get("validate", {})
+    published = None if data.get("is_sample") else config["data"]["source"]
+    language, dataset = _PUBLISHED.get(published, (None, None))
+    preset = config["backbone"]["preset"]
+    results = [
+        {
+            "task": {"type": "text-classification"},
+            "dataset": {
+                "type": dataset or data["corpus"],
+                "name": f"{data['corpus']}, {domain}",
+                "config": domain,
+                "split": "test",
+            },
+            "metrics": [
+                {"type": "accuracy", "value": part["accuracy"]},
+                {"type": "f1", "name": "macro F1", "value": part["macro_f1"]},
+            ],
+        }
+        for domain, part in figures.items()
+    ]
+    metadata = {
+        "library_name": "keras",
+        "pipeline_tag": "text-classification",
+        "tags": ["easymft", "multi-domain", *(["mft"] if "mft" in config["method"] else [])],
+        "language": language,
+        "base_model": preset.removeprefix("hf://") if preset.startswith("hf://") else None,
+        "datasets": [dataset] if dataset else None,
+        "metrics": ["accuracy", "f1"],
+        "model-index": [{"name": _name(summary, model), "results": results}] if results else None,
+    }
+    return {key: value for key, value in metadata.items() if value is not None}
+
+
+def _results_table(figures: dict[str, Facts]) -> str | None:
+    rows = [["domain", "test texts", "accuracy", "95 % interval", "macro-F1"]]
+    for domain, part in figures.items():
+        low, high = (f"{100 * end:.1f}" for end in part["accuracy_interval"])
+        accuracy, macro_f1 = (f"{100 * part[name]:.1f}" for name in ("accuracy", "macro_f1"))
+        rows.append([escape(domain), str(part["texts"]), accuracy, f"{low} to {high}", macro_f1])
+    return table(rows) if figures else None
+
+
+def _calibration(summary: Facts, model: str | None) -> float | None:
+    """Expected calibration error of the answers on test texts, in points."""
+    kinds = (summary.get("diagnostics") or {}).get("calibration") or {}
+    kind = "meta_learner" if model == META_LEARNER or "fine_tuned" not in kinds else "fine_tuned"
+    error = kinds.get(kind, {}).get("test") or {}
+    value = error.get("domains", {}).get(model, error.get("average"))
+    return None if value is None else 100 * value
