@@ -16,7 +16,12 @@ from easymft import files
 from easymft.config import Config
 from easymft.experiment import Experiment
 from easymft.recipe import load_config
-from easymft.report.sweep import render_latex, render_markdown_tables
+from easymft.report.sweep import sweep_figures
+from easymft.report.sweep_tables import (
+    render_latex,
+    render_markdown_tables,
+    render_sweep_html,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -103,8 +108,8 @@ class Sweep:
     """The runs of a recipe's `sweep`, and their tables.
 
     Leaves, under `output_dir/<recipe>/`: a run folder per cell (`<variation>/<method>/seed-<n>`),
-    `results.parquet` (a row per run, model, split and domain), `tables.md`, `tables.tex`. The
-    tables are written anew after every run, so an unfinished sweep already has some.
+    `results.parquet` (a row per run, model, split and domain), `tables.md`, `tables.tex` and
+    `report.html`. These are written anew after every run, so an unfinished sweep already has some.
 
     Args:
         recipe: Path of a recipe with a `sweep` section.
@@ -137,10 +142,12 @@ class Sweep:
 
     def _write(self, rows: list[dict[str, Any]], runs: list[tuple[Any, ...]]) -> str:
         files.write_parquet(self.folder / "results.parquet", pa.Table.from_pylist(rows))
-        text = render_markdown_tables(runs, self.config.sweep.compare_with)
+        figures = sweep_figures(runs, self.config.sweep.compare_with)
+        text = render_markdown_tables(figures)
         files.write_text(self.folder / "tables.md", text)
-        latex = render_latex(runs, self.config.sweep.compare_with)
-        files.write_text(self.folder / "tables.tex", latex)
+        files.write_text(self.folder / "tables.tex", render_latex(figures))
+        html = render_sweep_html(self.config.name, self.config.description, figures)
+        files.write_text(self.folder / "report.html", html)
         return text
 
 

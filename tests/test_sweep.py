@@ -8,7 +8,12 @@ import tensorflow as tf
 
 from easymft.errors import InputError
 from easymft.experiment import Experiment
-from easymft.report.sweep import render_latex, render_markdown_tables
+from easymft.report.sweep import MethodFigures
+from easymft.report.sweep_tables import (
+    render_latex,
+    render_markdown_tables,
+    render_sweep_html,
+)
 from easymft.search import Search, best_settings, draw, matters
 from easymft.sweep import Sweep
 from tests.runs import write_recipe
@@ -119,9 +124,32 @@ def test_a_wrong_variation_is_found_before_anything_runs(tmp_path):
     assert not (tmp_path / "runs").exists()
 
 
+def test_tables_show_means_errors_and_differences():
+    methods = [
+        MethodFigures("S_1", [1, 2], {"a|b": (0.5, 0.01), "c": (0.75, None)}, (0.625, 0.02)),
+        MethodFigures(
+            "<b>M</b>",
+            [1],
+            {"a|b": (0.6, None), "c": (0.8, None)},
+            (0.7, None),
+            {"S_1": (0.075, -0.01, 0.16)},
+        ),
+    ]
+    markdown = render_markdown_tables({"5 %": methods})
+    assert "| S\\_1 | 50.0 ± 1.0 | 75.0 | 62.5 ± 2.0 | 2 |" in markdown
+    assert r"\+7.5 \(-1.0 to \+16.0\)" in markdown
+    assert "<b>" not in markdown
+    latex = render_latex({"5 %": methods})
+    assert r"S\_1 & 50.0 $\pm$ 1.0 & 75.0 & 62.5 $\pm$ 2.0 & 2 \\" in latex
+    assert r"5 \%" in latex
+    page = render_sweep_html("t", "<script>", {"5 %": methods})
+    assert "<script>" not in page
+    assert "62.5 ± 2.0" in page
+    assert page.count("<svg") == 2
+
+
 def test_tables_of_nothing_are_empty():
-    assert render_markdown_tables([], ["mix"]) == ""
-    assert render_latex([], ["mix"]) == ""
+    assert render_markdown_tables({}) == render_latex({}) == ""
 
 
 SPACE = {

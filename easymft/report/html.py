@@ -33,20 +33,29 @@ def render_html(
     # Imported here: only those who draw need matplotlib.
     from easymft.report.sections import build
 
-    environment = jinja2.Environment(
+    page = (
+        environment()
+        .get_template("report.html.jinja")
+        .render(
+            summary=summary,
+            facts=facts,
+            sections=build(summary, predictions, typicality, embeddings),
+        )
+    )
+    return _NOT_IN_A_PAGE.sub("\ufffd", page)
+
+
+def environment() -> jinja2.Environment:
+    """Of the pages' templates: everything that a template shows is escaped."""
+    pages = jinja2.Environment(
         loader=jinja2.PackageLoader("easymft.report"),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         autoescape=True,
     )
-    environment.filters |= {"percent": _percent, "signed": _signed, "one_line": _one_line}
-    page = environment.get_template("report.html.jinja").render(
-        summary=summary,
-        facts=facts,
-        sections=build(summary, predictions, typicality, embeddings),
-    )
-    return _NOT_IN_A_PAGE.sub("\ufffd", page)
+    pages.filters |= {"percent": _percent, "signed": _signed, "one_line": _one_line}
+    return pages
 
 
 def _percent(value: float | None) -> str:

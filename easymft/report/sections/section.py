@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from markupsafe import Markup
 
@@ -34,6 +35,7 @@ class Section:
         panels: Its pictures.
         notes: Further sentences.
         part: Name of the template of what follows the pictures.
+        tables: What the template `table` shows: captions, and rows of cells.
     """
 
     id: str
@@ -42,6 +44,7 @@ class Section:
     panels: Sequence[Panel] = ()
     notes: Sequence[str] = ()
     part: str = ""
+    tables: Sequence[Any] = ()
 
 
 def pictured_note(domains: int) -> list[str]:

@@ -1,0 +1,114 @@
+"""The tables of a sweep in the layout of the paper, as Markdown, LaTeX and a web page."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from easymft.report.html import environment
+from easymft.report.markdown import escape, table
+from easymft.report.sweep import MethodFigures
+
+Figures = dict[str, list[MethodFigures]]
+
+_ACCURACIES = "Test accuracy in percent: mean over seeds {seeds}, ± standard error of the mean."
+_DIFFERENCES = (
+    "Difference of average accuracies in points, with 95 % interval (bootstrap over test texts and"
+    " seeds, paired)."
+)
+_LATEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+
+
+@dataclass(frozen=True)
+class Table:
+    """A caption, and rows of cells of which the first is the header."""
+
+    caption: str
+    rows: Sequence[Sequence[str]]
+
+
+def tables(methods: Sequence[MethodFigures]) -> list[Table]:
+    """Accuracies of one variation, and differences where there is something to compare with."""
+    domains = list(methods[0].domains)
+    accuracies = [["method", *domains, "average", "seeds"]]
+    for method in methods:
+        cells = [_percent(*method.domains[domain]) for domain in domains]
+        row = [method.title, *cells, _percent(*method.average), str(len(method.seeds))]
+        accuracies.append(row)
+    seeds = sorted({seed for method in methods for seed in method.seeds})
+    caption = _ACCURACIES.format(seeds=", ".join(map(str, seeds)))
+    references = list(dict.fromkeys(name for method in methods for name in method.differences))
+    if not references:
+        return [Table(caption, accuracies)]
+    differences = [["method", *(f"minus {name}" for name in references)]]
+    for method in methods:
+        found = [method.differences.get(name) for name in references]
+        if any(found):
+            differences.append([method.title, *(_difference(f) if f else "" for f in found)])
+    return [Table(caption, accuracies), Table(_DIFFERENCES, differences)]
+
+
+def render_markdown_tables(figures: Figures) -> str:
+    """All variations' tables."""
+    parts = []
+    for variation, methods in figures.items():
+        parts.append(f"## {escape(variation)}\n")
+        for one in tables(methods):
+            rows = [[escape(cell, limit=None) for cell in row] for row in one.rows]
+            parts += [f"{one.caption}\n", table(rows) + "\n"]
+    return "\n".join(parts)
+
+
+def render_latex(figures: Figures) -> str:
+    """All variations' tables for a LaTeX document (package booktabs)."""
+    return "\n".join(
+        _latex_table(f"{variation}. {one.caption}", one.rows)
+        for variation, methods in figures.items()
+        for one in tables(methods)
+    )
+
+
+def render_sweep_html(title: str, description: str, figures: Figures) -> str:
+    """One self-contained page: a picture and the tables of every variation."""
+    # Imported here: only those who draw need matplotlib.
+    from easymft.report.sections.sweep import variation_section
+
+    sections = [
+        variation_section(number, variation, methods, tables(methods))
+        for number, (variation, methods) in enumerate(figures.items())
+    ]
+    template = environment().get_template("sweep.html.jinja")
+    return template.render(title=title, description=description, sections=sections)
+
+
+def _percent(mean: float, error: float | None) -> str:
+    return f"{100 * mean:.1f}" if error is None else f"{100 * mean:.1f} ± {100 * error:.1f}"
+
+
+def _difference(ends: tuple[float, float, float]) -> str:
+    mean, low, high = (100 * end for end in ends)
+    return f"{mean:+.1f} ({low:+.1f} to {high:+.1f})"
+
+
+def _latex_table(caption: str, rows: Sequence[Sequence[str]]) -> str:
+    lines = [" & ".join(map(_escape_latex, row)) + r" \\" for row in rows]
+    return "\n".join(
+        [
+            r"\begin{table}",
+            rf"\caption{{{_escape_latex(caption)}}}",
+            rf"\begin{{tabular}}{{l{'r' * (len(rows[0]) - 1)}}}",
+            r"\toprule",
+            lines[0],
+            r"\midrule",
+            *lines[1:],
+            r"\bottomrule",
+            r"\end{tabular}",
+            r"\end{table}",
+            "",
+        ]
+    )
+
+
+def _escape_latex(text: str) -> str:
+    line = " ".join(str(text).split())
+    inert = re.sub(r"[\\~^&%$#_{}]", lambda m: _LATEX.get(m.group(), "\\" + m.group()), line)
+    return inert.replace("±", r"$\pm$")
