@@ -71,6 +71,7 @@ def test_a_run_leaves_consistent_results(tmp_path):
         assert by_split["test"]["average_accuracy"] == pytest.approx(np.mean(accuracies))
         assert by_split["test"]["worst_domain_accuracy"] == pytest.approx(min(accuracies))
 
+    assert "MFT (Full)" in (experiment.folder.path / "report.html").read_text()
     report = (experiment.folder.path / "report.md").read_text()
     assert "MFT (Full)" in report
     assert not list(experiment.folder.path.rglob("*.partial"))

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from easymft import files
 from easymft.methods import diagnostics, evaluation
 from easymft.models.backbone import default_corruption_layers, num_layers
-from easymft.report import render_markdown
+from easymft.report import render_html, render_markdown
 from easymft.report.model_card import render_model_card
 from easymft.stages.run import META_LEARNER, Run
 from easymft.stages.summary import summary
@@ -78,6 +78,10 @@ def diagnose(run: Run) -> dict[str, Any]:
 def report(run: Run) -> dict[str, Any]:
     """Write `report.html` and `report.md`: results, data, curves, typicality, how to repeat it."""
     folder, facts = run.folder, summary(run)
+    html = render_html(
+        facts, _table(folder.predictions), _table(folder.typicality), _table(folder.embeddings)
+    )
+    files.write_text(folder.path / "report.html", html)
     files.write_text(folder.path / "report.md", render_markdown(facts))
     return {}
 
