@@ -25,7 +25,7 @@ def evaluate(run: Run) -> dict[str, Any]:
             model = run.load(name)
         else:
             # One model, many weights: prediction is traced once.
-            model.load_weights(run.folder.model(name))
+            run.load_weights(model, name)
         parts = {
             split: data.splits[split] if domain is None else data.rows_of(split, domain)
             for split in run.config.evaluate_on

@@ -1,7 +1,9 @@
 """What the stages of a run share: its recipe, method, folder and data, and its models by name."""
 
 import functools
+import tempfile
 from typing import Any
+from zipfile import ZipFile
 
 import keras
 
@@ -77,6 +79,12 @@ class Run:
     def load(self, name: str) -> TextClassifier:
         """A trained model."""
         return keras.saving.load_model(self.folder.model(name), compile=False)
+
+    def load_weights(self, model: TextClassifier, name: str) -> None:
+        """Give `model` the weights of another trained model of its kind."""
+        # Ten times faster than Keras' `load_weights`, which seeks through the archive.
+        with tempfile.TemporaryDirectory() as folder, ZipFile(self.folder.model(name)) as archive:
+            model.load_weights(archive.extract("model.weights.h5", folder))
 
     def keep(self, model: TextClassifier, name: str) -> None:
         """Save a model for use, without the state of its training."""
