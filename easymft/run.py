@@ -17,7 +17,6 @@ Examples:
 
 import json
 import logging
-import os
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -26,6 +25,7 @@ from absl import app, flags
 from absl import logging as absl_logging
 
 from easymft.errors import InputError
+from easymft.quiet import import_tensorflow
 
 if TYPE_CHECKING:
     from easymft.config import Config
@@ -46,7 +46,7 @@ STAGES = (
     "report",
     "export",
 )
-MODES = ("run", *STAGES, "search", "pack", "predict", "list", "render", "schema")
+MODES = ("run", *STAGES, "search", "pack", "predict", "init", "list", "render", "schema")
 
 _CONFIG = flags.DEFINE_string("config", None, "The recipe: a JSON file, such as one of app_zoo/.")
 _MODE = flags.DEFINE_enum(
@@ -57,7 +57,8 @@ _MODE = flags.DEFINE_enum(
     "made from its old result is made anew by the next run. search: try the settings of the "
     "recipe's `search` on the development texts. pack: write the tokenized corpus into the folder "
     "--output, for machines without TensorFlow. predict: label the texts of --input "
-    "with the exported models. list: the recipes of a folder (--config, else app_zoo), one line "
+    "with the exported models. init: look at the data file --input and "
+    "write a recipe for it. list: the recipes of a folder (--config, else app_zoo), one line "
     "each. render: print the complete recipe. schema: print the recipes' JSON schema.",
 )
 _SET = flags.DEFINE_multi_string(
@@ -65,10 +66,16 @@ _SET = flags.DEFINE_multi_string(
 )
 _SEED = flags.DEFINE_integer("seed", None, "Seed of the run; overrides the recipe's.")
 _INPUT = flags.DEFINE_string(
-    "input", "-", "For --mode predict: CSV, TSV, JSONL or Parquet; -: lines of standard input."
+    "input",
+    "-",
+    "For --mode predict: CSV, TSV, JSONL or Parquet; -: lines of standard input. For --mode init: "
+    "the file or folder to look at.",
 )
 _OUTPUT = flags.DEFINE_string(
-    "output", "-", "For --mode predict: Parquet, CSV, TSV or JSONL; -: JSONL on standard output."
+    "output",
+    "-",
+    "For --mode predict: Parquet, CSV, TSV or JSONL; -: JSONL on standard output. For --mode init: "
+    "the recipe to write; -: named after the input. For --mode pack: a new folder.",
 )
 _DRY_RUN = flags.DEFINE_bool(
     "dry_run", False, "Print the complete recipe, data counts, steps and an estimate of the time."
@@ -103,6 +110,11 @@ def _dispatch() -> int:
     if _MODE.value == "list":
         print("\n".join(list_recipes(_CONFIG.value or "app_zoo")))
         return 0
+    if _MODE.value == "init":
+        from easymft.init import init_recipe
+
+        print("\n".join(init_recipe(_INPUT.value, _OUTPUT.value, _SET.value)))
+        return 0
     if _CONFIG.value is None:
         raise InputError("is missing; name a recipe, such as app_zoo/amazon.json", field="--config")
     overrides = list(_SET.value)
@@ -132,13 +144,13 @@ def _dispatch() -> int:
 
 
 def _set_up_logging() -> None:
-    # Before TensorFlow is imported: its start-up chatter is not ours to show.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     level = absl_logging.converter.absl_to_standard(flags.FLAGS.verbosity)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr, force=True)
     logging.getLogger().handlers[0].setLevel(level)
     logging.getLogger("easymft").setLevel(level)
     absl_logging.set_verbosity(absl_logging.ERROR)
+    if level > logging.DEBUG:
+        import_tensorflow()
 
 
 def _many_runs(config: "Config", overrides: Sequence[str]) -> int:

@@ -1,0 +1,44 @@
+"""Starting TensorFlow without its start-up chatter."""
+
+import contextlib
+import importlib.util
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+
+
+def import_tensorflow() -> None:
+    """Import TensorFlow, where it is installed, and let it look for devices, in silence.
+
+    Its C++ logging ignores every setting until it has started, and tells people without a GPU so
+    several times. When the import fails, what it said is shown after all.
+    """
+    if importlib.util.find_spec("tensorflow") is None:
+        return
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    with _standard_error_kept():
+        import tensorflow as tf
+
+        tf.config.list_physical_devices()
+        if importlib.util.find_spec("tensorflow_text") is not None:
+            import tensorflow_text  # noqa: F401 (says the same again)
+
+
+@contextlib.contextmanager
+def _standard_error_kept() -> Iterator[None]:
+    """Keep what goes to standard error, from C++ too, and let it go only if the block raises."""
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as kept:
+        terminal = os.dup(2)
+        os.dup2(kept.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            sys.stderr.flush()
+            kept.seek(0)
+            os.write(terminal, kept.read())
+            raise
+        finally:
+            os.dup2(terminal, 2)
+            os.close(terminal)
