@@ -42,6 +42,7 @@ setup(
         "wrapt",
     ],
     extras_require={
+        "fuzz": ["atheris"],
         "test": ["dill", "hypothesis", "jax", "jsonschema", "pytest", "ruff", "selenium"],
     },
     entry_points={"console_scripts": ["easymft = easymft.run:cli"]},

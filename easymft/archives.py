@@ -1,5 +1,7 @@
 """Unpack archives that strangers made: only plain files, only inside the folder, never a bomb."""
 
+import bz2
+import gzip
 import lzma
 import os
 import re
@@ -13,9 +15,13 @@ from typing import BinaryIO
 from easymft.errors import InputError
 from easymft.files import staged
 
+# Most unpacked bytes per packed byte. Text shrinks to a third or a tenth; a bomb of zeros or of one
+# repeated line to a thousandth.
+MAX_RATIO = 200.0
+# Below this many unpacked bytes whatever is packed is harmless, however small it was.
+RATIO_FREE_BYTES = 16 << 20
 _CHUNK = 1 << 20
-# An archive below this many unpacked bytes is harmless whatever its ratio.
-_RATIO_FREE_BYTES = 16 << 20
+_UNPACKERS = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
 _BROKEN = (
     zipfile.BadZipFile,
     tarfile.TarError,
@@ -28,13 +34,18 @@ _BROKEN = (
 )
 
 
+def most_unpacked(path: Path, max_ratio: float = MAX_RATIO) -> int:
+    """Number of bytes that a packed file may unpack to."""
+    return int(max(RATIO_FREE_BYTES, max_ratio * path.stat().st_size))
+
+
 def unpack(
     archive: str | os.PathLike,
     folder: str | os.PathLike,
     *,
     only: Collection[str] | None = None,
     max_bytes: int = 4 << 30,
-    max_ratio: float = 200.0,
+    max_ratio: float = MAX_RATIO,
     max_members: int = 100_000,
 ) -> Path:
     """Unpack a zip (wheel) or tar (plain, gz, bz2, xz) archive, all or nothing.
@@ -60,13 +71,12 @@ def unpack(
     archive, folder = Path(archive), Path(folder)
     if not archive.is_file():
         raise InputError("there is no such archive.", file=archive)
-    ratio_limit = max(_RATIO_FREE_BYTES, max_ratio * archive.stat().st_size)
-    limit = int(min(max_bytes, ratio_limit))
+    limit = min(max_bytes, most_unpacked(archive, max_ratio))
     missing = set(only or ())
     with staged(folder) as temporary:
         temporary.mkdir()
         try:
-            for count, (name, source) in enumerate(_members(archive, only), start=1):
+            for count, (name, source) in enumerate(_members(archive, only, limit), start=1):
                 if count > max_members:
                     raise InputError(f"holds more than {max_members} members.", file=archive)
                 missing.discard(name)
@@ -89,8 +99,10 @@ def unpack(
     return folder
 
 
-def _members(archive: Path, only: Collection[str] | None) -> Iterator[tuple[str, BinaryIO | None]]:
-    """Yield (name, open file), or (name, None) for a folder."""
+def _members(
+    archive: Path, only: Collection[str] | None, limit: int
+) -> Iterator[tuple[str, BinaryIO | None]]:
+    """Yield (name, open file), or (name, None) for a folder; `limit`: see `_BoundedTar`."""
     if zipfile.is_zipfile(archive):
         with zipfile.ZipFile(archive) as opened:
             for info in opened.infolist():
@@ -106,7 +118,7 @@ def _members(archive: Path, only: Collection[str] | None) -> Iterator[tuple[str,
                     with opened.open(info) as source:
                         yield info.filename, source
     else:
-        with tarfile.open(archive, "r:*") as opened:
+        with _open_tar(archive) as stream, _BoundedTar(stream, limit, archive).open() as opened:
             for info in opened:
                 if only is not None and info.name not in only:
                     continue
@@ -116,6 +128,43 @@ def _members(archive: Path, only: Collection[str] | None) -> Iterator[tuple[str,
                     yield info.name, opened.extractfile(info)
                 else:
                     raise _refusal(info.name, "is a link or a device", archive)
+
+
+def _open_tar(archive: Path) -> BinaryIO:
+    """The archive's bytes, unpacked as they are read."""
+    with open(archive, "rb") as handle:
+        head = handle.read(6)
+    for magic, opener in _UNPACKERS.items():
+        if head.startswith(magic):
+            return opener(archive)
+    return open(archive, "rb")
+
+
+class _BoundedTar:
+    """What `tarfile` reads a tar through: members that are skipped are bounded too.
+
+    To skip a member of a packed tar is to unpack it, and `tarfile` reads a header's name whole,
+    whatever length the archive states for it.
+    """
+
+    def __init__(self, stream: BinaryIO, limit: int, archive: Path):
+        self._stream, self._archive = stream, archive
+        # Headers and padding; a plain tar may be long, since nothing in it grows.
+        self._limit = max(limit + _CHUNK, archive.stat().st_size)
+        self.tell = stream.tell
+
+    def open(self) -> tarfile.TarFile:
+        return tarfile.open(fileobj=self, mode="r:")
+
+    def read(self, size: int = -1) -> bytes:
+        if not 0 <= size <= _CHUNK:
+            raise _too_large(self._archive)
+        return self._stream.read(size)
+
+    def seek(self, position: int, whence: int = os.SEEK_SET) -> int:
+        if whence == os.SEEK_SET and position > self._limit:
+            raise _too_large(self._archive)
+        return self._stream.seek(position, whence)
 
 
 def _safe_parts(name: str, archive: Path) -> list[str]:
@@ -134,13 +183,16 @@ def _copy(source: BinaryIO, sink: BinaryIO, limit: int, archive: Path) -> int:
     while chunk := source.read(_CHUNK):
         copied += len(chunk)
         if copied > limit:
-            raise InputError(
-                "unpacks to far more bytes than it should; it is not what it claims to be.",
-                file=archive,
-            )
+            raise _too_large(archive)
         sink.write(chunk)
     return copied
 
 
 def _refusal(name: str, reason: str, archive: Path) -> InputError:
     return InputError(f"refused: member {name!r} {reason}.", file=archive)
+
+
+def _too_large(archive: Path) -> InputError:
+    return InputError(
+        "unpacks to far more bytes than it should; it is not what it claims to be.", file=archive
+    )

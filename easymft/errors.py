@@ -24,7 +24,8 @@ class InputError(ValueError):
         line: int | None = None,
         field: str | None = None,
     ):
-        place = "" if file is None else str(file)
+        # The command line promises one line, and a file name can hold any character.
+        place = "" if file is None else " ".join(str(file).splitlines())
         if line is not None:
             place = f"{place}:{line}" if place else f"line {line}"
         parts = [place, "" if field is None else f"`{field}`", message]

@@ -39,8 +39,8 @@ _log = logging.getLogger(__name__)
 def cache_dir() -> Path:
     """The user's cache: `$EASYMFT_CACHE_DIR`, else `easymft` in `$XDG_CACHE_HOME` or ~/.cache."""
     if own := os.environ.get("EASYMFT_CACHE_DIR"):
-        return Path(own).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "easymft"
+        return Path(os.path.expanduser(own))
+    return Path(os.path.expanduser(os.environ.get("XDG_CACHE_HOME") or "~/.cache"), "easymft")
 
 
 def package_folder(name: str) -> Path:

@@ -1,7 +1,9 @@
 """From a recipe file and command-line overrides to a checked `Config`."""
 
 import difflib
+import itertools
 import os
+import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +16,11 @@ from easymft.config import Config
 from easymft.errors import InputError
 from easymft.strict_json import MAX_DEPTH, Place, dotted, parse
 
+# A recipe with every setting and its comments has 3 kB.
 MAX_RECIPE_BYTES = 1_000_000
 MAX_INCLUDE_DEPTH = 8
+# Ten files that each include ten others are 10 ** 8 at the deepest.
+MAX_INCLUDES = 100
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,7 @@ def load_config(path: str | Path, overrides: Iterable[str] = ()) -> Config:
     Raises:
         InputError: The recipe cannot be read or breaks a rule; names file, line and key.
     """
-    layers = [*_read_layers(Path(path)), *map(_override, overrides)]
+    layers = [*_read_layers(Path(path), (), itertools.count()), *map(_override, overrides)]
     merged: dict[str, Any] = {}
     for layer in layers:
         merged = _merge(merged, layer.values)
@@ -70,8 +75,14 @@ def config_from_dict(values: dict[str, Any], layers: Iterable[_Layer] = ()) -> C
         _explain(error, values, list(layers))
 
 
-def _read_layers(path: Path, parents: tuple[Path, ...] = ()) -> list[_Layer]:
-    """The file's included fragments, deepest first, then the file itself."""
+def _read_layers(path: Path, parents: tuple[Path, ...], reads: Iterator[int]) -> list[_Layer]:
+    """The file's included fragments, deepest first, then the file itself.
+
+    Args:
+        path: The file.
+        parents: The files that led to it.
+        reads: Counts the files that have been included.
+    """
     # Not `Path.resolve`, which raises a RuntimeError of its own where links form a loop.
     path = Path(os.path.realpath(path))
     values, lines = parse(_read(path), path)
@@ -88,15 +99,21 @@ def _read_layers(path: Path, parents: tuple[Path, ...] = ()) -> list[_Layer]:
     chain = (*parents, path)
     for index, name in enumerate(as_list):
         fragment = path.parent / name
-        if fault := _include_fault(fragment, chain):
+        fault = _include_fault(fragment, chain)
+        if not fault and next(reads) == MAX_INCLUDES:
+            fault = f"more than {MAX_INCLUDES} files are included in all"
+        if fault:
             line = lines.get(("include", index), line)
-            raise InputError(f"{fault}. Received: {name!r}", file=path, line=line, field="include")
-        layers += _read_layers(fragment, chain)
+            raise InputError(
+                f"{fault}. Received: {_short(name)}", file=path, line=line, field="include"
+            )
+        layers += _read_layers(fragment, chain, reads)
     return [*layers, _Layer(str(path), values, lines)]
 
 
 def _include_fault(fragment: Path, chain: tuple[Path, ...]) -> str | None:
-    if not fragment.is_file():
+    # Not `Path.is_file`, which raises where a name is too long.
+    if not os.path.isfile(fragment):
         return "no such file"
     fragment = Path(os.path.realpath(fragment))
     if fragment in chain:
@@ -109,6 +126,8 @@ def _include_fault(fragment: Path, chain: tuple[Path, ...]) -> str | None:
 
 def _read(path: Path) -> str:
     try:
+        if stat.S_ISFIFO(os.stat(path).st_mode):
+            raise InputError("is a pipe, which may never end; name a file", file=path)
         with path.open("rb") as handle:
             content = handle.read(MAX_RECIPE_BYTES + 1)
     except OSError as error:

@@ -17,6 +17,7 @@ Examples:
 
 import json
 import logging
+import shlex
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -86,7 +87,10 @@ _RESTART = flags.DEFINE_bool(
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run the command line; returns the exit code (0 done, 2 bad input)."""
+    """Run the command line; returns the exit code (0 done, 1 a fault, 2 bad input)."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a terminal without a letter shows its code
+            stream.reconfigure(errors="backslashreplace")
     try:
         if len(argv) > 1:
             raise InputError(f"unexpected argument {argv[1]!r}; settings go by --set key=value")
@@ -94,6 +98,11 @@ def main(argv: Sequence[str]) -> int:
     except InputError as error:
         print(f"easymft: {error}", file=sys.stderr)
         return 2
+    except (OSError, MemoryError) as error:
+        logger.debug("The whole of it:", exc_info=True)
+        reason = str(error).split("\n")[0] or type(error).__name__
+        print(f"easymft: {reason}; the same command continues once that is mended", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("easymft: interrupted; the same command continues", file=sys.stderr)
         return 130
@@ -219,9 +228,10 @@ def _show(summary: dict[str, Any]) -> None:
         print(f"Report: {summary['folder']}/report.html")
         following = "predict --input YOUR_TEXTS.csv --output labels.csv"
         mode = following if "export" in summary["stages"] else "export"
-        again = f"{_CONFIG.value}{''.join(f' --set {item}' for item in _SET.value)}"
-        again += "" if _SEED.value is None else f" --seed {_SEED.value}"
-        print(f"Next: python -m easymft.run --config {again} --mode {mode}")
+        again = ["--config", _CONFIG.value]
+        again += [word for item in _SET.value for word in ("--set", item)]
+        again += [] if _SEED.value is None else ["--seed", str(_SEED.value)]
+        print(f"Next: python -m easymft.run {shlex.join(again)} --mode {mode}")
 
 
 def cli() -> None:

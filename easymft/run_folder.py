@@ -45,7 +45,8 @@ class RunFolder:
             InputError: The folder cannot be written, or holds a run with other settings.
         """
         path = self.path / "config.json"
-        if path.exists():
+        # Not `Path.exists`, which raises an error of its own where a name is too long.
+        if os.path.exists(path):
             difference = first_difference(files.read_json(path), self.config.to_dict())
             if difference:
                 raise InputError(
@@ -54,7 +55,7 @@ class RunFolder:
                     file=self.path,
                 )
         existing = self.path
-        while not existing.exists():
+        while not os.path.exists(existing):
             existing = existing.parent
         if not (existing.is_dir() and os.access(existing, os.W_OK | os.X_OK)):
             raise InputError(
@@ -62,17 +63,28 @@ class RunFolder:
                 "choose another `output_dir`",
                 file=self.path,
             )
-        for leftover in self.path.rglob(f"{files.TEMPORARY}*"):
-            files.remove(leftover)
+        if existing == self.path:
+            for leftover in self.path.rglob(f"{files.TEMPORARY}*"):
+                files.remove(leftover)
 
     def begin(self) -> None:
-        """Write down whose run this is: the first files of a run whose data are in order."""
-        files.write_json(self.path / "config.json", self.config.to_dict())
-        files.write_json(self.path / "versions.json", _versions())
+        """Write down whose run this is: the first files of a run whose data are in order.
+
+        Raises:
+            InputError: The folder cannot be made or written.
+        """
+        try:
+            files.write_json(self.path / "config.json", self.config.to_dict())
+            files.write_json(self.path / "versions.json", _versions())
+        except OSError as error:
+            raise InputError(
+                f"cannot be written ({error.strerror}); choose another `output_dir`",
+                file=self.path,
+            ) from None
 
     def move_aside(self) -> Path | None:
         """Rename the folder to the first free `<name>.old-<n>`; `None` if there is none."""
-        if not self.path.exists():
+        if not os.path.exists(self.path):
             return None
         number = 1
         while (target := self.path.with_name(f"{self.path.name}.old-{number}")).exists():
@@ -81,7 +93,7 @@ class RunFolder:
         return target
 
     def is_done(self, stage: str) -> bool:
-        return self._marker(stage).exists()
+        return os.path.exists(self._marker(stage))
 
     def facts(self, stage: str) -> dict[str, Any]:
         """What a finished stage left in its marker."""

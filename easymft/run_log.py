@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,7 +34,7 @@ class _LateFileHandler(logging.FileHandler):
 
     def emit(self, record: logging.LogRecord) -> None:
         self._waiting.append(record)
-        if Path(self.baseFilename).parent.is_dir():
+        if os.path.isdir(os.path.dirname(self.baseFilename)):
             for waiting in self._waiting:
                 super().emit(waiting)
             self._waiting.clear()

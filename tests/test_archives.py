@@ -90,6 +90,30 @@ def test_refuses_a_bomb_by_its_ratio(tmp_path):
     assert unpack(archive, tmp_path / "out", max_ratio=5000).is_dir()
 
 
+@pytest.mark.parametrize("mode", ["w:gz", "w:bz2", "w:xz"])
+def test_members_that_are_not_wanted_are_bounded_too(tmp_path, mode):
+    path = tmp_path / "a"
+    with tarfile.open(path, mode) as archive:
+        for name, size in (("zeros", 19 << 20), ("wanted", 3)):
+            info = tarfile.TarInfo(name)
+            info.size = size
+            archive.addfile(info, io.BytesIO(bytes(size)))
+    with pytest.raises(InputError, match="more bytes"):
+        unpack(path, tmp_path / "out", only={"wanted"})
+    assert not (tmp_path / "out").exists()
+    folder = unpack(path, tmp_path / "out", only={"wanted"}, max_ratio=10**7)
+    assert (folder / "wanted").read_bytes() == bytes(3)
+
+
+@pytest.mark.parametrize("kind", [tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE])
+def test_a_header_that_states_a_name_of_megabytes_is_not_read(tmp_path, kind):
+    header = tarfile.TarInfo("././@LongLink")
+    header.type, header.size = kind, 8 << 20
+    (tmp_path / "a").write_bytes(header.tobuf(tarfile.GNU_FORMAT) + b"a" * (8 << 20))
+    with pytest.raises(InputError, match="more bytes"):
+        unpack(tmp_path / "a", tmp_path / "out")
+
+
 def test_refuses_too_many_members(tmp_path):
     archive = make_zip(tmp_path / "a", [(str(i), b"") for i in range(4)])
     assert unpack(archive, tmp_path / "out", max_members=4).is_dir()

@@ -222,7 +222,7 @@ def test_refused_data_leave_nothing_and_leftovers_of_killed_writes_go(tmp_path):
     data = tmp_path / "texts.csv"
     whole = data.read_text()
     data.write_text(whole + "t99,,good,books\n")
-    with pytest.raises(InputError, match="texts.csv"):
+    with pytest.raises(InputError, match=r"texts\.csv"):
         Experiment(load_config(path)).run("validate")
     assert not (tmp_path / "runs").exists()
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from easymft import files
+from easymft.errors import InputError
 
 
 def names(folder):
@@ -196,6 +197,13 @@ def test_text_that_cannot_be_encoded_leaves_nothing(tmp_path):
     with pytest.raises(UnicodeEncodeError):
         files.write_text(tmp_path / "a", "\ud800")
     assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff", b"[" * 100_000, b"NaN }"])
+def test_json_that_is_damaged(tmp_path, content):
+    (tmp_path / "a.json").write_bytes(content)
+    with pytest.raises(InputError, match=r"a\.json: is damaged: no whole JSON file"):
+        files.read_json(tmp_path / "a.json")
 
 
 def test_json_round_trip(tmp_path):

@@ -2,8 +2,10 @@ import json
 import os
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from easymft.config import VARIANTS
+from easymft.config import MFT, VARIANTS, Config, DataConfig, Phase
 from easymft.errors import InputError
 from easymft.recipe import MAX_INCLUDE_DEPTH, MAX_RECIPE_BYTES, config_from_dict, load_config
 
@@ -316,6 +318,52 @@ def test_missing_fragment(recipe, name):
 def test_include_of_wrong_type(recipe, value):
     error = fault(recipe({"include": value}), match="a path or a list of paths")
     assert (error.line, error.field) == (1, "include")
+
+
+def test_includes_that_multiply(recipe):
+    recipe({}, "r2.json")
+    recipe({"include": ["r2.json"] * 10}, "r1.json")
+    # Nine times one and ten, and one more.
+    assert load_config(recipe({"include": ["r1.json"] * 9 + ["r2.json"]})).seed == 1
+    error = fault(recipe({"include": ["r1.json"] * 10}), match="more than 100 files are included")
+    assert error.field == "include"
+
+
+def test_include_of_a_long_name(recipe):
+    error = fault(recipe({"include": "a" * 5000}), match="no such file")
+    assert len(str(error)) < 400
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes")
+def test_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.json")
+    fault(tmp_path / "a.json", match="is a pipe, which may never end")
+
+
+# Names of settings, so that what is drawn often gets past the first check.
+keys = st.text(max_size=3) | st.sampled_from(
+    [*Config.model_fields, *DataConfig.model_fields, *MFT.model_fields, *Phase.model_fields]
+)
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=4),
+    max_leaves=15,
+)
+
+
+@settings(
+    deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.dictionaries(keys, json_values, max_size=5), st.text(max_size=20))
+def test_any_recipe_and_override_load_or_are_an_input_error(recipe, values, override):
+    path = recipe(values)
+    for overrides in ([], [override]):
+        try:
+            config = load_config(path, overrides)
+        except InputError as error:
+            assert len(str(error)) < 2_000  # noqa: PT017
+        else:
+            assert load_config(recipe(config.to_dict(), "complete.json")) == config
 
 
 def test_include_only_at_the_top(recipe):

@@ -12,8 +12,10 @@ from typing import Any
 
 import pyarrow.compute as pc
 
+from easymft.data.columns import shown
 from easymft.data.corpus_builder import CorpusBuilder
 from easymft.data.schema import Corpus
+from easymft.data.text_files import open_bytes
 from easymft.errors import InputError
 
 NAME = "amazon_reviews"
@@ -34,10 +36,13 @@ _LAYOUTS = (
     ".",
     "domain_sentiment_data/sorted_data_acl",
 )
+# The largest file of the corpus, with unlabelled reviews, has 30 MB; a file is read whole.
+MAX_FILE_BYTES = 200_000_000
 _OPEN, _CLOSE = "<review>\n", "</review>"
 _FRAME = re.compile(r"(?:</?data>|\s+)+")
 # With the semicolon only: `?a=1&region=2` in a text is no registered-trade-mark sign.
-_ENTITY = re.compile(r"&(?:#\d+|#[xX][0-9a-fA-F]+|[A-Za-z]\w*);")
+# A code point has 7 digits at most; Python refuses to read a number of thousands of digits.
+_ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]\w*);")
 
 
 def find_folder(root: str | Path) -> Path | None:
@@ -53,7 +58,7 @@ def read_folder(folder: str | Path) -> Corpus:
     """Read the 8,000 labelled reviews of `folder` (`books/positive.review`, ...).
 
     Raises:
-        InputError: A file is missing, or a block in it is malformed (names file and line).
+        InputError: A file cannot be read, or a block in it is malformed (names file and line).
     """
     builder, decoded = CorpusBuilder(), 0
     for (domain, label), path in files(folder).items():
@@ -89,15 +94,11 @@ def files(folder: str | Path) -> dict[tuple[str, str], Path]:
 
 def read_reviews(path: Path) -> Iterator[dict[str, Any]]:
     """Yield the reviews of one file; see `parse_reviews`."""
-    try:
-        content = path.read_bytes().decode("latin-1").replace("\r\n", "\n")
-    except OSError as error:
-        raise InputError(
-            f"cannot be read ({error.strerror}); the corpus has positive.review and"
-            " negative.review in each of its four folders",
-            file=path,
-        ) from None
-    return parse_reviews(content, str(path))
+    with open_bytes(path) as handle:
+        content = handle.read(MAX_FILE_BYTES + 1)
+    if len(content) > MAX_FILE_BYTES:
+        raise InputError(f"larger than {MAX_FILE_BYTES:,} bytes: not of this corpus", file=path)
+    return parse_reviews(content.decode("latin-1").replace("\r\n", "\n"), str(path))
 
 
 def parse_reviews(content: str, file: str) -> Iterator[dict[str, Any]]:
@@ -163,7 +164,7 @@ def _rating(text: str, file: str, line: int) -> float:
     try:
         return float(text)
     except ValueError:
-        message = f"the rating of the review that starts here is no number. Received: {text!r}"
+        message = f"the rating of the review that starts here is no number. Received: {shown(text)}"
         raise InputError(message, file=file, line=line) from None
 
 

@@ -1,7 +1,10 @@
 """What the columns of a user's data mean, and the checks every row goes through."""
 
 import difflib
+import itertools
 import math
+import re
+import reprlib
 from collections.abc import Iterable
 from typing import Any
 
@@ -14,14 +17,36 @@ SPLIT_NAMES = {
     "validation": "dev",
     "test": "test",
 }
+# A novel is half a million characters; what is longer is no text but a quote never closed.
 MAX_CELL_CHARACTERS = 1_000_000
+# Labels, domains and ids stand in tables, messages and file names; what is longer is a text.
+MAX_NAME_CHARACTERS = 500
+# Names looked at to find the nearest: a file with more columns has no use for a hint.
+MAX_HINTS = 1_000
+
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = 100
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def nearest_hint(name: str, known: Iterable[str]) -> str:
     """`; nearest: 'x'` if a known name is like `name`, else nothing."""
-    by_folded = {other.strip().casefold(): other for other in known}
+    nearby = itertools.islice((o for o in known if len(o) <= MAX_NAME_CHARACTERS), MAX_HINTS)
+    by_folded = {other.strip().casefold(): other for other in nearby}
     close = difflib.get_close_matches(name.strip().casefold(), by_folded, n=1, cutoff=0.5)
     return f"; nearest: {by_folded[close[0]]!r}" if close else ""
+
+
+def listed(names: Iterable[str]) -> str:
+    """The names in quotes, those of a column too many as their number."""
+    names = list(names)
+    more = [f"and {len(names) - 20:,} more"] if len(names) > 20 else []
+    return ", ".join([*map(shown, names[:20]), *more]) or "none"
+
+
+def shown(value: Any) -> str:
+    """A value of the user's for a message of one line: quoted, and cut where it is long."""
+    return _SHORT.repr(value)
 
 
 def to_name(value: Any) -> str | None:
@@ -47,10 +72,10 @@ def row_faults(row: dict[str, Any]) -> list[tuple[str, str]]:
             fault = _name_fault(value)
         elif role == "split":
             known = to_name(value) in SPLIT_NAMES
-            fault = None if known else f"must be train, dev or test. Received: {value!r}"
+            fault = None if known else f"must be train, dev or test. Received: {shown(value)}"
         else:
             known = to_weight(value) is not None
-            fault = None if known else f"must be a finite number. Received: {value!r}"
+            fault = None if known else f"must be a finite number. Received: {shown(value)}"
         if fault:
             faults.append((role, fault))
     return faults
@@ -60,15 +85,24 @@ def to_weight(value: Any) -> float | None:
     """A finite number, or None."""
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return number if math.isfinite(number) else None
 
 
 def _name_fault(value: Any) -> str | None:
     name = to_name(value)
+    if name is None and value not in (None, "") and value == value:
+        return f"must be text or a number. Received: a {type(value).__name__}"
     if name is None or not name.strip():
         return "is empty; every text needs one"
+    if len(name) > MAX_NAME_CHARACTERS:
+        return (
+            f"has {len(name):,} characters, at most {MAX_NAME_CHARACTERS} make a name; is this the"
+            " right column?"
+        )
+    if _CONTROL.search(name):
+        return f"holds a line end or another control character. Received: {shown(name)}"
     if not _is_unicode(name):
         return "holds half a surrogate pair, which is no Unicode text"
     return None
@@ -83,6 +117,8 @@ def _text_fault(text: Any) -> str | None:
         return "is empty"
     if len(text) > MAX_CELL_CHARACTERS:
         return f"has {len(text):,} characters; at most {MAX_CELL_CHARACTERS:,} are read"
+    if "\0" in text:
+        return "holds a NUL character: a damaged file, or no text at all"
     if not _is_unicode(text):
         return "holds half a surrogate pair, which is no Unicode text"
     return None

@@ -9,11 +9,18 @@ import pyarrow as pa
 from easymft.data.schema import COLUMN_TYPES, Corpus, build_vocabulary
 from easymft.errors import InputError
 
+# Every class has a weight vector, every domain a model of its own: more of them are a mistake, such
+# as the column of ids.
 MAX_LABELS = 1_000
 MAX_DOMAINS = 1_000
+# A corpus is kept in memory, several times over while it is checked; and an Arrow array of text
+# ends at 2 GiB.
+MAX_CORPUS_BYTES = 2_000_000_000
+# Rows are gathered as Python objects up to either number.
 BATCH_ROWS = 50_000
+BATCH_CHARACTERS = 16_000_000
 
-_OPTIONAL = ("text_pair", "split", "typicality", "line")
+_OPTIONAL = ("split", "typicality", "line")
 
 
 class CorpusBuilder:
@@ -23,7 +30,7 @@ class CorpusBuilder:
         self._batches: list[dict[str, pa.Array]] = []
         self._codes: dict[str, dict[str, int]] = {"label": {}, "domain": {}}
         self._places: dict[str, list[dict[str, Any]]] = {"label": [], "domain": []}
-        self.rows = 0
+        self.rows = self._bytes = 0
 
     def add(self, columns: dict[str, Sequence[Any]]) -> None:
         """Append rows.
@@ -34,9 +41,19 @@ class CorpusBuilder:
                 only some batches have is null elsewhere.
 
         Raises:
-            InputError: More classes or domains than a corpus may have.
+            InputError: More classes, domains or text than a corpus may have.
         """
         batch = {name: pa.array(columns[name], pa.string()) for name in ("id", "text")}
+        if "text_pair" in columns:
+            batch["text_pair"] = pa.array(columns["text_pair"], pa.string())
+        self._bytes += sum(array.nbytes for array in batch.values())
+        if self._bytes > MAX_CORPUS_BYTES:
+            raise InputError(
+                f"more than {MAX_CORPUS_BYTES:,} bytes of text, which is more than is kept in"
+                " memory; name fewer files",
+                field="data.files",
+                **{key: columns[key][0] for key in ("file", "line") if key in columns},
+            )
         for name, limit in (("label", MAX_LABELS), ("domain", MAX_DOMAINS)):
             batch[name] = self._encode(name, columns, limit)
         for name in _OPTIONAL:

@@ -1,9 +1,13 @@
 """Which files `data.files` names, and their formats."""
 
 import glob
+import itertools
+import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from easymft.data.columns import shown
 from easymft.errors import InputError
 
 _FORMATS = {
@@ -35,10 +39,12 @@ def find_files(data: Any) -> list[tuple[Path, str | None, str]]:
     keys_of: dict[Path, str] = {}
     found = []
     for key, pattern in data.files.items():
-        base = Path(data.dir).expanduser() if data.dir else Path()
-        files = _expand(base / Path(pattern).expanduser(), data.format)
+        base = os.path.expanduser(data.dir or "")
+        files = _expand(Path(base, os.path.expanduser(pattern)), data.format, f"data.files.{key}")
         if not files:
-            raise InputError(f"no file found. Received: {pattern!r}", field=f"data.files.{key}")
+            raise InputError(
+                f"no file found. Received: {shown(pattern)}", field=f"data.files.{key}"
+            )
         for path, form in files:
             if keys_of.setdefault(path, key) != key:
                 message = f"{path} stands under `{keys_of[path]}` already"
@@ -47,16 +53,36 @@ def find_files(data: Any) -> list[tuple[Path, str | None, str]]:
     return found
 
 
-def _expand(pattern: Path, stated: str) -> list[tuple[Path, str]]:
+def _expand(pattern: Path, stated: str, field: str) -> list[tuple[Path, str]]:
     """Files and their formats for a path or glob; a folder stands for the texts in it."""
-    matches = [pattern] if pattern.exists() else map(Path, glob.glob(str(pattern), recursive=True))
+    named = os.path.exists(pattern)
+    matches = [pattern] if named else {Path(p) for p in glob.glob(str(pattern), recursive=True)}
     files: list[tuple[Path, str]] = []
     for match in sorted(matches):
         if match.is_dir():
-            files += [(path, "folder") for path in sorted(match.glob("*/*/*.txt"))]
+            texts = sorted(match.glob("*/*/*.txt"))
+            _refuse_links_out(texts, match, field)
+            files += [(path, "folder") for path in texts]
         else:
             files.append((match, _format_of(match, stated)))
+    if not named:
+        fixed = [*itertools.takewhile(lambda part: not glob.has_magic(part), pattern.parts)]
+        _refuse_links_out([path for path, _ in files], Path(*fixed), field)
     return files
+
+
+def _refuse_links_out(paths: Iterable[Path], folder: Path, field: str) -> None:
+    """Whoever made the folder must not have us read, and train on, files of the user's own."""
+    root = os.path.realpath(folder)
+    for path in paths:
+        target = os.path.realpath(path)
+        if os.path.commonpath([root, target]) != root:
+            raise InputError(
+                f"is a link that leads out of {folder}, to {target}; copy the file there, or name"
+                " it itself",
+                file=path,
+                field=field,
+            )
 
 
 def _format_of(path: Path, stated: str) -> str:

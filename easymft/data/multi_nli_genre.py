@@ -5,8 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from easymft.data.columns import row_faults, shown
 from easymft.data.corpus_builder import CorpusBuilder
 from easymft.data.schema import Corpus
+from easymft.data.text_files import Lines, open_bytes
 from easymft.errors import Problems
 
 NAME = "multi_nli_genre"
@@ -24,6 +26,7 @@ NO_GOLD_LABEL = "-"
 
 _LAYOUTS = ("multi_nli/multinli_1.0", "multinli_1.0", ".")
 _KEYS = ("gold_label", "sentence1", "sentence2", "genre")
+_KEY_OF = {"text": "sentence1", "text_pair": "sentence2", "domain": "genre", "id": "pairID"}
 
 
 def find_folder(root: str | Path) -> Path | None:
@@ -69,27 +72,34 @@ def parse_pairs(path: str | Path, problems: Problems) -> Iterator[dict[str, Any]
         `label` (`-` where the annotators did not agree), `domain` (the genre) and `line`.
     """
     labels = {*LABELS, NO_GOLD_LABEL}
-    with open(path, "rb") as handle:
-        for position, line in enumerate(handle):
+
+    def fault(message: str, number: int, field: str | None = None) -> None:
+        problems.add(message, file=path, line=number, field=field)
+
+    with open_bytes(Path(path)) as handle:
+        for number, line in Lines(handle, Path(path)).numbered(fault):
             try:
                 record = json.loads(line)
                 values = [record[key] for key in _KEYS]
-            except (ValueError, KeyError, TypeError):
+            except (ValueError, KeyError, TypeError, RecursionError):
                 values = []
             if not values or not all(isinstance(value, str) for value in values):
-                message = f"must be a JSON object with the texts {', '.join(_KEYS)}"
-                problems.add(message, file=path, line=position + 1)
+                fault(f"must be a JSON object with the texts {', '.join(_KEYS)}", number)
                 continue
             label, text, text_pair, genre = values
             if label not in labels:
-                message = f"must be one of {LABELS} or '-'. Received: {label!r}"
-                problems.add(message, file=path, line=position + 1, field="gold_label")
+                message = f"must be one of {LABELS} or '-'. Received: {shown(label)}"
+                fault(message, number, "gold_label")
                 continue
-            yield {
-                "id": str(record.get("pairID", position)),
+            pair = {
+                "id": str(record.get("pairID", number - 1)),
                 "text": text.strip(),
                 "text_pair": text_pair.strip(),
                 "label": label,
                 "domain": genre,
-                "line": position + 1,
             }
+            faults = row_faults(pair)
+            for role, message in faults:
+                fault(message, number, _KEY_OF.get(role, role))
+            if not faults:
+                yield {**pair, "line": number}

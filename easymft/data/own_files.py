@@ -5,6 +5,7 @@ used is reported with file and line, all of them in one pass.
 """
 
 import os
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ import pyarrow.compute as pc
 
 from easymft.data import delimited, records, validation
 from easymft.data.columns import SPLIT_NAMES, row_faults, to_name, to_weight
-from easymft.data.corpus_builder import BATCH_ROWS, CorpusBuilder
+from easymft.data.corpus_builder import BATCH_CHARACTERS, BATCH_ROWS, CorpusBuilder
 from easymft.data.file_search import find_files
 from easymft.data.row_source import RowSource
 from easymft.data.schema import Corpus
@@ -58,12 +59,14 @@ class _Intake:
 
     def __init__(self, data: Any, paths: list[Path]):
         self._data = data
+        self._paths = paths
         self._root = Path(os.path.commonpath([path.absolute().parent for path in paths]))
         self._builder = CorpusBuilder()
         self._problems = Problems()
         self._bad_rows = Problems()
         self._notes: Counter[str] = Counter()
         self._batch: dict[str, list[Any]] = {}
+        self._batch_characters = 0
 
     def read(self, path: Path, split: str | None, form: str) -> None:
         """Append the rows of one file."""
@@ -89,16 +92,19 @@ class _Intake:
 
     def _append(self, row: dict[str, Any]) -> None:
         if self._batch and (
-            len(self._batch["id"]) == BATCH_ROWS or self._batch.keys() != row.keys()
+            len(self._batch["id"]) == BATCH_ROWS
+            or self._batch_characters > BATCH_CHARACTERS
+            or self._batch.keys() != row.keys()
         ):
             self._flush()
+        self._batch_characters += len(row["text"]) + len(row.get("text_pair", ""))
         for name, value in row.items():
             self._batch.setdefault(name, []).append(value)
 
     def _flush(self) -> None:
         if self._batch:
             self._builder.add(self._batch)
-            self._batch = {}
+            self._batch, self._batch_characters = {}, 0
 
     def _name(self, path: Path, split: str | None, form: str) -> str:
         """What the ids of a file's texts begin with where the user gives none."""
@@ -114,7 +120,10 @@ class _Intake:
         self._check_names()
         if not self._builder.rows:
             self._problems.raise_if_any()
-            raise InputError("no usable row in the files", field="data.files")
+            message = "no usable row; the header alone makes no corpus"
+            if self._bad_rows.count:
+                message = f"no usable row; first fault: {self._bad_rows.shown[0]}"
+            raise InputError(message, file=self._paths[0], field="data.files")
         files = sorted({str(pattern) for pattern in self._data.files.values()})
         notes = [f"{count} x {note}" if count > 1 else note for note, count in self._notes.items()]
         if self._bad_rows.count and self._data.on_bad_row == "skip":
@@ -137,11 +146,12 @@ class _Intake:
         for column in ("label", "domain"):
             seen: dict[str, str] = {}
             for name, place in self._builder.first_places(column).items():
-                other = seen.setdefault(name.strip().casefold(), name)
+                looks = unicodedata.normalize("NFC", name.strip().casefold())
+                other = seen.setdefault(looks, name)
                 if other != name:
                     self._problems.add(
-                        f"{column} {name!r} differs from {other!r} by case or space only; write"
-                        " one of them throughout",
+                        f"{column} {name!r} differs from {other!r} by case or space only (or in how"
+                        " its accents are stored); write one of them throughout",
                         field=getattr(self._data.columns, column),
                         **place,
                     )

@@ -1,5 +1,6 @@
 """From texts to token ids: once per corpus, tokenizer and length, kept on disk without padding."""
 
+import contextlib
 import dataclasses
 import hashlib
 import importlib.metadata
@@ -18,6 +19,7 @@ from tqdm import tqdm
 
 from easymft import files
 from easymft.data.schema import Corpus
+from easymft.errors import InputError
 
 # A text is tokenized whole before it is cut, so characters that cannot matter are cut first.
 # English word pieces have 4 to 5 characters; 16 leaves room for long words and runs of spaces.
@@ -107,6 +109,7 @@ def tokenize(
 
     Raises:
         ValueError: The preprocessor truncates pairs in another way.
+        InputError: The cache cannot be written.
     """
     if preprocessor.truncate != "waterfall":
         # The other way puts an op in exported graphs that many servers lack.
@@ -117,10 +120,17 @@ def tokenize(
     fingerprint = fingerprint or preprocessor_fingerprint(preprocessor)
     key = json.dumps([_FORMAT, max_length, fingerprint, corpus_fingerprint(corpus)])
     folder = Path(cache_dir) / f"tokens-{hashlib.sha256(key.encode()).hexdigest()[:32]}"
-    if not folder.is_dir():
+    with contextlib.suppress(OSError, ValueError, TypeError):  # not there, or damaged since
+        return TokenizedTexts.load(folder)
+    try:
         with files.staged(folder) as temporary:
             temporary.mkdir()
             _tokenize_into(temporary, corpus, preprocessor, max_length)
+    except OSError as error:
+        raise InputError(
+            f"cannot be written ({error.strerror}); name a folder with room in $EASYMFT_CACHE_DIR",
+            file=cache_dir,
+        ) from None
     return TokenizedTexts.load(folder)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from easymft.data.columns import nearest_hint
+from easymft.data.columns import listed, nearest_hint, shown
 from easymft.data.text_files import MAX_UNDECODABLE_SHARE, Encoding
 from easymft.errors import Problems
 
@@ -31,8 +31,8 @@ class RowSource:
     fault: Callable[[str, int | None], None]
     note: Callable[[str], None]
 
-    def find_columns(self, header: Sequence[str]) -> dict[str, int]:
-        """Position in `header` of every column to be read.
+    def find_columns(self, header: Sequence[str], line: int = 1) -> dict[str, int]:
+        """Position in `header`, which stands on `line`, of every column to be read.
 
         Raises:
             InputError: A column is missing, or its name stands in the header twice.
@@ -48,10 +48,10 @@ class RowSource:
                 message = f"the header has the column {name!r} twice"
             else:
                 message = (
-                    f"no column {name!r}; columns found: {', '.join(map(repr, header)) or 'none'}"
+                    f"no column {shown(name)}; columns found: {listed(header)}"
                     f"{nearest_hint(name, header)}"
                 )
-            missing.add(message, file=self.path, line=1, field=f"data.columns.{role}")
+            missing.add(message, file=self.path, line=line, field=f"data.columns.{role}")
         missing.raise_if_any()
         return places
 

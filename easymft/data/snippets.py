@@ -8,13 +8,15 @@ alone would predict it, and with a standard error near 0.25 of such a mean its b
 
 import hashlib
 import html
-import tarfile
+import math
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from easymft.archives import unpack
 from easymft.data.corpus_builder import CorpusBuilder
 from easymft.data.schema import Corpus
-from easymft.errors import InputError, Problems
+from easymft.errors import Problems
 
 NAME = "snippets"
 PACKAGE = "vaderSentiment"
@@ -27,7 +29,8 @@ FILES = {
     "tweet": "tweets_GroundTruth.txt",
 }
 THRESHOLD = 0.5
-MAX_FILE_BYTES = 20_000_000
+# Four files of some thousand lines each.
+MAX_BYTES = 50_000_000
 
 
 def find_archive(root: str | Path) -> Path | None:
@@ -40,10 +43,11 @@ def find_archive(root: str | Path) -> Path | None:
 
 
 def read_archive(path: str | Path) -> Corpus:
-    """Read the snippets of all four domains from the archive, without unpacking it.
+    """Read the snippets of all four domains from the archive.
 
     Raises:
-        InputError: The archive lacks a file, or a line is not id, rating and text.
+        InputError: The archive is damaged, lacks a file or holds a link in its place, or a line is
+            not id, rating and text.
     """
     builder, problems, neutral = CorpusBuilder(), Problems(), 0
     for domain, content in _read_members(Path(path)):
@@ -54,6 +58,9 @@ def read_archive(path: str | Path) -> Corpus:
             try:
                 identifier, rating_text, text = line.rstrip("\r").split("\t")
                 rating = float(rating_text)
+                text = html.unescape(text).strip()
+                if not math.isfinite(rating):
+                    raise ValueError
             except ValueError:
                 message = "must be id, mean rating and text, separated by tabs"
                 problems.add(message, file=file, line=number)
@@ -64,7 +71,7 @@ def read_archive(path: str | Path) -> Corpus:
             rows.append(
                 {
                     "id": f"{domain}/{identifier}",
-                    "text": html.unescape(text).strip(),
+                    "text": text,
                     "label": "positive" if rating > 0 else "negative",
                     "domain": domain,
                     "split": _split(domain, identifier),
@@ -92,12 +99,10 @@ def _split(domain: str, identifier: str) -> str:
 
 
 def _read_members(path: Path) -> Iterator[tuple[str, str]]:
-    with tarfile.open(path, "r:gz") as archive:
-        for domain, name in FILES.items():
-            try:
-                member = archive.getmember(f"{FOLDER}/{name}")
-            except KeyError:
-                raise InputError(f"the archive holds no {FOLDER}/{name}", file=path) from None
-            if not member.isfile() or member.size > MAX_FILE_BYTES:
-                raise InputError(f"{name} is no file of the expected size", file=path)
-            yield domain, archive.extractfile(member).read().decode("utf-8", "replace")
+    members = {domain: f"{FOLDER}/{name}" for domain, name in FILES.items()}
+    with tempfile.TemporaryDirectory(prefix="easymft-") as scratch:
+        folder = unpack(
+            path, Path(scratch, "files"), only=set(members.values()), max_bytes=MAX_BYTES
+        )
+        for domain, member in members.items():
+            yield domain, (folder / member).read_bytes().decode("utf-8", "replace")

@@ -6,7 +6,6 @@ of the rows: every domain-class cell is put in one random order, and parts are c
 
 import collections
 import difflib
-import json
 import logging
 import os
 from collections.abc import Callable, Sequence
@@ -16,6 +15,7 @@ import numpy as np
 
 from easymft import files
 from easymft.data.cells import Cells, apportion, joined
+from easymft.data.columns import listed
 from easymft.errors import InputError
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 Splits = dict[str, np.ndarray]
 PARTS = ("train", "dev", "test")
+LEFT_OUT_PARTS = ("left_out_train", "left_out_dev")
 
 # (train, dev, test) of the paper's Amazon experiment, per domain.
 PAPER_SIZES = {
@@ -67,7 +68,7 @@ def make_splits(
         domains: int array `(texts,)`, codes into `domain_names`.
         ids: `(texts,)` unique ids.
         config: The recipe's `data.split`.
-        seed: Seed of the run; `config.seed` comes first when set.
+        seed: Seed of the run. Where `config.seed` is set, that cuts, and this thins only.
         domain_names: Names of the domains.
         label_names: Names of the classes.
         given: `(texts,)` of "train", "dev", "test" or None, where the corpus has a split.
@@ -78,8 +79,8 @@ def make_splits(
     Raises:
         InputError: The kind does not fit the corpus, or a part of it cannot be used.
     """
-    seed = seed if config.seed is None else config.seed
-    cells = Cells(labels, domains, ids, seed, domain_names, label_names)
+    split_seed = seed if config.seed is None else config.seed
+    cells = Cells(labels, domains, ids, split_seed, domain_names, label_names)
     has_given = given is not None and any(value for value in given)
     kind = config.kind
     if kind == "auto":
@@ -102,7 +103,9 @@ def make_splits(
     if config.leave_out is not None:
         splits, thinned = _leave_out(cells, splits, config.leave_out), "left_out_train"
     if config.few_shot is not None:
-        splits[thinned] = _thin(cells, splits[thinned], config.few_shot)
+        # By the run's own seed: runs tested on the same texts still learn from samples of theirs.
+        drawn = Cells(labels, domains, ids, seed, domain_names, label_names)
+        splits[thinned] = _thin(drawn, splits[thinned], config.few_shot)
     return {part: np.sort(rows) for part, rows in splits.items()}
 
 
@@ -124,22 +127,28 @@ def load_splits(path: str | os.PathLike, ids: Sequence[str]) -> Splits:
     """
     try:
         saved = files.read_json(path)
-    except (OSError, json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"is not a readable splits file: {error}", file=path) from error
-    if not isinstance(saved, dict) or not all(isinstance(saved.get(part), list) for part in PARTS):
-        raise InputError(f"must hold a list of ids under each of {list(PARTS)}", file=path)
+    except (OSError, ValueError, RecursionError) as error:
+        reason = str(error).split("\n")[0]
+        raise InputError(f"is not a readable splits file: {reason}", file=path) from error
+    known = isinstance(saved, dict) and {*PARTS} <= {*saved} <= {*PARTS, *LEFT_OUT_PARTS}
+    if not known or not all(isinstance(ids_, list) for ids_ in saved.values()):
+        raise InputError(
+            f"must hold a list of ids under each of {list(PARTS)}, and under nothing else but "
+            f"{list(LEFT_OUT_PARTS)}",
+            file=path,
+        )
     row_of = {id_: row for row, id_ in enumerate(np.asarray(ids).tolist())}
     named = [str(id_) for part in saved.values() for id_ in part]
     unknown = [id_ for id_ in named if id_ not in row_of]
     if unknown:
         raise InputError(
             f"names {len(unknown)} ids that the corpus does not have; give the splits of this "
-            f"corpus. Received: {unknown[:3]}",
+            f"corpus. Received: {listed(unknown[:3])}",
             file=path,
         )
     twice = [id_ for id_, count in collections.Counter(named).items() if count > 1]
     if twice:
-        raise InputError(f"names ids more than once. Received: {twice[:3]}", file=path)
+        raise InputError(f"names ids more than once. Received: {listed(twice[:3])}", file=path)
     rows = {part: [row_of[str(id_)] for id_ in named] for part, named in saved.items()}
     return {part: np.sort(np.array(numbers, np.int64)) for part, numbers in rows.items()}
 
@@ -189,7 +198,7 @@ def _paper(cells: Cells) -> Splits:
         expected = ", ".join(f"{sum(sizes)} {name}" for name, sizes in PAPER_SIZES.items())
         raise InputError(
             f"kind `paper` needs the full corpus ({expected}); take kind `auto` or `seeded`. "
-            f"Received: {len(cells.rows)} texts of {', '.join(cells.domain_names)}",
+            f"Received: {len(cells.rows)} texts of {listed(cells.domain_names)}",
             field="data.split.kind",
         )
     return _cut(cells, cells.rows, lambda name: PAPER_SIZES[name][1:])
@@ -220,7 +229,7 @@ def _leave_out(cells: Cells, splits: Splits, name: str) -> Splits:
         near = difflib.get_close_matches(name, names, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise InputError(
-            f"must be a domain of the corpus {names}{hint} Received: {name!r}",
+            f"must be a domain of the corpus ({listed(names)}){hint}. Received: {name!r}",
             field="data.split.leave_out",
         )
     left_out = cells.domains == names.index(name)

@@ -106,8 +106,10 @@ def drop_leaks(corpus: Corpus, splits: Splits) -> tuple[Splits, int]:
 def _check_texts(corpus: Corpus, findings: Findings) -> None:
     for column in _text_columns(corpus):
         blank = pc.equal(pc.utf8_length(pc.utf8_trim_whitespace(corpus.table[column])), 0)
-        for row in pc.indices_nonzero(pc.fill_null(blank, True)).to_pylist():
+        rows = pc.indices_nonzero(pc.fill_null(blank, True))
+        for row in rows[: Problems.MAX_SHOWN].to_pylist():
             _add(findings, corpus, row, "is empty", column)
+        findings.problems.count += max(len(rows) - Problems.MAX_SHOWN, 0)
     if len(corpus.labels) < 2:
         message = f"a classifier needs two classes or more. Received: {list(corpus.labels)}"
         findings.problems.add(message, field="data.columns.label")
@@ -121,9 +123,12 @@ def _check_unknown(corpus: Corpus, splits: Splits, findings: Findings) -> None:
         known = np.isin(np.arange(len(names)), codes[train])
         for part in _HELD_OUT:
             rows = splits.get(part, train[:0])
-            for row in rows[~known[codes[rows]]]:
-                message = f"{column} {names[codes[row]]!r} of a {part} text is in no training text"
-                _add(findings, corpus, row, message, column)
+            unknown, counts = np.unique(codes[rows[~known[codes[rows]]]], return_counts=True)
+            for code, count in zip(unknown, counts, strict=True):
+                message = f"{column} {names[code]!r} of a {part} text is in no training text"
+                if count > 1:
+                    message += f"; {count:,} such texts, of which this is the first"
+                _add(findings, corpus, rows[codes[rows] == code].min(), message, column)
 
 
 def _check_cells(corpus: Corpus, splits: Splits, findings: Findings) -> None:

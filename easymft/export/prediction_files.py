@@ -183,4 +183,4 @@ def _header(source: RowSource, suffix: str) -> list[str]:
                 return list(json.loads(next((line for line in lines if line.strip()), "{}")))
             return []  # the reader says what is wrong
         dialect = delimited.find_dialect(source, encoding)
-        return [name.strip() for name in next(dialect.rows(lines), [])]
+        return [name.strip() for name in delimited.read_header(source, dialect, lines)[1]]

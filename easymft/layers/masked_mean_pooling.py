@@ -15,7 +15,8 @@ class MaskedMeanPooling(keras.layers.Layer):
         **kwargs: The arguments of `keras.layers.Layer`, such as `name` and `dtype`.
 
     Call arguments:
-        inputs: Token vectors, float `(batch, length, hidden)`.
+        inputs: Token vectors, float `(batch, length, hidden)`; magnitudes up to 1e34 at real
+            tokens give a finite mean.
         mask: True (or non-zero) at real tokens, `(batch, length)`. None averages all positions.
             A row without any real token gives zeros.
 

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from easymft.layers.vector_math import ratio, sum_of_others, unit
+from easymft.layers.vector_math import bounded, ratio, sum_of_others, unit
 
 VARIANTS = ("paper", "easytransfer")
 
@@ -38,7 +38,8 @@ class TypicalityWeighting(keras.layers.Layer):
         **kwargs: The arguments of `keras.layers.Layer`, such as `name`.
 
     Call arguments:
-        embeddings: Text embeddings, float `(batch, hidden)`, magnitudes up to 1e30.
+        embeddings: Text embeddings, float32 `(batch, hidden)`. A text with a component beyond 1e31
+            counts as one of that length, so every finite input gives finite scores.
         labels: Classes, int `(batch,)`.
         domains: Domains, int `(batch,)`. A row whose label or domain is out of range (padding
             may carry -1) is not counted and scores 0; `adapt` refuses it.
@@ -135,7 +136,7 @@ class TypicalityWeighting(keras.layers.Layer):
 
     def update_state(self, embeddings, labels, domains, sample_weight=None) -> None:
         """Add a batch to the sums and counts (`sample_weight`: float `(batch,)`, >= 0)."""
-        embeddings = ops.cast(embeddings, "float32")
+        embeddings = bounded(ops.cast(embeddings, "float32"))
         if not self.built:
             self.build(embeddings.shape)
         cells, weight = self._cells(labels, domains)

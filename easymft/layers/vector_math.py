@@ -9,6 +9,12 @@ def ratio(total, number):
     return ops.where(number > 0, total / ops.where(number > 0, number, 1.0), 0.0)
 
 
+def bounded(vectors, limit=1e31):
+    """Vectors with a component beyond `limit`, shortened to it: sums of them stay finite."""
+    peak = ops.max(ops.abs(vectors), axis=-1, keepdims=True)
+    return vectors * ops.minimum(limit / ops.maximum(peak, 1.0), 1.0)
+
+
 def unit(vectors):
     """Vectors scaled to norm 1; zeros stay zeros.
 

@@ -12,6 +12,7 @@ from easymft.config import MFT
 from easymft.data.pipeline import TokenizedTexts
 from easymft.data.schema import Corpus
 from easymft.data.splits import Splits
+from easymft.errors import InputError
 from easymft.layers import TypicalityWeighting
 from easymft.methods.inference import predict
 
@@ -72,7 +73,10 @@ def table(corpus: Corpus, splits: Splits, scores: dict[str, np.ndarray]) -> pa.T
 
 def read_scores(path: Path) -> dict[str, np.ndarray]:
     """The scores of `typicality.parquet` by split, in the splits' own order."""
-    saved = pq.read_table(path)
+    try:
+        saved = pq.read_table(path)
+    except (pa.ArrowException, OSError):
+        raise InputError("is damaged; `--mode typicality` makes it anew", file=path) from None
     names, values = saved["split"].to_numpy(), saved["score"].to_numpy()
     return {name: values[names == name] for name in dict.fromkeys(names)}
 

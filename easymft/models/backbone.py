@@ -6,9 +6,11 @@ from typing import Any
 import keras
 import keras_hub
 
+from easymft.errors import InputError
 from easymft.models.presets import (
     SUPPORTED,
     architecture,
+    check_weight_files,
     local_config,
     preset_errors,
     resolve_preset,
@@ -53,6 +55,8 @@ def load_backbone(
     resolved = resolve_preset(preset)
     if (config := local_config(resolved)) is not None:
         architecture(config)  # refuses before any weight is read
+        with preset_errors(resolved):
+            check_weight_files(resolved, config)
     settings: dict[str, Any] = {"dtype": dtype}
     if dropout is not None:
         settings["dropout"] = dropout
@@ -61,6 +65,8 @@ def load_backbone(
             resolved, load_weights=load_weights, **settings
         )
     _check_supported(backbone)
+    if load_weights:
+        _check_finite(backbone, resolved)
     return backbone
 
 
@@ -149,6 +155,16 @@ def _albert_layers(
         backbone, clone_function=lambda layer: layer, call_function=call
     )
     return twin, hidden
+
+
+def _check_finite(backbone: keras.Model, preset: str) -> None:
+    for weight in backbone.weights:
+        if not keras.ops.all(keras.ops.isfinite(weight)):
+            raise InputError(
+                f"preset {preset!r} holds numbers that are not finite, in {weight.path}; its files "
+                "are damaged.",
+                field="backbone.preset",
+            )
 
 
 def _check_supported(backbone: keras.Model) -> None:

@@ -4,6 +4,7 @@ import contextlib
 import difflib
 import json
 import os
+import reprlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,9 @@ SUPPORTED = (
     "DebertaV3Backbone",
 )
 """keras-hub encoders whose layers `easymft.models.backbone.encoder` can reach."""
+
+# Settings of published models have 1 kB.
+MAX_CONFIG_BYTES = 1_000_000
 
 _OF_MODEL_TYPE = {
     "bert": "BertBackbone",
@@ -60,8 +64,8 @@ def resolve_preset(preset: str) -> str:
     elif "://" in preset:
         return preset
     else:
-        folder = Path(preset).expanduser()
-    if folder.is_dir():
+        folder = Path(os.path.expanduser(preset))
+    if os.path.isdir(folder):
         local_config(str(folder))
         return str(folder)
     names = keras_hub.models.Backbone.presets
@@ -70,7 +74,7 @@ def resolve_preset(preset: str) -> str:
     near = difflib.get_close_matches(preset, names, n=3)
     raise InputError(
         "must be a folder, a keras-hub preset name, `hf://...`, `kaggle://...` or "
-        f"`package:NAME/FOLDER`. Received: {preset!r}"
+        f"`package:NAME/FOLDER`. Received: {reprlib.repr(preset)}"
         f"{', near ' + ', '.join(near) if near else ''}. {OFFLINE}",
         field="backbone.preset",
     )
@@ -83,7 +87,7 @@ def local_config(resolved: str) -> dict[str, Any] | None:
         InputError: The folder has no config.json, or it is not a JSON object.
     """
     folder = Path(resolved)
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         return None
     file = folder / "config.json"
     if not file.is_file():
@@ -92,9 +96,11 @@ def local_config(resolved: str) -> dict[str, Any] | None:
             file=folder,
             field="backbone.preset",
         )
+    if file.stat().st_size > MAX_CONFIG_BYTES:
+        raise InputError(f"larger than {MAX_CONFIG_BYTES:,} bytes: no model's settings.", file=file)
     try:
         config = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"is not valid JSON ({error}).", file=file) from error
     if not isinstance(config, dict):
         raise InputError("must hold a JSON object.", file=file)
@@ -107,11 +113,52 @@ def architecture(config: dict[str, Any]) -> str:
     Raises:
         InputError: It is none of `SUPPORTED`.
     """
-    model_type = config.get("model_type")
-    name = config.get("class_name") or _OF_MODEL_TYPE.get(model_type, str(model_type))
+    model_type = str(config.get("model_type"))
+    name = str(config.get("class_name") or _OF_MODEL_TYPE.get(model_type, model_type))
     if name not in SUPPORTED:
         raise unsupported(name)
     return name
+
+
+def check_weight_files(folder: str, config: dict[str, Any]) -> None:
+    """Refuse a folder whose config.json asks for far more numbers than its weights can hold.
+
+    A model is built, and its memory taken, before its weights are read.
+
+    Raises:
+        InputError: The weights are too few for the sizes stated.
+    """
+    stored = sum(
+        file.stat().st_size
+        for kind in ("*.safetensors", "*.h5")
+        for file in Path(folder).glob(kind)
+    )
+    if stored and (least := _least_numbers(config)) > stored:
+        raise InputError(
+            f"the config.json asks for {least:,} numbers or more and the weights hold {stored:,} "
+            "bytes; the preset's files do not belong together.",
+            file=folder,
+            field="backbone.preset",
+        )
+
+
+def _least_numbers(config: dict[str, Any]) -> int:
+    """A lower bound of the numbers in an encoder's weights, in either format."""
+    own = config.get("config", config)  # Keras format nests it
+
+    def size(*names: str, default: int = 0) -> int:
+        return next((own[name] for name in names if own.get(name) is not None), default)
+
+    # DistilBERT first: its `hidden_dim` is the inner width, which others call otherwise.
+    width = size("dim", "hidden_size", "hidden_dim")
+    embedding = size("embedding_size", "embedding_dim", default=width)
+    rows = size("vocab_size", "vocabulary_size")
+    rows += size("max_position_embeddings", "max_sequence_length")
+    # ALBERT uses one layer again and again.
+    shared = "albert" in architecture(config).lower()
+    layers = 1 if shared else size("num_hidden_layers", "num_layers", "n_layers")
+    inner = size("intermediate_size", "intermediate_dim")
+    return rows * embedding + layers * (4 * width + 2 * inner) * width
 
 
 @contextlib.contextmanager

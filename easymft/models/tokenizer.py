@@ -76,11 +76,12 @@ def load_preprocessor(preset: str, max_length: int) -> keras_hub.models.TextClas
     """
     resolved = resolve_preset(preset)
     config = local_config(resolved) or {}
+    # Refuses an architecture before its tokenizer is looked for.
+    family = architecture(config).removesuffix("Backbone") if config else None
     tokenizer = load_tokenizer(resolved)
-    _check_sizes(config, tokenizer, max_length)
-    if config:
-        family = architecture(config).removesuffix("Backbone")
-    else:
+    with preset_errors(resolved):
+        _check_sizes(config, tokenizer, max_length)
+    if family is None:
         family = type(tokenizer).__name__.removesuffix("Tokenizer")
         # Out of `hf://...`; DistilBERT differs by one input fewer, which its encoder leaves out.
         family = "Bert" if family == "HuggingFaceBert" else family

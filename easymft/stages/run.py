@@ -1,15 +1,19 @@
 """What the stages of a run share: its recipe, method, folder and data, and its models by name."""
 
+import contextlib
 import functools
 import tempfile
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
-from zipfile import ZipFile
+from zipfile import BadZipFile, ZipFile
 
 import keras
 
 from easymft import files
 from easymft.config import Config
 from easymft.distribution import precision_policy
+from easymft.errors import InputError
 from easymft.methods import METHODS
 from easymft.methods.trainer import Trainer
 from easymft.models import TextClassifier
@@ -78,12 +82,17 @@ class Run:
 
     def load(self, name: str) -> TextClassifier:
         """A trained model."""
-        return keras.saving.load_model(self.folder.model(name), compile=False)
+        with self._intact(name) as path:
+            return keras.saving.load_model(path, compile=False)
 
     def load_weights(self, model: TextClassifier, name: str) -> None:
         """Give `model` the weights of another trained model of its kind."""
         # Ten times faster than Keras' `load_weights`, which seeks through the archive.
-        with tempfile.TemporaryDirectory() as folder, ZipFile(self.folder.model(name)) as archive:
+        with (
+            self._intact(name) as path,
+            tempfile.TemporaryDirectory() as folder,
+            ZipFile(path) as archive,
+        ):
             model.load_weights(archive.extract("model.weights.h5", folder))
 
     def keep(self, model: TextClassifier, name: str) -> None:
@@ -92,6 +101,22 @@ class Run:
         clone.set_weights(model.get_weights())
         with files.staged(self.folder.model(name)) as path:
             clone.save(path)
+
+    @contextlib.contextmanager
+    def _intact(self, name: str) -> Iterator[Path]:
+        """The file of a trained model; reading it in the block fails with a clear error."""
+        path = self.folder.model(name)
+        if not path.exists():
+            raise InputError(
+                "this trained model is gone (kept only with `keep_models`); `--restart` begins "
+                "anew",
+                file=path,
+            )
+        try:
+            yield path
+        except (OSError, ValueError, KeyError, BadZipFile) as error:
+            message = "this trained model is damaged; `--restart` begins anew"
+            raise InputError(message, file=path) from error
 
     def logs(self) -> Logs:
         """The run's TensorBoard logs; a context manager."""

@@ -8,9 +8,11 @@ import numpy as np
 
 from easymft import files
 from easymft.data.splits import Splits
+from easymft.errors import InputError
 from easymft.methods import typicality as scoring
 from easymft.methods.trainer import Trainer, discard
-from easymft.models import TextClassifier, TextEmbedder
+from easymft.models import TextClassifier, TextEmbedder, load_backbone
+from easymft.models.backbone import num_layers
 from easymft.stages.run import META_LEARNER, Run
 
 logger = logging.getLogger(__name__)
@@ -23,6 +25,7 @@ def validate(run: Run) -> dict[str, Any]:
     for line in report.lines():
         logger.info("%s", line)
     report.raise_for_problems()
+    _check_method(run)
     if run.folder.is_done("validate"):
         data.check_unchanged()
     run.folder.begin()
@@ -119,6 +122,30 @@ def fine_tune(run: Run) -> dict[str, Any]:
             discard(run.folder.checkpoint(name))
         history[domain] = run.folder.facts(part)["history"]
     return {"history": history}
+
+
+def _check_method(run: Run) -> None:
+    """Raise `InputError` for settings of the method that do not fit the data or the encoder."""
+    mft, data = run.config.mft, run.data
+    weights, layers = mft.class_weights, mft.corruption_layers
+    if weights is not None and len(weights) != data.num_classes:
+        raise InputError(
+            f"must hold one weight for each of the {data.num_classes} classes. "
+            f"Received: {len(weights)}",
+            field="mft.class_weights",
+        )
+    if mft.corruption == "other" and data.num_domains < 2:
+        raise InputError(
+            'needs two domains or more; take "uniform". Received: "other"', field="mft.corruption"
+        )
+    if layers is not None:
+        backbone = load_backbone(run.config.backbone.preset, load_weights=False)
+        last = num_layers(backbone) - 1
+        if not layers or max(layers) > last:
+            raise InputError(
+                f"must name layers from 0 to {last}. Received: {layers}",
+                field="mft.corruption_layers",
+            )
 
 
 def _start_of_fine_tuning(run: Run) -> TextClassifier:

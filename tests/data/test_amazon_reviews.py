@@ -48,6 +48,18 @@ def test_latin_1_bytes_are_read(tmp_path):
     assert "déjà vu" in amazon_reviews.read_folder(folder).table["text"].to_pylist()
 
 
+@pytest.mark.parametrize("entity", [f"&#{'9' * 5000};", f"&#x{'f' * 7};", "&#;", "&;", "&#x;"])
+def test_what_is_no_entity_stays(entity):
+    assert parse(REVIEW.format(number=0, rating=4.0, text=entity))[0]["text"] == entity
+
+
+def test_a_file_beyond_the_limit_is_not_read(tmp_path, monkeypatch):
+    folder = write_reviews(tmp_path, per_file=1)
+    monkeypatch.setattr(amazon_reviews, "MAX_FILE_BYTES", 100)
+    with pytest.raises(InputError, match=r"positive\.review: larger than 100 bytes"):
+        list(amazon_reviews.read_reviews(folder / "books/positive.review"))
+
+
 def test_an_empty_field_is_no_fault():
     block = REVIEW.format(number=0, rating=5.0, text="t").replace("Title 0", "")
     assert parse(block)[0]["title"] == ""

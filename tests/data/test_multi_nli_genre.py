@@ -49,6 +49,34 @@ def test_every_bad_line_is_named(tmp_path):
     assert "Received: 'entails'" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"sentence1": "\ud800"}, "sentence1"),
+        ({"sentence2": " "}, "sentence2"),
+        ({"genre": ""}, "genre"),
+        ({"genre": "a\tb"}, "genre"),
+        ({"pairID": "\udfff"}, "pairID"),
+    ],
+)
+def test_texts_and_names_are_checked(tmp_path, change, field):
+    folder = write_pairs(tmp_path)
+    path = folder / "multinli_1.0_train.jsonl"
+    record = {**json.loads(path.read_text().splitlines()[0]), **change}
+    with open(path, "a") as handle:
+        handle.write(json.dumps(record) + "\n")
+    with pytest.raises(InputError, match=rf"train\.jsonl:9: `{field}`: "):
+        multi_nli_genre.read_folder(folder)
+
+
+def test_nesting_without_end_names_its_line(tmp_path):
+    folder = write_pairs(tmp_path)
+    with open(folder / "multinli_1.0_train.jsonl", "a") as handle:
+        handle.write("[" * 100_000 + "\n")
+    with pytest.raises(InputError, match=r"train\.jsonl:9: must be a JSON object"):
+        multi_nli_genre.read_folder(folder)
+
+
 def test_bytes_that_are_no_utf_8_name_their_line(tmp_path):
     folder = write_pairs(tmp_path)
     path = folder / "multinli_1.0_train.jsonl"

@@ -1,8 +1,10 @@
 import json
+import os
 
 import pytest
 
 from easymft.data import columns as columns_module
+from easymft.data import corpus_builder, csv_rows, own_files
 from easymft.data.own_files import read_files
 from easymft.data.sources import load_corpus
 from easymft.errors import InputError, InputErrors
@@ -90,7 +92,7 @@ def test_a_cell_beyond_the_limit_is_a_fault(tmp_path, monkeypatch):
         ('{"text": "a", "Label": "b", "domain": "d"}', "no key 'label'.*nearest: 'Label'"),
         ('{"text": null, "label": "b", "domain": "d"}', "`text`: is missing"),
         ('{"text": 5, "label": "b", "domain": "d"}', "`text`: must be text. Received: a int"),
-        ('{"text": "a", "label": ["b"], "domain": "d"}', "`label`: is empty"),
+        ('{"text": "a", "label": ["b"], "domain": "d"}', "`label`: must be text or a number"),
         ('{"text": "a\\ud800", "label": "b", "domain": "d"}', "half a surrogate pair"),
         ("[" * 100_000, "nested too deeply"),
     ],
@@ -123,7 +125,7 @@ def test_undecodable_bytes_are_noted_when_few_and_an_error_when_many(tmp_path):
         ({"train": "a.csv", "test": "*.csv"}, "stands under `train` already"),
         ({"all": "a.docx"}, "cannot tell the format"),
         ({"all": "broken.parquet"}, "cannot be read as Parquet"),
-        ({"all": "empty.csv"}, "no column 'text'; columns found: none"),
+        ({"all": "empty.csv"}, "empty.csv: `data.files`: is empty; its first line must name"),
     ],
 )
 def test_wrong_files_are_explained(tmp_path, files, message):
@@ -133,3 +135,104 @@ def test_wrong_files_are_explained(tmp_path, files, message):
     write(tmp_path / "empty.csv", "")
     with pytest.raises(InputError, match=message):
         read_files(own(files, dir=str(tmp_path)))
+
+
+LINES = [f"text {n},{'ab'[n % 2]},{'xy'[n // 2 % 2]}" for n in range(100_000)]
+BAD_LINES = {
+    "ragged": "no,comma,after,three",
+    "empty": ",a,x",
+    "quote never closed": '"never closed,a,x',
+    "text after a quote": '"closed" early,a,x',
+    "cell too long": f"{'long ' * 250_000},a,x",
+    "line too long": f"{'long ' * 1_700_000},a,x",
+    "quoted cell over lines": '"two\n' + "lines\n" * 5 + '" and more,a,x',
+}
+
+
+@pytest.mark.parametrize("bad", BAD_LINES)
+def test_a_bad_row_among_100_000_costs_that_row_only(tmp_path, bad):
+    lines = ["text,label,domain", *LINES[:50_000], BAD_LINES[bad], *LINES[50_000:]]
+    path = write(tmp_path / "a.csv", "\n".join(lines) + "\n")
+    with pytest.raises(InputError, match=r"a\.csv:50002: "):
+        read_files(own({"all": path}))
+    corpus = read_files(own({"all": path}, on_bad_row="skip"))
+    assert corpus.table["text"].to_pylist() == [f"text {n}" for n in range(100_000)]
+    assert corpus.table["line"][-1].as_py() == 100_002 + BAD_LINES[bad].count("\n")
+    # The end of a cell over several lines opens a quote once more.
+    count = 2 if bad == "quoted cell over lines" else 1
+    assert f"{count} faults in rows that were skipped; first: " in corpus.notes[-1]
+    assert "a.csv:50002: " in corpus.notes[-1]
+
+
+def test_a_file_made_to_be_read_again_and_again_is_given_up(tmp_path, monkeypatch):
+    monkeypatch.setattr(csv_rows, "MAX_ROW_CHARACTERS", 1_000)
+    monkeypatch.setattr(csv_rows, "MAX_REREAD_CHARACTERS", 50_000)
+    path = write(tmp_path / "a.csv", "text,label,domain\n" + '",a","x\n' * 1_000)
+    with pytest.raises(InputError, match="never closed in so many rows"):
+        read_files(own({"all": path}, on_bad_row="skip"))
+
+
+def test_a_header_that_cannot_be_read_stops(tmp_path):
+    path = write(tmp_path / "a.csv", 'text,label,"domain\nx,y,z\n')
+    with pytest.raises(InputError, match=r"a\.csv:1: the header cannot be read: a quote"):
+        read_files(own({"all": path}, on_bad_row="skip"))
+
+
+def test_more_text_than_memory_is_for(tmp_path, monkeypatch):
+    monkeypatch.setattr(corpus_builder, "MAX_CORPUS_BYTES", 1_000)
+    path = write(tmp_path / "a.csv", "text,label,domain\n" + "some words,a,x\n" * 100)
+    with pytest.raises(InputError, match=r"a\.csv:2: .*more than 1,000 bytes of text"):
+        read_files(own({"all": path}))
+
+
+def test_rows_are_gathered_up_to_a_number_of_characters(tmp_path, monkeypatch):
+    monkeypatch.setattr(own_files, "BATCH_CHARACTERS", 20)
+    path = write(tmp_path / "a.csv", "text,label,domain\n" + "eight ch,a,x\n" * 7)
+    table = read_files(own({"all": path})).table
+    assert table["text"].num_chunks == 3
+    assert len(table) == 7
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        ("label", "x" * 501, "has 501 characters, at most 500 make a name"),
+        ("domain", "two\nlines", "holds a line end or another control character"),
+        ("label", {}, "must be text or a number. Received: a dict"),
+        ("label", None, "is empty; every text needs one"),
+        ("text", "a\0b", "holds a NUL character"),
+        ("w", 10**400, "must be a finite number. Received: 1000"),
+    ],
+)
+def test_names_texts_and_weights_have_limits(tmp_path, column, value, message):
+    record = {"text": "a", "label": "b", "domain": "c", "w": 1, column: value}
+    path = write(tmp_path / "a.jsonl", json.dumps(record) + "\n")
+    with pytest.raises(InputError, match=message) as caught:
+        read_files(own({"all": path}, {"weight": "w"}))
+    assert len(str(caught.value)) < 400
+
+
+def test_columns_beyond_number_are_not_all_listed(tmp_path):
+    header = ",".join(f"column {n}" for n in range(5_000))
+    with pytest.raises(InputErrors, match="'column 19', and 4,980 more") as caught:
+        read_files(own({"all": write(tmp_path / "a.csv", header)}))
+    assert len(str(caught.value)) < 3_000
+
+
+def test_links_out_of_a_folder_are_not_followed_unless_named(tmp_path):
+    write(tmp_path / "secret.csv", CSV)
+    write(tmp_path / "corpus/a.csv", CSV)
+    (tmp_path / "corpus/b.csv").symlink_to("a.csv")
+    (tmp_path / "corpus/c.csv").symlink_to("../secret.csv")
+    assert len(read_files(own({"all": tmp_path / "corpus/[ab].csv"}))) == 4
+    with pytest.raises(InputError, match=r"c\.csv: `data.files.all`: is a link that leads out of"):
+        read_files(own({"all": tmp_path / "corpus/*.csv"}))
+    assert len(read_files(own({"all": tmp_path / "corpus/c.csv"}))) == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes")
+@pytest.mark.parametrize("form", ["csv", "jsonl", "parquet"])
+def test_a_pipe_is_not_waited_for(tmp_path, form):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InputError, match="is not a file but a folder, a pipe or a device"):
+        read_files(own({"all": tmp_path / "pipe"}, format=form))

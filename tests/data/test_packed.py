@@ -58,7 +58,7 @@ def test_what_does_not_fit_is_refused(packed, tmp_path):
     folder, corpus, tokens = packed
     with pytest.raises(InputError, match="there already"):
         write_packed(folder, corpus, tokens)
-    with pytest.raises(InputError, match="`backbone.max_length`: was packed with 8 word pieces"):
+    with pytest.raises(InputError, match=r"`backbone\.max_length`: was packed with 8 word pieces"):
         read_tokens(folder, 16, 2)
     with pytest.raises(InputError, match="tokens of 2 texts for 1"):
         read_tokens(folder, 8, 1)

@@ -11,6 +11,7 @@ from easymft.data.pipeline import (
     tokenize,
 )
 from easymft.data.schema import Corpus
+from easymft.errors import InputError
 
 WORDS = ["a", "good", "book", "bad", "knife", "##s", "blade", "."]
 FIRST = ["a good book .", "", "bad knifes", "a a a a a a a a a a", "good", "what"]
@@ -135,6 +136,27 @@ def test_a_second_call_reads_the_cache(tmp_path, monkeypatch):
     np.testing.assert_array_equal(first.token_ids, again.token_ids)
     assert isinstance(again.token_ids, np.memmap)
     assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("name", ["token_ids.npy", "offsets.npy", "settings.json"])
+def test_a_damaged_cache_is_made_anew(tmp_path, monkeypatch, name):
+    _without_tensorflow_text(monkeypatch)
+    first = tokenize(_corpus(FIRST), _bert(), 6, tmp_path)
+    expected = np.array(first.token_ids)
+    damaged = next(tmp_path.glob(f"*/{name}"))
+    content = damaged.read_bytes()
+    damaged.write_bytes(content[: len(content) // 2])
+    np.testing.assert_array_equal(
+        tokenize(_corpus(FIRST), _bert(), 6, tmp_path).token_ids, expected
+    )
+    assert damaged.read_bytes() == content
+
+
+def test_a_cache_that_cannot_be_written(tmp_path, monkeypatch):
+    _without_tensorflow_text(monkeypatch)
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match=r"cache: cannot be written .* \$EASYMFT_CACHE_DIR"):
+        tokenize(_corpus(FIRST), _bert(), 6, tmp_path / "file/cache")
 
 
 def test_whatever_changes_the_tokens_changes_the_cache(tmp_path, monkeypatch):

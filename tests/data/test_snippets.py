@@ -34,9 +34,23 @@ def test_bad_lines_are_named(tmp_path):
     assert str(caught.value.problems[0].file).endswith("movieReviewSnippets_GroundTruth.txt")
 
 
+@pytest.mark.parametrize("line", ["1\tnan\ttext", "1\tinf\ttext", f"1\t2\t&#{'9' * 5000};"])
+def test_numbers_that_are_none(tmp_path, line):
+    path = write_snippets(tmp_path / "a.tar.gz", tweet=f"2\t1\tfine\n{line}\n")
+    with pytest.raises(InputError, match=r"tweets_GroundTruth\.txt:2: must be id"):
+        snippets.read_archive(path)
+
+
+def test_an_archive_cut_short(tmp_path):
+    path = write_snippets(tmp_path / "a.tar.gz")
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(InputError, match=r"a\.tar\.gz: cannot be unpacked .*get it again"):
+        snippets.read_archive(path)
+
+
 def test_an_archive_without_the_texts_is_an_error(tmp_path):
     path = tmp_path / "a.tar.gz"
     with tarfile.open(path, "w:gz") as archive:
         archive.addfile(tarfile.TarInfo("other"))
-    with pytest.raises(InputError, match="holds no hutto_ICWSM_2014/amazon"):
+    with pytest.raises(InputError, match=r"lacks the members.*hutto_ICWSM_2014/amazon"):
         snippets.read_archive(path)

@@ -245,6 +245,9 @@ def test_saved_splits_come_back_by_id(tmp_path):
     [
         ("{", "not a readable splits file"),
         ('{"train": ["text-00000"]}', "a list of ids under each"),
+        ('{"train": [], "dev": [], "test": [], "extra": 5}', "under nothing else"),
+        ('{"train": [], "dev": [], "test": [], "left_out_dev": 5}', "a list of ids under each"),
+        ("[" * 100_000, "not a readable splits file"),
         ('{"train": ["nobody"], "dev": [], "test": []}', "does not have.*nobody"),
         ('{"train": ["text-00000"], "dev": ["text-00000"], "test": []}', "more than once"),
     ],

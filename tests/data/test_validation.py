@@ -115,7 +115,9 @@ def test_a_domain_left_out_on_purpose_is_known():
     assert report.problems.count == 0
     assert report.counts[2]["left_out_train"] == 4
     del splits["left_out_train"]
-    assert validate(data, splits).problems.count == 2
+    problems = validate(data, splits).problems
+    assert problems.count == 1
+    assert "'y' of a test text is in no training text; 2 such texts" in str(problems.shown[0])
 
 
 def test_cells():
