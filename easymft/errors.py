@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+MAX_PLACE = 400  # characters of a file's path that are shown
+
 
 class InputError(ValueError):
     """Something the user gave us (recipe, data, weights, command line) cannot be used.
@@ -24,8 +26,10 @@ class InputError(ValueError):
         line: int | None = None,
         field: str | None = None,
     ):
-        # The command line promises one line, and a file name can hold any character.
+        # The command line promises one short line, and a file name can hold anything.
         place = "" if file is None else " ".join(str(file).splitlines())
+        if len(place) > MAX_PLACE:
+            place = f"{place[: MAX_PLACE // 2]}…{place[-MAX_PLACE // 2 :]}"
         if line is not None:
             place = f"{place}:{line}" if place else f"line {line}"
         parts = [place, "" if field is None else f"`{field}`", message]
