@@ -6,6 +6,8 @@ The Keras layers and models are imported on first use, so that `import easymft` 
   for any functional model.
 - `MFTTextClassifier`, `TextClassifier`, `MultiTaskTextClassifier`, `AdversarialTextClassifier`:
   models trained with Keras' own `compile` and `fit`.
+- `MFTClassifier`: the whole method behind scikit-learn's `fit` and `predict`.
+- `typicality_scores(texts, labels, domains)`: how typical each text is of its class.
 - `load_config`, `Config`: recipes. `python -m easymft.run --help`: the command line.
 """
 
@@ -20,12 +22,14 @@ _HOMES = {
     "DomainCorruptionHead": "easymft.layers",
     "GradientReversal": "easymft.layers",
     "InputError": "easymft.errors",
+    "MFTClassifier": "easymft.in_memory.mft_classifier",
     "MFTTextClassifier": "easymft.models",
     "MaskedMeanPooling": "easymft.layers",
     "MultiTaskTextClassifier": "easymft.models",
     "TextClassifier": "easymft.models",
     "TypicalityWeighting": "easymft.layers",
     "load_config": "easymft.recipe",
+    "typicality_scores": "easymft.in_memory.typicality_scores",
 }
 
 __all__ = sorted(_HOMES)

@@ -52,10 +52,17 @@ def load_config(path: str | Path, overrides: Iterable[str] = ()) -> Config:
     layers = [*_read_layers(Path(path), (), itertools.count()), *map(_override, overrides)]
     merged: dict[str, Any] = {}
     for layer in layers:
-        merged = _merge(merged, layer.values)
+        merged = merge(merged, layer.values)
     # The file's name is the recipe's name unless it says otherwise.
     merged.setdefault("name", Path(path).stem)
     return config_from_dict(merged, layers)
+
+
+def apply_overrides(values: dict[str, Any], overrides: Iterable[str]) -> dict[str, Any]:
+    """The values of a recipe with `section.key=value` overrides laid over them."""
+    for text in overrides:
+        values = merge(values, _override(text).values)
+    return values
 
 
 def list_recipes(folder: str | Path) -> list[str]:
@@ -160,11 +167,11 @@ def _override(text: str) -> _Layer:
     return _Layer("--set", parsed, {})
 
 
-def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+def merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     merged = dict(base)
     for key, value in over.items():
         both_objects = isinstance(value, dict) and isinstance(merged.get(key), dict)
-        merged[key] = _merge(merged[key], value) if both_objects else value
+        merged[key] = merge(merged[key], value) if both_objects else value
     return merged
 
 

@@ -54,7 +54,7 @@ class MFT(Section):
     class_weights: list[Positive] | None = None
     """One weight per class, so that other classes' centroids count too (an extension)."""
     corruption_weight: Annotated[float, Field(ge=0)] = 0.1
-    """lambda: weight of the domain corruption loss."""
+    """Weight of the domain corruption loss (lambda)."""
     corruption_layers: list[Annotated[int, Field(ge=0)]] | None = None
     """Encoder layers with a corruption head, from 0; null: every third layer (2, 5, ...)."""
     embedding: Literal["mean", "pooler"]

@@ -81,13 +81,13 @@ class Config(Section):
     precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = "auto"
     """auto: mixed_bfloat16 where the processor computes in it, float32 elsewhere."""
     data: DataConfig = DataConfig()
-    """The texts."""
+    """Where the texts come from, and how they are split."""
     backbone: Backbone = Backbone()
-    """The encoder."""
+    """The pre-trained encoder, and how much of a text it reads."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
     """Dropout before the class head."""
     mft: MFT = Field(default_factory=lambda: MFT.model_validate({}))
-    """The method."""
+    """Meta fine-tuning: typicality and domain corruption."""
     meta_fine_tune: Phase = Phase()
     """Phase 1: all domains mixed."""
     fine_tune: Phase = Phase(epochs=6)

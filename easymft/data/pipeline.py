@@ -24,6 +24,7 @@ from easymft.errors import InputError
 # A text is tokenized whole before it is cut, so characters that cannot matter are cut first.
 # English word pieces have 4 to 5 characters; 16 leaves room for long words and runs of spaces.
 CHARACTERS_PER_TOKEN = 16
+GRAPH_FROM = 500  # fewer texts are done before a graph is traced
 CHUNK = 4096  # texts tokenized at a time: the bound on memory
 _FORMAT = 1
 _ARRAYS = ("token_ids", "offsets", "second_start", "labels", "domains")
@@ -206,7 +207,7 @@ def _packed(
         tokens = tuple(preprocessor.tokenizer(segment) for segment in segments)
         return preprocessor.packer(tokens, sequence_length=max_length)
 
-    if importlib.util.find_spec("tensorflow_text") is None:
+    if len(corpus) < GRAPH_FROM or importlib.util.find_spec("tensorflow_text") is None:
         for segments in texts():
             yield tuple(np.asarray(array) for array in pack(*segments))
         return

@@ -1,0 +1,1 @@
+"""The method on Python lists: no recipe, no run folder."""

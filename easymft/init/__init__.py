@@ -1,0 +1,5 @@
+"""`--mode init`: a recipe for a file that nobody described yet."""
+
+from easymft.init.recipe import init_recipe
+
+__all__ = ["init_recipe"]

@@ -1,0 +1,229 @@
+"""`MFTClassifier` as a user of scikit-learn meets it; its estimator checks have their own file."""
+
+import copy
+import pickle
+import random
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+
+from easymft import MFTClassifier, typicality_scores
+from easymft.errors import InputError
+
+DOMAINS = ("books", "films", "tools")
+WORDS = ("good", "good good", "the", "cafe")
+X = [(f"{words} {domain[0]}", domain) for domain in DOMAINS for words in WORDS]
+Y = np.array(["yes", "yes", "no", "no"] * 3)
+TEXTS = [text for text, _ in X]
+SETTINGS = {"precision": "float32", "dropout": 0.0}
+
+
+@pytest.fixture(scope="module")
+def new(preset):
+    """Make a classifier on the tiny encoder."""
+
+    def make(**parameters):
+        tiny = {"preset": preset, "max_length": 8, "epochs": 2, "batch_size": 12}
+        tiny |= {"learning_rate": 0.05, "random_state": 1, "settings": SETTINGS}
+        return MFTClassifier(**{**tiny, **parameters})
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def fitted(new):
+    return new(epochs=10).fit(X, Y)
+
+
+@pytest.fixture(scope="module")
+def young(new):
+    """Trained too little to be sure of anything."""
+    return new().fit(X, Y)
+
+
+def test_it_learns_what_is_plain_to_see(fitted):
+    assert fitted.score(X, Y) == 1
+    assert fitted.classes_.tolist() == ["no", "yes"]
+    assert fitted.domains_.tolist() == list(DOMAINS)
+    probabilities = fitted.predict_proba(X)
+    assert probabilities.shape == (12, 2)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-6)
+    assert (fitted.classes_[probabilities.argmax(axis=1)] == fitted.predict(X)).all()
+
+
+def test_the_phases_are_those_of_the_method(fitted, preset):
+    assert list(fitted.history_) == ["meta fine-tuning", *(f"fine-tuning {d}" for d in DOMAINS)]
+    # 12 texts in one batch, 10 times; then each domain's 4 once.
+    steps = [history[-1]["step"] for history in fitted.history_.values()]
+    assert steps == [10, 1, 1, 1]
+    domains = [domain for _, domain in X]
+    expected = typicality_scores(
+        TEXTS, Y, domains, preset=preset, max_length=8, precision="float32"
+    )
+    np.testing.assert_allclose(fitted.typicality_, expected, atol=1e-6)
+
+
+def test_each_domain_has_a_copy_and_other_texts_the_meta_learner(young):
+    names = [*DOMAINS, "garden"]
+    by_domain = {name: young.predict_proba([(text, name) for text in TEXTS]) for name in names}
+    for one, other in (("books", "films"), ("films", "tools"), ("tools", "garden")):
+        assert np.abs(by_domain[one] - by_domain[other]).max() > 1e-4
+    for missing in (None, float("nan"), pd.NA, ""):
+        rows = [(text, missing) for text in TEXTS]
+        np.testing.assert_array_equal(young.predict_proba(rows), by_domain["garden"])
+    np.testing.assert_array_equal(young.predict_proba(TEXTS), by_domain["garden"])
+    # The copies stand in their rows when domains are mixed.
+    mixed = young.predict_proba([(text, names[i % 4]) for i, text in enumerate(TEXTS)])
+    for i in range(len(TEXTS)):
+        np.testing.assert_allclose(mixed[i], by_domain[names[i % 4]][i], atol=1e-6)
+
+
+def test_numbers_name_domains_and_classes(new):
+    numbered = np.array([(text, DOMAINS.index(domain)) for text, domain in X], dtype=object)
+    classifier = new(method="mix_then_fine_tune").fit(numbered, (Y == "yes").astype(int))
+    assert classifier.domains_.tolist() == ["0", "1", "2"]
+    assert classifier.classes_.dtype == int
+    assert classifier.typicality_ is None
+    np.testing.assert_array_equal(
+        classifier.predict_proba(numbered), classifier.predict_proba(numbered.astype(str))
+    )
+
+
+def test_without_domains_there_is_the_meta_learner_alone(new):
+    classifier = new(fine_tune_epochs=3).fit(TEXTS, Y)
+    assert classifier.domains_.tolist() == []
+    # Epochs of both phases: 2 + 3 passes of one step.
+    assert [history[-1]["step"] for history in classifier.history_.values()] == [5]
+    np.testing.assert_array_equal(classifier.predict_proba(X), classifier.predict_proba(TEXTS))
+
+
+def test_pairs_of_texts_and_a_line_a_phase(new, capsys):
+    frame = pd.DataFrame({"text": TEXTS, "text_pair": TEXTS[::-1], "domain": [d for _, d in X]})
+    classifier = new(verbose=1).fit(frame, Y)
+    lines = capsys.readouterr().out.splitlines()
+    phases = ["typicality", "meta fine-tuning", *(f"fine-tuning {d}" for d in DOMAINS)]
+    assert [line.split(": ")[1] for line in lines] == phases
+    swapped = frame.rename(columns={"text": "text_pair", "text_pair": "text"})
+    difference = classifier.predict_proba(frame) - classifier.predict_proba(swapped)
+    assert np.abs(difference).max() > 1e-4
+    with pytest.raises(InputError, match="must hold pairs of texts, as in `fit`"):
+        classifier.predict(X)
+
+
+def test_a_seed_decides_everything_and_touches_nothing_else(new, young):
+    random.seed(5)
+    np.random.seed(5)
+    before = random.getstate(), np.random.get_state()[1].tolist()
+    again, other = (new(random_state=seed).fit(X, Y) for seed in (1, 2))
+    assert (random.getstate(), np.random.get_state()[1].tolist()) == before
+    probabilities = young.predict_proba(X)
+    np.testing.assert_array_equal(again.predict_proba(X), probabilities)
+    assert np.abs(other.predict_proba(X) - probabilities).max() > 1e-4
+
+
+def test_a_method_of_one_phase(new):
+    classifier = new(method="adv").fit(X, Y)
+    assert classifier.typicality_ is None
+    assert classifier.domains_.tolist() == []
+    assert set(classifier.predict(X)) <= set(Y)
+
+
+def test_settings_reach_the_method(new):
+    settings = {**SETTINGS, "mft.variant": "easytransfer", "meta_fine_tune.batch_size": 6}
+    settings["mft.refresh_typicality"] = True
+    classifier = new(settings=settings).fit(X, Y)
+    assert classifier.model_.embedding == "pooler"
+    # Two passes of two batches of six texts.
+    assert [entry["step"] for entry in classifier.history_["meta fine-tuning"]] == [2, 4]
+
+
+@pytest.mark.parametrize("way", ["save", "pickle", "deepcopy"])
+def test_a_copy_predicts_the_same(young, tmp_path, way):
+    expected = young.predict_proba([*X, ("good", None)])
+    if way == "save":
+        young.save(tmp_path / "saved")
+        other = MFTClassifier.load(tmp_path / "saved")
+        assert other.get_params() == young.get_params()
+        assert other.domains_.tolist() == young.domains_.tolist()
+        assert other.classes_.dtype == young.classes_.dtype
+        names = {path.name for path in (tmp_path / "saved").iterdir()}
+        weights = {f"{number}-{domain}.weights.h5" for number, domain in enumerate(DOMAINS, 1)}
+        models = {"meta-learner.keras", "preprocessor.keras"}
+        assert names == {"classifier.json", *models, *weights}
+        model = keras.saving.load_model(tmp_path / "saved/meta-learner.keras", compile=False)
+        model.load_weights(tmp_path / "saved/2-films.weights.h5")
+        for value, kept in zip(model.get_weights(), young.weights_["films"], strict=True):
+            np.testing.assert_array_equal(value, kept)
+    else:
+        other = pickle.loads(pickle.dumps(young)) if way == "pickle" else copy.deepcopy(young)  # noqa: S301
+    np.testing.assert_allclose(other.predict_proba([*X, ("good", None)]), expected, atol=1e-7)
+    assert other.predict(X).tolist() == young.predict(X).tolist()
+
+
+def test_saving_replaces_a_saved_classifier_and_nothing_else(young, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/thesis.txt").write_text("years of work")
+    with pytest.raises(InputError, match="holds no saved classifier; name another"):
+        young.save(tmp_path / "mine")
+    assert (tmp_path / "mine/thesis.txt").exists()
+    for _ in range(2):
+        young.save(tmp_path / "saved")
+    (tmp_path / "saved/2-films.weights.h5").unlink()
+    with pytest.raises(InputError, match="holds no whole saved classifier"):
+        MFTClassifier.load(tmp_path / "saved")
+    with pytest.raises(InputError, match="holds no whole saved classifier"):
+        MFTClassifier.load(tmp_path / "mine")
+
+
+@pytest.mark.slow
+def test_scikit_learns_tools_work_on_rows_of_text_and_domain(new):
+    small = new(epochs=1)
+    assert cross_val_score(small, X, Y, cv=2).shape == (2,)
+    search = GridSearchCV(
+        make_pipeline(small), {"mftclassifier__alpha": np.array([0.2, 0.8])}, cv=2
+    )
+    assert search.fit(X, Y).best_params_["mftclassifier__alpha"] in (0.2, 0.8)
+    assert clone(small).get_params() == small.get_params()
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"method": "mtl"}, "`method`: must be one of mft, .* Received: 'mtl'"),
+        (
+            {"settings": {"data.source": "files"}},
+            "`settings`: must begin with one of backbone, mft",
+        ),
+        ({"settings": {"mft.alhpa": 1}}, "`mft.alhpa`: unknown key; did you mean `alpha`"),
+        ({"alpha": 2}, "`mft.alpha`"),
+        ({"epochs": -1}, "`meta_fine_tune.epochs`"),
+        ({"preset": "nothing"}, "`backbone.preset`"),
+    ],
+)
+def test_parameters_are_checked_in_fit(new, parameters, message):
+    with pytest.raises(InputError, match=message):
+        new(**parameters).fit(X, Y)
+
+
+@pytest.mark.parametrize(
+    ("data", "labels", "message"),
+    [
+        ("one text", ["yes"], "`X`: must be a list of texts"),
+        (np.zeros((12, 3)), Y, r"`X`: .* Received: a ndarray of shape \(12, 3\)"),
+        (np.arange(12), Y, r"`texts\[0\]`: must be text. Received: a int"),
+        ([*X[:-1], ("good", None)], Y, r"`domains\[11\]`: is empty; every text needs one"),
+        ([*X[:-1], (" ", "books")], Y, r"`texts\[11\]`: is empty"),
+        (X, Y[:-1], "inconsistent numbers of samples"),
+        (X, ["yes"] * 12, "holds one class, .*yes.*; a classifier needs two or more"),
+        (X, None, "requires y"),
+        (X, np.linspace(0, 1, 12), "Unknown label type"),
+    ],
+)
+def test_data_are_checked_in_fit(new, data, labels, message):
+    with pytest.raises(ValueError, match=message):
+        new().fit(data, labels)

@@ -1,0 +1,259 @@
+"""Reads the code blocks of a Markdown file and tries each as far as a test can.
+
+- `python`: run as a script.
+- `bash`: every command by itself. `python -m easymft.run` runs; installing, testing, servers and
+  requests to servers are checked as far as they can be without doing them.
+- `json`: a recipe is loaded; a request or answer of TensorFlow Serving must be JSON.
+- `text`: what a command prints; nothing to run.
+
+A block in another language, or with a command that nothing here knows, is an error. A comment
+`<!-- test: skip, REASON -->` right before a block leaves it out.
+
+What is not as the reader has it: `package:...` presets are a random BERT of width 8, and runs read
+a dozen short texts of each domain (of a file that the command names, or of the bundled sample), for
+one epoch.
+"""
+
+import importlib.util
+import itertools
+import json
+import re
+import runpy
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from absl import flags
+from absl.testing import flagsaver
+
+from easymft import run
+from easymft.recipe import load_config
+from tests.runs import texts
+
+LANGUAGES = ("python", "bash", "json", "text")
+TINY = (
+    *("data.limit_per_domain=12", "backbone.max_length=12", "precision=float32"),
+    *("meta_fine_tune.epochs=1", "fine_tune.epochs=1"),
+)
+_BLOCK = re.compile(
+    r"(?:^<!-- test: (?P<marker>.*) -->\n+)?^```(?P<language>.*)\n(?P<code>(?:.*\n)*?)```$", re.M
+)
+_SERVING = re.compile(r"http://localhost:\d+/v1/models/[^/:]+(/versions/\d+)?(:\w+|/metadata)?")
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced code block.
+
+    Attributes:
+        line: Where its code begins in the file.
+        language: What stands after the opening fence.
+        code: Its text.
+        skipped: Why it is left out; `None` where it is not.
+    """
+
+    line: int
+    language: str
+    code: str
+    skipped: str | None = None
+
+
+def read_blocks(markdown: str) -> list[Block]:
+    """Every code block of a Markdown text, in order.
+
+    Raises:
+        ValueError: A block that would be left out unseen: an unknown language or marker, a marker
+            without a reason, or a fence that does not stand at the line's beginning.
+    """
+    blocks = []
+    for match in _BLOCK.finditer(markdown):
+        line = markdown.count("\n", 0, match.start("code")) + 1
+        language, marker = match["language"], match["marker"]
+        if language not in LANGUAGES:
+            known = ", ".join(LANGUAGES)
+            raise ValueError(f"line {line}: a block of language {language!r}; known: {known}")
+        reason = None
+        if marker is not None:
+            kind, _, reason = marker.partition(", ")
+            if kind != "skip" or len(reason.split()) < 2:
+                raise ValueError(f"line {line}: a marker is `skip, REASON`. Received: {marker!r}")
+        blocks.append(Block(line, language, match["code"], reason))
+    fences = len(re.findall(r"^\s*(?:```|~~~)", markdown, re.M))
+    if fences != 2 * len(blocks):
+        raise ValueError(f"{fences} fences, which are not {len(blocks)} blocks; use ``` unindented")
+    return blocks
+
+
+def commands(script: str) -> list[list[str]]:
+    """The commands of a shell script, word by word; comments and redirections left out."""
+    found = []
+    for line in script.replace("\\\n", " ").splitlines():
+        lexer = shlex.shlex(line, posix=True, punctuation_chars=";&|<>")
+        lexer.whitespace_split = True
+        words, command = list(lexer), []
+        for word in [*words, ";"]:
+            if set(word) <= set(";&|"):
+                found.append(command)
+                command = []
+            elif command[-1:] and set(command[-1]) <= set("<>"):
+                command.pop()
+            else:
+                command.append(word)
+    return [command for command in found if command]
+
+
+class Reader:
+    """Does what a block says, in a folder that looks like the project's own.
+
+    Args:
+        folder: Where commands run; holds app_zoo and configs.
+        root: The project's folder.
+    """
+
+    def __init__(self, folder: Path, root: Path):
+        self.folder, self.root = folder, root
+        self._done: set[tuple[str, ...]] = set()
+
+    def follow(self, block: Block) -> None:
+        """Run or check the block; raises where something in it does not work."""
+        if block.language == "python":
+            script = self.folder / f"block_{block.line}.py"
+            script.write_text(block.code, encoding="utf-8")
+            runpy.run_path(str(script), run_name="__main__")
+        elif block.language == "json":
+            self._json(block)
+        elif block.language == "bash":
+            for command in commands(block.code):
+                self._command(command)
+
+    def _json(self, block: Block) -> None:
+        values = json.loads(block.code)
+        if not {"instances", "inputs", "predictions", "outputs"} & set(values):
+            recipe = self.folder / "recipes" / f"block_{block.line}.json"
+            recipe.parent.mkdir(exist_ok=True)
+            recipe.write_text(block.code, encoding="utf-8")
+            load_config(recipe)
+
+    def _command(self, command: list[str]) -> None:
+        if command[:3] == ["python", "-m", "easymft.run"]:
+            self._easymft(command[3:])
+        elif command[0] == "easymft":
+            self._easymft(command[1:])
+        elif command[:2] == ["python", "-m"]:
+            assert importlib.util.find_spec(command[2]), command
+        elif command[:2] == ["pip", "install"]:
+            self._pip(command[2:])
+        elif command[0] == "curl":
+            self._curl(command[1:])
+        elif command[0] == "docker":
+            self._docker(command[1:])
+        elif command[0] == "saved_model_cli":
+            from tensorflow.python.tools.saved_model_cli import create_parser
+
+            create_parser().parse_args(command[1:])
+        elif command[0] == "cd":
+            pass
+        else:
+            raise ValueError(f"no way to try {shlex.join(command)!r}; teach {__name__}, or skip it")
+
+    def _easymft(self, arguments: list[str]) -> None:
+        """Run a command line of ours; what must have run before it, runs before it."""
+        given = _flags(arguments)
+        source = given.get("input")
+        if source and not (self.folder / source).exists():
+            _write_table(self.folder / source, {})
+        if given.get("mode") in ("list", "render", "schema", "init"):
+            return _succeed(arguments)
+        recipe = load_config(self.folder / given["config"], given["set"])
+        tiny = list(TINY)
+        if recipe.data.source == "files":
+            columns = recipe.data.columns.model_dump(exclude_none=True)
+            for name in recipe.data.files.values():
+                if not (self.folder / name).exists():
+                    _write_table(self.folder / name, columns)
+        else:
+            tiny += ["data.source=sample", "data.split.kind=auto", "data.split.dev=0.1"]
+        if recipe.sweep or recipe.search:
+            return None  # hours; that the recipe and the flags are right has been seen
+        settings = [word for setting in tiny for word in ("--set", setting)]
+        plain = [*_without(arguments, "mode", "input", "output", "dry_run"), *settings]
+        mode = given.get("mode", "run")
+        if mode == "predict" or mode in run.STAGES[1:]:
+            self._once(plain)
+        if mode == "predict":
+            self._once([*plain, "--mode", "export"])
+        if mode == "export":
+            return self._once([*plain, "--mode", "export"])
+        return _succeed([*arguments, *settings])
+
+    def _once(self, arguments: list[str]) -> None:
+        if tuple(arguments) not in self._done:
+            _succeed(arguments)
+            self._done.add(tuple(arguments))
+
+    def _pip(self, arguments: list[str]) -> None:
+        """Installing this project: the extras that are named must be declared."""
+        setup = (self.root / "setup.py").read_text(encoding="utf-8")
+        for argument in arguments:
+            if match := re.fullmatch(r"\.(?:\[(.*)\])?", argument):
+                for extra in filter(None, (match[1] or "").split(",")):
+                    assert f'"{extra}": [' in setup, f"setup.py has no extra {extra!r}"
+
+    def _curl(self, arguments: list[str]) -> None:
+        addresses = [word for word in arguments if word.startswith("http")]
+        assert len(addresses) == 1, arguments
+        assert _SERVING.fullmatch(addresses[0]), addresses[0]
+        for flag, word in itertools.pairwise(arguments):
+            if flag in ("-d", "--data"):
+                assert {"instances", "inputs", "examples"} & set(json.loads(word)), word
+
+    def _docker(self, arguments: list[str]) -> None:
+        assert arguments[0] in ("run", "compose", "pull"), arguments
+        images = [word for word in arguments if word.startswith("tensorflow/serving")]
+        assert arguments[0] == "compose" or len(images) == 1, arguments
+
+
+def _flags(arguments: list[str]) -> dict[str, object]:
+    """Flags that a command line gives, as absl reads them."""
+    with flagsaver.flagsaver():
+        rest = flags.FLAGS(["easymft", *arguments])
+        assert rest == ["easymft"], f"no flags: {rest[1:]}"
+        given = {name: flags.FLAGS[name].value for name in ("config", "mode", "set", "input")}
+        return {name: value for name, value in given.items() if value != "-"}
+
+
+def _without(arguments: list[str], *names: str) -> list[str]:
+    """A command line without some flags."""
+    kept, skip = [], False
+    for word in arguments:
+        name, equals, _ = word.lstrip("-").partition("=")
+        if skip:
+            skip = False
+        elif word.startswith("--") and name in names:
+            skip = not equals and name != "dry_run"
+        else:
+            kept.append(word)
+    return kept
+
+
+def _succeed(arguments: list[str]) -> None:
+    """Run the command line in this process, as `python -m easymft.run` does in one of its own."""
+    with flagsaver.flagsaver():
+        code = run.main(flags.FLAGS(["easymft", *arguments]))
+    assert code == 0, f"`{shlex.join(arguments)}` ended with exit code {code}"
+
+
+def _write_table(path: Path, columns: dict[str, str]) -> None:
+    """A user's file with a text, label and domain in each row, under the names asked for."""
+    table = pd.DataFrame(texts())
+    if "text_pair" in columns:
+        table["text_pair"] = table["text"][::-1].to_numpy()
+    table = table.rename(columns={role: columns.get(role, role) for role in table.columns})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix == ".parquet":
+        table.to_parquet(path)
+    elif path.suffix == ".jsonl":
+        table.to_json(path, orient="records", lines=True)
+    else:
+        table.to_csv(path, index=False, sep="\t" if ".tsv" in path.suffixes else ",")

@@ -1,0 +1,137 @@
+"""Every code block of README.md does what it says; see `tests.readme` for how, and how far."""
+
+import logging
+from pathlib import Path
+
+import pytest
+import tensorflow as tf
+
+from easymft.models import presets
+from tests.models.keras_preset import write_keras_bert
+from tests.readme import Block, Reader, commands, read_blocks
+
+ROOT = Path(__file__).parents[1]
+BLOCKS = read_blocks((ROOT / "README.md").read_text(encoding="utf-8"))
+EXPORTS = ("--mode export", "--mode predict", "export=true")
+
+
+@pytest.fixture(scope="module")
+def bert(tmp_path_factory):
+    return Path(write_keras_bert(tmp_path_factory.mktemp("readme"), positions=128))
+
+
+@pytest.fixture
+def reader(tmp_path, monkeypatch, bert):
+    """Someone who follows the README in a fresh copy, with a tiny encoder for the real one."""
+    for name in ("app_zoo", "configs"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("EASYMFT_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.delenv("EASYMFT_DATA_DIR", raising=False)
+    monkeypatch.setattr(presets, "package_path", lambda path: bert)
+    handlers, level = logging.root.handlers[:], logging.root.level
+    yield Reader(tmp_path, ROOT)
+    logging.root.handlers[:] = handlers
+    logging.root.setLevel(level)
+
+
+def cases():
+    for block in BLOCKS:
+        marks = []
+        if block.skipped:
+            marks.append(pytest.mark.skip(reason=block.skipped))
+        elif _exports(block):
+            marks.append(pytest.mark.slow)
+        yield pytest.param(block, id=f"line {block.line}, {block.language}", marks=marks)
+
+
+def _exports(block):
+    return any(flag in block.code for flag in EXPORTS)
+
+
+@pytest.mark.parametrize("block", cases())
+def test_block(reader, block):
+    # Tracing would take most of the time; exports are nothing but traced.
+    tf.config.run_functions_eagerly(not _exports(block))
+    try:
+        reader.follow(block)
+    finally:
+        tf.config.run_functions_eagerly(False)
+
+
+def test_there_are_blocks_of_several_languages():
+    assert {"python", "bash"} <= {block.language for block in BLOCKS}
+
+
+# How the blocks are read
+
+
+def test_blocks_have_line_language_code_and_marker():
+    markdown = "a\n```bash\nls\n```\n<!-- test: skip, needs docker -->\n\n```python\n\nx = 1\n```\n"
+    assert read_blocks(markdown) == [
+        Block(3, "bash", "ls\n"),
+        Block(8, "python", "\nx = 1\n", "needs docker"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("markdown", "message"),
+    [
+        ("```ruby\n1\n```\n", "language 'ruby'"),
+        ("```\n1\n```\n", "language ''"),
+        ("<!-- test: skip -->\n```bash\nls\n```\n", "a marker is `skip, REASON`"),
+        ("<!-- test: slow, takes an hour -->\n```bash\nls\n```\n", "a marker is `skip, REASON`"),
+        ("- a list\n  ```bash\n  ls\n  ```\n", "2 fences"),
+        ("~~~bash\nls\n~~~\n", "2 fences"),
+        ("```bash\nls\n", "1 fences"),
+    ],
+)
+def test_no_block_is_passed_over_unseen(markdown, message):
+    with pytest.raises(ValueError, match=message):
+        read_blocks(markdown)
+
+
+def test_commands_of_a_script():
+    script = """# a comment
+pip install ".[test]" && python -m pytest  # another
+python -m easymft.run --config a.json \\
+  --set 'name=b c' > out.txt
+cat a.csv | easymft --mode predict
+"""
+    assert commands(script) == [
+        ["pip", "install", ".[test]"],
+        ["python", "-m", "pytest"],
+        ["python", "-m", "easymft.run", "--config", "a.json", "--set", "name=b c"],
+        ["cat", "a.csv"],
+        ["easymft", "--mode", "predict"],
+    ]
+
+
+RUN = "python -m easymft.run --config"
+URL = "http://localhost:8501/v1"
+
+
+@pytest.mark.parametrize(
+    ("language", "code", "message"),
+    [
+        ("python", "import easymft\neasymft.no_such_name\n", "no_such_name"),
+        ("bash", f"{RUN} app_zoo/amazon.json --set mft.alhpa=1\n", "did you mean `alpha`"),
+        ("bash", f"{RUN} app_zoo/amason.json\n", "cannot be read"),
+        ("bash", f"{RUN} app_zoo --mode list --colour red\n", "'colour'"),
+        ("bash", f"{RUN} app_zoo --mode lisst\n", "lisst"),
+        ("bash", f"{RUN} nowhere --mode list\n", "exit code 2"),
+        ("bash", "python -m easymft_runn\n", "easymft_runn"),
+        ("bash", "pip install '.[tests]'\n", "no extra 'tests'"),
+        ("bash", "make coffee\n", "no way to try 'make coffee'"),
+        ("bash", f"curl {URL}/model/amazon:predict -d '{{\"instances\": []}}'\n", "v1/model/"),
+        ("bash", f"curl {URL}/models/amazon:predict -d '{{instances: []}}'\n", "property name"),
+        ("bash", "docker runn tensorflow/serving\n", "runn"),
+        ("bash", "docker run nginx\n", "nginx"),
+        ("json", '{"mft": {"alhpa": 1}}\n', "did you mean `alpha`"),
+        ("json", "{mft: 1}\n", "property name"),
+    ],
+)
+def test_a_block_that_does_not_work_is_found(reader, language, code, message):
+    # Whatever exception it is: an assertion, an InputError, or one of Python's own.
+    with pytest.raises(Exception, match=message):
+        reader.follow(Block(1, language, code))
