@@ -160,6 +160,7 @@ def _set_up_logging() -> None:
     absl_logging.set_verbosity(absl_logging.ERROR)
     if level > logging.DEBUG:
         import_tensorflow()
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 
 def _many_runs(config: "Config", overrides: Sequence[str]) -> int:

@@ -1,5 +1,6 @@
 """Several trained models behind one question: which class, given the text and its domain?"""
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -31,8 +32,6 @@ class DomainModels:
     """
 
     def __init__(self, models: Mapping[str, TextClassifier], domains: Sequence[str]):
-        import tensorflow as tf
-
         strangers = [name for name in models if name not in (META_LEARNER, *domains)]
         if strangers or not models:
             raise ValueError(
@@ -53,14 +52,7 @@ class DomainModels:
         names = list(models)
         fallback = names.index(META_LEARNER) if META_LEARNER in names else len(names)
         self._choice = [names.index(d) if d in names else fallback for d in domains] + [fallback]
-        # Traced once and shared by all signatures.
-        self._runs = [
-            tuple(
-                tf.function(lambda tokens, domain, f=f, m=m: f(m, tokens, domain), autograph=False)
-                for f in (_probabilities, _embedding)
-            )
-            for m in self.models
-        ]
+        self._traced: dict[int, Callable] = {}
 
     def probabilities(self, tokens: dict[str, Any], domain: Any) -> Any:
         """Class probabilities.
@@ -72,30 +64,31 @@ class DomainModels:
         Returns:
             `(batch, classes)` float32.
         """
-        return self._route([run for run, _ in self._runs], tokens, domain, self.num_classes)
+        return self._route("probabilities", tokens, domain, self.num_classes)
 
     def embedding(self, tokens: dict[str, Any], domain: Any) -> Any:
         """E(x), `(batch, hidden)` float32; arguments as of `probabilities`."""
-        return self._route([run for _, run in self._runs], tokens, domain, self.hidden_dim)
+        return self._route("embedding", tokens, domain, self.hidden_dim)
 
-    def _route(self, runs: list[Callable], tokens: dict[str, Any], domain: Any, width: int) -> Any:
+    def _route(self, name: str, tokens: dict[str, Any], domain: Any, width: int) -> Any:
         import tensorflow as tf
 
-        if len(runs) == 1:
-            return runs[0](tokens, domain)
+        if len(self.models) == 1:
+            return self._answer(0, tokens, domain)[name]
         choice = tf.gather(self._choice, domain)
-        everyone = tf.equal(choice, len(runs))
+        everyone = tf.equal(choice, len(self.models))
         rows, answers = [], []
-        for number, run in enumerate(runs):
+        for number in range(len(self.models)):
             mine = tf.where(tf.equal(choice, number) | everyone)[:, 0]
             rows.append(mine)
             answers.append(
                 tf.cond(
                     tf.size(mine) > 0,
-                    lambda run=run, mine=mine: run(
-                        {name: tf.gather(value, mine) for name, value in tokens.items()},
+                    lambda number=number, mine=mine: self._answer(
+                        number,
+                        {key: tf.gather(value, mine) for key, value in tokens.items()},
                         tf.gather(domain, mine),
-                    ),
+                    )[name],
                     lambda: tf.zeros([0, width]),
                 )
             )
@@ -104,17 +97,30 @@ class DomainModels:
             tf.concat(answers, 0), tf.concat(rows, 0), tf.shape(domain)[0]
         )
 
+    def _answer(self, number: int, tokens: dict[str, Any], domain: Any) -> dict[str, Any]:
+        """Both answers of one model, by a graph that is traced once for all that ask."""
+        import tensorflow as tf
 
-def _probabilities(model: TextClassifier, tokens: dict[str, Any], domain: Any) -> Any:
+        if number not in self._traced:
+            function = tf.function(functools.partial(_answer, self.models[number]), autograph=False)
+            specs = tf.nest.map_structure(
+                lambda tensor: tf.TensorSpec([None, *tensor.shape[1:]], tensor.dtype),
+                (tokens, domain),
+            )
+            # Not by calling it, which would trace the encoder anew at the second call.
+            with tf.init_scope():
+                self._traced[number] = function.get_concrete_function(*specs)
+        return self._traced[number](tokens, domain)
+
+
+def _answer(model: TextClassifier, tokens: dict[str, Any], domain: Any) -> dict[str, Any]:
     import tensorflow as tf
 
+    embedding = model.embed(tokens, training=False)
+    logits = model.class_head(embedding)
     if not isinstance(model, MultiTaskTextClassifier):
-        return tf.nn.softmax(model({**tokens, "domain": domain}, training=False)["logits"])
-    heads = model.class_head(_embedding(model, tokens, domain))
-    heads = tf.nn.softmax(tf.reshape(heads, [-1, model.num_domains, model.num_classes]))
+        return {"embedding": embedding, "probabilities": tf.nn.softmax(logits)}
+    heads = tf.nn.softmax(tf.reshape(logits, [-1, model.num_domains, model.num_classes]))
     heads = tf.concat([heads, tf.reduce_mean(heads, 1, keepdims=True)], 1)
-    return tf.gather(heads, domain, axis=1, batch_dims=1)
-
-
-def _embedding(model: TextClassifier, tokens: dict[str, Any], domain: Any) -> Any:
-    return model.embed(tokens, training=False)
+    answer = tf.gather(heads, domain, axis=1, batch_dims=1)
+    return {"embedding": embedding, "probabilities": answer}

@@ -69,9 +69,10 @@ def write_saved_model(
     num_texts = 1 + pair
 
     # Traced once and shared by all signatures: tokenization is most of the graph.
-    @tf.function(input_signature=columns[:num_texts], autograph=False)
-    def tokens(*texts):
-        return tokenize(preprocessor, texts)
+    preprocessor(x=tuple(tf.constant([""]) for _ in range(num_texts)))  # builds it
+    tokens = tf.function(
+        lambda *texts: tokenize(preprocessor, texts), autograph=False
+    ).get_concrete_function(*columns[:num_texts])
 
     def read(values: tuple[Any, ...]) -> tuple[dict[str, Any], Any]:
         if routed:
@@ -97,7 +98,6 @@ def write_saved_model(
         classes = tf.tile(tf.constant([list(labels)]), [tf.shape(examples)[0], 1])
         return {"classes": classes, "scores": probabilities}
 
-    preprocessor(x=tuple(tf.constant([""]) for _ in range(num_texts)))  # builds it
     archive = keras.export.ExportArchive()
     archive.track(preprocessor)  # tokenizers other than WordPiece have tables
     archive.add_endpoint("serving_default", predict, columns)
