@@ -31,7 +31,7 @@ def write_recipe(folder, **settings):
         writer.writerows(texts())
     recipe = {
         "name": "tiny",
-        "export": False,
+        "diagnose": False,
         "output_dir": str(folder / "runs"),
         "data": {
             "source": "files",

@@ -35,7 +35,7 @@ def results(experiment):
 
 
 def test_a_run_leaves_consistent_results(tmp_path):
-    experiment = Experiment(load_config(write_recipe(tmp_path)))
+    experiment = Experiment(load_config(write_recipe(tmp_path, diagnose=True)))
     summary = experiment.run()
 
     assert experiment.folder.path == tmp_path / "runs/tiny/mft/seed-1"

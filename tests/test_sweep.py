@@ -39,7 +39,7 @@ SWEEP = {
 
 
 def recipe(folder, **settings):
-    path = write_recipe(folder, diagnose=False, keep_models=False, **settings)
+    path = write_recipe(folder, keep_models=False, **settings)
     values = json.loads(path.read_text())
     values["data"]["split"]["seed"] = 1
     values["meta_fine_tune"]["epochs"] = values["fine_tune"]["epochs"] = 1

@@ -70,7 +70,7 @@ def test_what_does_not_fit_is_refused(packed, tmp_path):
 
 
 def test_a_packed_run_needs_no_tensorflow(tmp_path):
-    recipe = write_recipe(tmp_path, diagnose=False)
+    recipe = write_recipe(tmp_path)
     environment = {**os.environ, "EASYMFT_CACHE_DIR": str(tmp_path / "cache")}
 
     def run(*arguments, code="", **variables):
