@@ -49,7 +49,6 @@ setup(
             "jax",
             "jsonschema",
             "pytest",
-            "pytest-xdist",
             "ruff",
             "scikit-learn>=1.8",  # its estimator checks can be expected to fail
             "selenium",

@@ -75,6 +75,14 @@ def test_a_run_leaves_consistent_results(tmp_path):
     report = (experiment.folder.path / "report.md").read_text()
     assert "MFT (Full)" in report
     assert not list(experiment.folder.path.rglob("*.partial"))
+
+    # What the encoder knows of domains, before and after; a map of the held-out texts.
+    found = summary["diagnostics"]
+    assert found["layers"][-1] == "embedding"
+    assert set(found["probe"]["before"]) == set(found["probe"]["after"]) == set(found["layers"])
+    mapped = pq.read_table(experiment.folder.embeddings)["id"].to_pylist()
+    assert sorted(mapped) == sorted(splits["dev"] + splits["test"])
+    assert list((experiment.folder.logs / "meta-learner").glob("events*"))
     assert len(summary["case_study"]) == 6 * len(DOMAINS)
 
 

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tqdm import tqdm
+
 from easymft.errors import InputError
 from easymft.export.combined import META_LEARNER
 from easymft.export.deployment import write_deployment
@@ -61,7 +63,8 @@ def export_run(
                 raise InputError(f"a line break in a name. Received: {name!r}", field=field)
     names = model_names(models)
     paths = []
-    for key, model in [*models.items(), (None, models)]:
+    everything = [*models.items(), (None, models)]
+    for key, model in tqdm(everything, desc="export", unit="model", disable=None, leave=False):
         name = COMBINED if key is None else names[key]
         text = card(key) if card else None
         paths.append(_export(folder, name, model, preprocessor, labels, domains, pair, text))

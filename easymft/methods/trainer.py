@@ -15,6 +15,7 @@ from easymft.config import Optimizer, Phase
 from easymft.data.batches import Batches
 from easymft.data.pipeline import TokenizedTexts
 from easymft.distribution import jit_compile
+from easymft.errors import InputError
 from easymft.files import read_json, staged, write_json
 from easymft.memory import KeepFreedMemory
 from easymft.methods.inference import progress_bar
@@ -149,13 +150,16 @@ class Trainer:
                 np.save(folder / "sample_weight.npy", weights, allow_pickle=False)
 
     def _restore(self, checkpoint: Path) -> tuple[list[dict[str, float]], np.ndarray | None]:
-        self.model.load_weights(checkpoint / "state.weights.h5")
-        logger.info("Resuming at step %d.", self.step)
         weights = checkpoint / "sample_weight.npy"
-        return (
-            read_json(checkpoint / "history.json"),
-            np.load(weights, allow_pickle=False) if weights.exists() else None,
-        )
+        try:
+            self.model.load_weights(checkpoint / "state.weights.h5")
+            history = read_json(checkpoint / "history.json")
+            saved = np.load(weights, allow_pickle=False) if weights.exists() else None
+        except (OSError, ValueError, KeyError) as error:
+            message = "the state of an interrupted training is damaged; remove it to train anew"
+            raise InputError(message, file=checkpoint) from error
+        logger.info("Resuming at step %d.", self.step)
+        return history, saved
 
 
 def discard(checkpoint: Path) -> None:
