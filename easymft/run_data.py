@@ -1,5 +1,6 @@
 """The data of one run: read, tokenized, split and checked, each once."""
 
+import dataclasses
 import functools
 import logging
 from typing import Any
@@ -8,6 +9,7 @@ import numpy as np
 
 from easymft.config import Config
 from easymft.data import packed
+from easymft.data.label_noise import flip_labels
 from easymft.data.pipeline import TokenizedTexts, corpus_fingerprint, tokenize
 from easymft.data.schema import Corpus
 from easymft.data.sources import load_corpus
@@ -54,6 +56,23 @@ class RunData:
         if data.source == packed.NAME:
             return packed.read_tokens(data.dir, max_length, len(self.corpus))
         return tokenize(self.corpus, self.preprocessor, max_length, cache_dir() / "tokens")
+
+    @functools.cached_property
+    def training_tokens(self) -> TokenizedTexts:
+        """The tokens with the labels that training sees: wrong ones too, if the recipe asks."""
+        share = self.config.data.label_noise
+        if not share:
+            return self.tokens
+        labels = np.array(self.tokens.labels)
+        rows = np.concatenate([rows for part, rows in self.splits.items() if "train" in part])
+        labels[rows] = flip_labels(labels[rows], self.num_classes, share, self.config.seed)
+        return dataclasses.replace(self.tokens, labels=labels)
+
+    @property
+    def flipped(self) -> np.ndarray:
+        """Whether a training text was given a wrong label, in the order of `splits["train"]`."""
+        rows = self.splits["train"]
+        return self.training_tokens.labels[rows] != self.tokens.labels[rows]
 
     @functools.cached_property
     def fingerprint(self) -> str:

@@ -1,5 +1,6 @@
 """Choosing settings on the development texts: the same number of trials for every method."""
 
+import functools
 import itertools
 import json
 import logging
@@ -45,12 +46,12 @@ class Search:
 
     def trials(self) -> list[Cell]:
         """One cell per method, trial and seed; trial 0 is the recipe as it stands."""
-        search = self.config.search
+        search, given = self.config.search, self.config.to_dict()
         return [
             Cell(f"trial-{number}", method, seed, {**settings, **_FIXED})
             for method in search.methods
             for number, settings in enumerate(
-                draw(search.space, method, search.trials, search.draw)
+                draw(search.space, method, search.trials, search.draw, given)
             )
             for seed in search.seeds
         ]
@@ -79,15 +80,20 @@ class Search:
 
 
 def draw(
-    space: Mapping[str, Sequence[Any]], method: str, trials: int, seed: int
+    space: Mapping[str, Sequence[Any]],
+    method: str,
+    trials: int,
+    seed: int,
+    given: Mapping[str, Any],
 ) -> list[dict[str, Any]]:
-    """Distinct settings of a method: first none at all, then points of the grid in random order.
+    """Distinct settings of a method: first the recipe's own, then others of the grid, shuffled.
 
     Args:
         space: Values per setting; a value that is an object holds several settings.
         method: Only settings that matter to it count.
         trials: How many to draw, or fewer where the grid has fewer.
         seed: Seed of the order, the same for all methods.
+        given: The recipe's sections, whose own point of the grid is not tried twice.
     """
     axes = []
     for key, values in space.items():
@@ -96,7 +102,7 @@ def draw(
         axes.append([point for i, point in enumerate(points) if point not in points[:i]])
     grid = [{k: v for part in point for k, v in part.items()} for point in itertools.product(*axes)]
     random.Random(seed).shuffle(grid)
-    return [{}, *(point for point in grid if point)][:trials]
+    return [{}, *(point for point in grid if _changes(point, given))][:trials]
 
 
 def matters(key: str, method: str) -> bool:
@@ -116,6 +122,14 @@ def matters(key: str, method: str) -> bool:
     if section == "fine_tune":
         return chosen.fine_tunes
     return True
+
+
+def _changes(point: Mapping[str, Any], given: Mapping[str, Any]) -> bool:
+    def own(key: str) -> Any:
+        # A section that the recipe leaves out is null.
+        return functools.reduce(lambda part, name: (part or {}).get(name), key.split("."), given)
+
+    return any(own(key) != value for key, value in point.items())
 
 
 def best_settings(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:

@@ -35,7 +35,8 @@ def results(experiment):
 
 
 def test_a_run_leaves_consistent_results(tmp_path):
-    experiment = Experiment(load_config(write_recipe(tmp_path, diagnose=True)))
+    recipe = write_recipe(tmp_path, diagnose=True)
+    experiment = Experiment(load_config(recipe, ["data.label_noise=0.2"]))
     summary = experiment.run()
 
     assert experiment.folder.path == tmp_path / "runs/tiny/mft/seed-1"
@@ -78,6 +79,11 @@ def test_a_run_leaves_consistent_results(tmp_path):
 
     # What the encoder knows of domains, before and after; a map of the held-out texts.
     found = summary["diagnostics"]
+    trained_on = len(splits["train"])
+    assert found["wrong_labels"]["texts"] == trained_on
+    assert found["wrong_labels"]["flipped"] == round(0.2 * trained_on)
+    assert found["wrong_labels"]["rankings"].keys() == {"low typicality", "high loss"}
+    assert "were given a wrong label" in (experiment.folder.path / "report.html").read_text()
     assert found["layers"][-1] == "embedding"
     assert set(found["probe"]["before"]) == set(found["probe"]["after"]) == set(found["layers"])
     mapped = pq.read_table(experiment.folder.embeddings)["id"].to_pylist()
@@ -276,10 +282,12 @@ def test_typicality_can_weight_the_evaluation_and_be_made_anew_every_epoch(tmp_p
     assert np.abs(scored[4]["train"] - scored[3]["train"]).max() > 2e-6
 
 
-def test_models_need_not_be_kept(tmp_path):
+def test_models_need_not_be_kept_nor_every_epoch_be_looked_at(tmp_path):
     path = write_recipe(tmp_path, method="mix")
-    experiment = Experiment(load_config(path, ["keep_models=false"]))
-    experiment.run()
+    # Three epochs: those of both phases.
+    experiment = Experiment(load_config(path, ["keep_models=false", "meta_fine_tune.dev_every=2"]))
+    history = experiment.run()["stages"]["meta_fine_tune"]["history"]
+    assert ["dev_loss" in entry for entry in history] == [False, True, False]
     assert experiment.folder.metrics.exists()
     assert not (experiment.folder.path / "checkpoints").exists()
     experiment.run()  # nothing left to do

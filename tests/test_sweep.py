@@ -165,6 +165,14 @@ SPACE = {
 }
 
 
+# A recipe whose own settings are no point of SPACE.
+GIVEN = {
+    "meta_fine_tune": {"epochs": 3, "learning_rate": 2e-5},
+    "fine_tune": {"epochs": 1, "learning_rate": 2e-5},
+    "mft": {"alpha": 0.5, "corruption_weight": 0.5},
+}
+
+
 @pytest.mark.parametrize(
     ("method", "points"),
     [
@@ -177,12 +185,25 @@ SPACE = {
     ],
 )
 def test_the_space_of_a_method_is_what_matters_to_it(method, points):
-    trials = draw(SPACE, method, 100, seed=0)
+    trials = draw(SPACE, method, 100, 0, GIVEN)
     assert len(trials) == points + 1
     assert trials[0] == {}
     assert len({json.dumps(trial, sort_keys=True) for trial in trials}) == len(trials)
     assert all(matters(key, method) for trial in trials for key in trial)
-    assert draw(SPACE, method, 2, seed=0) == trials[:2]
+    assert draw(SPACE, method, 2, 0, GIVEN) == trials[:2]
+
+
+def test_the_recipe_itself_is_not_tried_twice():
+    given = {"fine_tune": {"learning_rate": 1e-5}, "mft": {"alpha": 0.5}}
+    space = {"fine_tune.learning_rate": [1e-5, 5e-5], "mft.alpha": [0.0, 0.5]}
+    trials = draw(space, "mft", 100, 0, given)
+    assert trials[0] == {}
+    assert {tuple(trial.values()) for trial in trials[1:]} == {
+        (1e-5, 0.0),
+        (5e-5, 0.0),
+        (5e-5, 0.5),
+    }
+    assert draw(space, "single", 100, 0, given) == [{}, {"fine_tune.learning_rate": 5e-5}]
 
 
 def test_the_best_settings_are_best_on_average():

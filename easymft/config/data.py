@@ -90,5 +90,7 @@ class DataConfig(Section):
     """Stop at a row that cannot be used, or skip and count it."""
     limit_per_domain: Count | None = None
     """Use at most this many texts of each domain: a quick look."""
+    label_noise: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Share of the training texts that are given a wrong label, to see how a method bears it."""
     split: Split = Split()
     """How the corpus is cut."""

@@ -30,6 +30,8 @@ class Phase(Section):
     """Peak of the learning rate."""
     batch_size: Count = 32
     """Texts per step."""
+    dev_every: Annotated[int, Field(ge=0)] = 1
+    """Epochs between two looks at the development texts, for the curves alone; 0: no look."""
 
     def steps(self, texts: int) -> int:
         """Training steps of the whole phase on `texts` texts."""

@@ -1,6 +1,6 @@
 """How far a model's probabilities can be trusted, and which texts it gets wrong."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -126,6 +126,33 @@ def accuracy_by_score(
         }
         for part in parts
     ]
+
+
+def wrong_labels_found(
+    flipped: np.ndarray, suspicion: Mapping[str, np.ndarray]
+) -> dict[str, Any] | None:
+    """How well rankings of the training texts find those with a wrong label.
+
+    Args:
+        flipped: `(texts,)` bool, whether the label is wrong.
+        suspicion: Rankings by name: `(texts,)`, the most suspicious text the highest.
+
+    Returns:
+        `texts`, `flipped` (their number, n) and per ranking `precision`, the share of wrong labels
+        among the n most suspicious texts (n / texts would be chance), and `auc`, see `separation`;
+        `None` where no label is wrong.
+    """
+    count = int(flipped.sum())
+    if not count:
+        return None
+    rankings = {}
+    for name, values in suspicion.items():
+        first = np.argsort(-values, kind="stable")[:count]
+        rankings[name] = {
+            "precision": float(flipped[first].mean()),
+            "auc": separation(values, flipped),
+        }
+    return {"texts": len(flipped), "flipped": count, "rankings": rankings}
 
 
 def _with_correctness(predictions: pa.Table) -> pd.DataFrame:

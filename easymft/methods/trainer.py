@@ -76,18 +76,18 @@ class Trainer:
             checkpoint: Folder of the state of an unfinished run.
             sample_weight: One weight per entry of `rows`, e.g. the typicality; `None`: all 1. A
                 function is called for them at the start of every epoch.
-            dev_rows: Rows evaluated after every epoch.
+            dev_rows: Rows evaluated after every `phase.dev_every` epochs.
             dev_weight: One weight per entry of `dev_rows`, for the evaluation loss.
             on_leg: Is told every entry of the history as it is made.
 
         Returns:
             The history: one dict per leg with `step`, `epoch`, `learning_rate` and Keras' training
-            logs, and `dev_...` figures at the end of epochs.
+            logs, and `dev_...` figures at the end of the epochs that `dev_every` picks.
         """
         seed = _stable_seed(self.seed, name)
         batches = Batches(tokens, rows, self.phase.batch_size, seed=seed)
-        dev = None
-        if dev_rows is not None and len(dev_rows):
+        dev, dev_every = None, self.phase.dev_every
+        if dev_every and dev_rows is not None and len(dev_rows):
             dev = Batches(tokens, dev_rows, self.phase.batch_size, sample_weight=dev_weight).feed()
         per_epoch = batches.steps_per_epoch
         total = per_epoch * self.phase.epochs
@@ -113,7 +113,7 @@ class Trainer:
                 entry["learning_rate"] = float(self.model.optimizer.learning_rate)
                 entry |= {key: values[-1] for key, values in logs.items()}
                 if self.step % per_epoch == 0:
-                    if dev is not None:
+                    if dev is not None and self.step // per_epoch % dev_every == 0:
                         figures = self.model.evaluate(dev, verbose=0, return_dict=True)
                         entry |= {f"dev_{key}": value for key, value in figures.items()}
                     logger.info("%s: %s", name, _summary(entry, self.phase.epochs))

@@ -9,7 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from easymft import files
-from easymft.methods import diagnostics, evaluation
+from easymft.methods import diagnostics, evaluation, reliability
+from easymft.methods import typicality as scoring
+from easymft.models import TextClassifier
 from easymft.models.backbone import default_corruption_layers, num_layers
 from easymft.report import render_html, render_markdown
 from easymft.report.model_card import render_model_card
@@ -57,9 +59,10 @@ def diagnose(run: Run) -> dict[str, Any]:
         layers = default_corruption_layers(num_layers(before.backbone))
     asked = {*run.config.evaluate_on, "train"}
     nothing = np.array([], int)
+    after = run.load(META_LEARNER) if META_LEARNER in run.models() else None
     found = diagnostics.diagnose(
         before,
-        run.load(META_LEARNER) if META_LEARNER in run.models() else None,
+        after,
         data.tokens,
         data.corpus,
         {name: rows if name in asked else nothing for name, rows in data.splits.items()},
@@ -68,7 +71,8 @@ def diagnose(run: Run) -> dict[str, Any]:
         layers,
         run.config.seed,
     )
-    files.write_json(run.folder.diagnostics, found.figures)
+    wrong_labels = _wrong_labels_found(run, after)
+    files.write_json(run.folder.diagnostics, {**found.figures, "wrong_labels": wrong_labels})
     files.write_parquet(run.folder.embeddings, found.map)
     with run.logs() as logs:
         logs.add_embeddings(found.embeddings, found.map)
@@ -105,6 +109,20 @@ def export(run: Run) -> dict[str, Any]:
         card=functools.partial(render_model_card, summary(run), pair=corpus.is_pair),
     )
     return {"models": [str(path.relative_to(run.folder.path)) for path in paths]}
+
+
+def _wrong_labels_found(run: Run, after: TextClassifier | None) -> dict[str, Any] | None:
+    """Do low typicality and the meta-learner's loss find the labels that `label_noise` flipped?"""
+    if not run.config.data.label_noise:
+        return None
+    tokens, rows, suspicion = run.data.training_tokens, run.data.splits["train"], {}
+    if run.folder.typicality.exists():
+        suspicion["low typicality"] = -scoring.read_scores(run.folder.typicality)["train"]
+    if after is not None:
+        name = "losses of the training texts"
+        probabilities = evaluation.class_probabilities(after, name, tokens, rows)
+        suspicion["high loss"] = 1 - probabilities[np.arange(len(rows)), tokens.labels[rows]]
+    return reliability.wrong_labels_found(run.data.flipped, suspicion)
 
 
 def _table(path: Path) -> pa.Table | None:

@@ -137,7 +137,7 @@ class Run:
         with self.logs() as logs:
             return trainer.run(
                 title,
-                self.data.tokens,
+                self.data.training_tokens,
                 checkpoint=self.folder.checkpoint(name),
                 on_leg=functools.partial(logs.add_leg, name, only=domain),
                 **arguments,

@@ -161,7 +161,7 @@ def _start_of_fine_tuning(run: Run) -> TextClassifier:
 def _scores(run: Run, model: TextClassifier, splits: Splits) -> dict[str, np.ndarray]:
     data = run.data
     layer = scoring.weighting(data.num_classes, data.num_domains, run.config.mft)
-    return scoring.scores(TextEmbedder(model), data.tokens, splits, layer)
+    return scoring.scores(TextEmbedder(model), data.training_tokens, splits, layer)
 
 
 def _weights(

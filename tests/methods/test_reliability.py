@@ -8,6 +8,7 @@ from easymft.methods.reliability import (
     expected_calibration_error,
     separation,
     typicality_and_errors,
+    wrong_labels_found,
 )
 
 
@@ -120,3 +121,18 @@ def test_typicality_and_errors_looks_at_the_texts_of_the_split():
     assert found["fine_tuned"]["auc"] is None
     assert [part["texts"] for part in found["fine_tuned"]["quintiles"]] == [1]
     assert typicality_and_errors(table, scores.slice(2)) is None
+
+
+def test_wrong_labels_found_worked_by_hand():
+    flipped = np.array([True, False, False, True, False])
+    found = wrong_labels_found(
+        flipped, {"good": np.array([5.0, 1, 2, 4, 3]), "bad": np.array([1.0, 5, 4, 3, 2])}
+    )
+    assert (found["texts"], found["flipped"]) == (5, 2)
+    assert found["rankings"]["good"] == {"precision": 1.0, "auc": 1.0}
+    # The two most suspected are right; of the 6 pairs only (wrong 3, right 2) is in order.
+    assert found["rankings"]["bad"] == {"precision": 0.0, "auc": pytest.approx(1 / 6)}
+
+
+def test_no_wrong_label_gives_no_figures():
+    assert wrong_labels_found(np.zeros(3, bool), {"any": np.arange(3.0)}) is None

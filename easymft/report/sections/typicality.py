@@ -85,7 +85,23 @@ def errors(diagnostics: Facts) -> Section:
         f" (0.5 is chance, 1 perfect): {aucs}."
     ]
     panel = Panel("Accuracy by fifths of typicality", svg, "test texts, all domains")
-    return Section("errors", title, how, [panel], notes if aucs else [])
+    notes = [*(notes if aucs else []), *_wrong_labels(diagnostics.get("wrong_labels") or {})]
+    return Section("errors", title, how, [panel], notes)
+
+
+def _wrong_labels(found: Facts) -> list[str]:
+    """What became of labels that were flipped on purpose (`data.label_noise`)."""
+    if not found.get("rankings"):
+        return []
+    count = found["flipped"]
+    shares = ", ".join(
+        f"{name} {entry['precision']:.1%}" for name, entry in found["rankings"].items()
+    )
+    return [
+        f"{count:,} of {found['texts']:,} training texts were given a wrong label. Share of them"
+        f" among the {count:,} texts that a ranking suspects most: {shares}"
+        f" (chance: {count / found['texts']:.1%})."
+    ]
 
 
 def _quintile_point(quintiles: list[Facts], number: int) -> plots.Point | None:
