@@ -1,13 +1,164 @@
-"""What the machine offers: which precision to compute in."""
+"""What the machine offers: devices to spread a run over, and which precision to compute in."""
 
+import contextlib
 import logging
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import keras
+
+from easymft import files, preemption, strategies
+from easymft.errors import InputError, WorkerError
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 logger = logging.getLogger(__name__)
 
 _CPU_FLAGS = ("avx512_bf16", "amx_bf16")
+
+
+class Distribution:
+    """A strategy of tf.distribute, and what this process is in it.
+
+    All workers do the same stages with the same numbers, in step; the first, the chief, also
+    writes what the run leaves.
+
+    Args:
+        strategy: `None`: one device, nothing is distributed.
+
+    Example:
+
+    ```python
+    distribution = Distribution.of("mirrored")
+    with distribution.scope():
+        model = MFTTextClassifier(backbone, num_classes=2, num_domains=4)
+        model.compile("adamw", loss)
+        model.fit(batches.feed(), steps_per_epoch=len(batches), shuffle=False)
+    ```
+    """
+
+    def __init__(self, strategy: "tf.distribute.Strategy | None" = None):
+        self.strategy = strategy
+
+    @classmethod
+    def of(cls, name: str, tpu: str = "local") -> "Distribution":
+        """Make a strategy by its name, before TensorFlow has computed anything.
+
+        Args:
+            name: `one_device`; `mirrored`, all GPUs of this machine; `multi_worker`, the workers
+                that the environment variable TF_CONFIG names; `tpu`; or `auto`, which is
+                `multi_worker` where TF_CONFIG names several workers, else `tpu` or `mirrored`
+                where there is a TPU or several GPUs, else `one_device`.
+            tpu: Name or gRPC address of the TPU; `local`: the one of this machine.
+
+        Raises:
+            InputError: The backend or the machine cannot do it.
+        """
+        backend = keras.backend.backend()
+        if name == "auto":
+            name = strategies.suitable() if backend == "tensorflow" else "one_device"
+        if name == "one_device":
+            return cls()
+        if backend != "tensorflow":
+            raise InputError(
+                f"`{name}` needs Keras on TensorFlow, this is {backend}; take `one_device`",
+                field="distribution.strategy",
+            )
+        made = cls(strategies.make(name, tpu))
+        preemption.listen_again()  # TensorFlow's server of several workers takes SIGTERM
+        logger.info("Distribution: %s, %d replicas, %d workers.", name, made.replicas, made.workers)
+        return made
+
+    @classmethod
+    def current(cls) -> "Distribution":
+        """That of the scope that this is called in."""
+        if keras.backend.backend() != "tensorflow":
+            return cls()
+        import tensorflow as tf
+
+        return cls(tf.distribute.get_strategy() if tf.distribute.has_strategy() else None)
+
+    @property
+    def replicas(self) -> int:
+        """Copies of the model, each of which does its part of every batch."""
+        return 1 if self.strategy is None else self.strategy.num_replicas_in_sync
+
+    @property
+    def workers(self) -> int:
+        """Processes that do the run together."""
+        resolver = self._resolver
+        return 1 if resolver is None else len(strategies.workers(resolver.cluster_spec().as_dict()))
+
+    @property
+    def is_chief(self) -> bool:
+        """Whether this process writes what the run leaves."""
+        resolver = self._resolver
+        if self.workers == 1:
+            return True
+        first = "chief" if "chief" in resolver.cluster_spec().jobs else "worker"
+        return (resolver.task_type, resolver.task_id) == (first, 0)
+
+    def scope(self) -> contextlib.AbstractContextManager:
+        """Where models are made and used."""
+        return contextlib.nullcontext() if self.strategy is None else self.strategy.scope()
+
+    def sum(self, value: int) -> int:
+        """The sum of the workers' values; waits for all of them."""
+        if self.workers == 1:
+            return value
+        import tensorflow as tf
+
+        number = tf.constant(value, tf.int64)
+        parts = self.strategy.run(tf.identity, args=(number,))
+        local_replicas = self.replicas // self.workers
+        return int(self.strategy.reduce("SUM", parts, axis=None)) // local_replicas
+
+    def any(self, flag: bool) -> bool:
+        """Whether it is so on any worker; waits for all of them."""
+        return self.sum(int(flag)) > 0
+
+    def wait(self) -> None:
+        """Wait until all workers are here."""
+        self.sum(0)
+
+    @contextlib.contextmanager
+    def only_chief_writes(self, folder: Path) -> Iterator[None]:
+        """While the block runs, what other workers write below `folder` is dropped."""
+        if self.is_chief:
+            yield
+            return
+        with tempfile.TemporaryDirectory() as own, files.redirected(folder, Path(own)):
+            yield
+
+    @contextlib.contextmanager
+    def watched(self) -> Iterator[None]:
+        """Turn TensorFlow's errors about other workers into one line that says what to do.
+
+        Raises:
+            WorkerError: Another worker ended or cannot be reached.
+        """
+        if self.workers == 1:
+            yield
+            return
+        import tensorflow as tf
+
+        remote = "Collective ops is aborted by: "
+        try:
+            yield
+        except tf.errors.OpError as error:
+            if remote not in error.message and not isinstance(error, tf.errors.UnavailableError):
+                raise
+            reason = error.message.split(remote)[-1].split("\n")[0]
+            raise WorkerError(f"another worker ended or cannot be reached ({reason})") from error
+
+    @property
+    def _resolver(self) -> Any:
+        return (
+            getattr(self.strategy, "cluster_resolver", None) if _is_multi(self.strategy) else None
+        )
 
 
 def precision_policy(name: str) -> str:
@@ -38,6 +189,10 @@ def jit_compile() -> bool | str:
     shape for up to a minute and then computes more slowly.
     """
     return "auto" if keras.backend.backend() == "jax" or has_accelerator() else False
+
+
+def _is_multi(strategy: Any) -> bool:
+    return getattr(getattr(strategy, "extended", None), "_in_multi_worker_mode", lambda: False)()
 
 
 def _has(kind: str) -> bool:

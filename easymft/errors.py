@@ -37,6 +37,10 @@ class InputError(ValueError):
         self.file, self.line, self.field = file, line, field
 
 
+class WorkerError(RuntimeError):
+    """Other workers of a distributed run ended or cannot be reached."""
+
+
 class InputErrors(InputError):  # noqa: N818 (it is several)
     """Several problems found in one pass over the user's data.
 

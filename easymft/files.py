@@ -1,7 +1,9 @@
 """Atomic writes: what stands under a final name is complete, whenever the program was killed."""
 
 import contextlib
+import contextvars
 import ctypes
+import errno
 import json
 import os
 import re
@@ -20,6 +22,10 @@ if TYPE_CHECKING:
 
 TEMPORARY = ".tmp-"  # how the names of unfinished files and folders begin
 
+_redirection: contextvars.ContextVar[tuple[Path, Path] | None] = contextvars.ContextVar(
+    "redirection", default=None
+)
+
 
 @contextlib.contextmanager
 def staged(path: str | os.PathLike) -> Iterator[Path]:
@@ -28,8 +34,11 @@ def staged(path: str | os.PathLike) -> Iterator[Path]:
     The block creates a file or a folder under the temporary path, whose suffix is that of `path`.
     What stood at `path` before is replaced in one step once the new file or folder is complete
     and on disk. When the block raises, nothing is left behind and `path` is untouched.
+
+    Raises:
+        OSError: With `ENOSPC`, whatever the block raised, if the disk is full.
     """
-    path = Path(path)
+    path = place(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     # The suffix stays last: writers such as Keras choose the format by it.
     temporary = path.with_name(f"{TEMPORARY}{uuid.uuid4().hex[:8]}-{path.name}")
@@ -43,8 +52,34 @@ def staged(path: str | os.PathLike) -> Iterator[Path]:
                 raise
             # A rename does not replace folders. What stood there goes by its temporary name below.
             _exchange(temporary, path)
+    except Exception as error:
+        # Libraries that write files say it in words and errors of their own.
+        if _is_full(path.parent, error):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
+        raise
     finally:
         remove(temporary)
+
+
+@contextlib.contextmanager
+def redirected(folder: Path, elsewhere: Path) -> Iterator[None]:
+    """While the block runs, write and remove below `elsewhere` what belongs below `folder`.
+
+    For a worker of a distributed run, which does what the chief does and leaves nothing.
+    """
+    token = _redirection.set((folder, elsewhere))
+    try:
+        yield
+    finally:
+        _redirection.reset(token)
+
+
+def place(path: str | os.PathLike) -> Path:
+    """Where this process writes what belongs at `path`; see `redirected`."""
+    path, redirection = Path(path), _redirection.get()
+    if redirection is None or not path.is_relative_to(redirection[0]):
+        return path
+    return redirection[1] / path.relative_to(redirection[0])
 
 
 def _exchange(one: Path, other: Path) -> None:
@@ -103,6 +138,7 @@ def read_json(path: str | os.PathLike) -> Any:
 
 def remove(path: Path) -> None:
     """Remove a file or a folder with all it holds, if it is there."""
+    path = place(path)
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:
@@ -112,6 +148,12 @@ def remove(path: Path) -> None:
 def slug(name: str) -> str:
     """`name` as a part of a file name: only letters, digits, `.`, `_`, `-`; at most 60 of them."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:60] or "unnamed"
+
+
+def _is_full(folder: Path, error: Exception) -> bool:
+    if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+        return True
+    return os.path.isdir(folder) and shutil.disk_usage(folder).free < 1 << 16
 
 
 def _flush(path: Path) -> None:

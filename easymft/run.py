@@ -25,7 +25,8 @@ from typing import TYPE_CHECKING, Any
 from absl import app, flags
 from absl import logging as absl_logging
 
-from easymft.errors import InputError
+from easymft import launcher, preemption
+from easymft.errors import InputError, WorkerError
 from easymft.quiet import import_tensorflow
 
 if TYPE_CHECKING:
@@ -84,6 +85,12 @@ _DRY_RUN = flags.DEFINE_bool(
 _RESTART = flags.DEFINE_bool(
     "restart", False, "Move an existing run folder aside and start afresh."
 )
+_LOCAL_WORKERS = flags.DEFINE_integer(
+    "local_workers",
+    0,
+    "Try a distributed run out: start that many worker processes on this machine.",
+    lower_bound=0,
+)
 
 
 def main(argv: Sequence[str]) -> int:
@@ -91,6 +98,7 @@ def main(argv: Sequence[str]) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a terminal without a letter shows its code
             stream.reconfigure(errors="backslashreplace")
+    preemption.listen()
     try:
         if len(argv) > 1:
             raise InputError(f"unexpected argument {argv[1]!r}; settings go by --set key=value")
@@ -103,6 +111,15 @@ def main(argv: Sequence[str]) -> int:
         reason = str(error).split("\n")[0] or type(error).__name__
         print(f"easymft: {reason}; the same command continues once that is mended", file=sys.stderr)
         return 1
+    except WorkerError as error:
+        print(
+            f"easymft: {error}; start all of them again: the same command continues",
+            file=sys.stderr,
+        )
+        return 1
+    except preemption.Stopped:
+        print("easymft: asked to stop; the same command continues", file=sys.stderr)
+        return preemption.EXIT_CODE
     except KeyboardInterrupt:
         print("easymft: interrupted; the same command continues", file=sys.stderr)
         return 130
@@ -134,6 +151,8 @@ def _dispatch() -> int:
         print(json.dumps(config.to_dict(), indent=2, ensure_ascii=False))
         return 0
 
+    if _LOCAL_WORKERS.value and not _DRY_RUN.value and _MODE.value not in ("predict", "pack"):
+        return launcher.run_workers(_LOCAL_WORKERS.value, sys.argv[1:])
     _set_up_logging()
     if _MODE.value == "search" or (_MODE.value == "run" and config.sweep):
         return _many_runs(config, overrides)
@@ -146,9 +165,7 @@ def _dispatch() -> int:
         return _pack(experiment)
     if _DRY_RUN.value:
         return _dry_run(experiment)
-    if _RESTART.value and (old := experiment.folder.move_aside()):
-        logger.info("The earlier run is now %s.", old)
-    _show(experiment.run(None if _MODE.value == "run" else _MODE.value))
+    _show(experiment.run(None if _MODE.value == "run" else _MODE.value, _RESTART.value))
     return 0
 
 
@@ -165,6 +182,7 @@ def _set_up_logging() -> None:
 
 def _many_runs(config: "Config", overrides: Sequence[str]) -> int:
     """A recipe's `sweep`, or with --mode search its `search`."""
+    from easymft.distribution import Distribution
     from easymft.search import Search
     from easymft.sweep import Sweep
 
@@ -177,7 +195,9 @@ def _many_runs(config: "Config", overrides: Sequence[str]) -> int:
             lambda record: record.levelno > logging.INFO or record.name == "easymft.sweep"
         )
     many = kind(_CONFIG.value, overrides)
-    print(many.run())
+    settings = config.distribution
+    with Distribution.of(settings.strategy, settings.tpu).only_chief_writes(many.folder):
+        print(many.run())
     print(f"Folder: {many.folder}")
     return 0
 
@@ -230,7 +250,8 @@ def _show(summary: dict[str, Any]) -> None:
         following = "predict --input YOUR_TEXTS.csv --output labels.csv"
         mode = following if "export" in summary["stages"] else "export"
         again = ["--config", _CONFIG.value]
-        again += [word for item in _SET.value for word in ("--set", item)]
+        settings = [item for item in _SET.value if not item.startswith("distribution.")]
+        again += [word for item in settings for word in ("--set", item)]
         again += [] if _SEED.value is None else ["--seed", str(_SEED.value)]
         print(f"Next: python -m easymft.run {shlex.join(again)} --mode {mode}")
 

@@ -3,6 +3,7 @@
 import importlib.metadata
 import os
 import platform
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,19 @@ from typing import Any
 from easymft import files
 from easymft.config import Config
 from easymft.errors import InputError
+from easymft.run_lock import SHARED_SECONDS
 
 PACKAGES = ("easymft", "tensorflow", "keras", "keras-hub", "tensorflow-text", "numpy")
 # Settings that say where results go or how they look, not what they are.
-_INERT = {"output_dir", "description", "case_study", "export", "diagnose", "keep_models"}
+_INERT = {
+    "output_dir",
+    "description",
+    "case_study",
+    "export",
+    "diagnose",
+    "keep_models",
+    "distribution",
+}
 
 
 class RunFolder:
@@ -38,11 +48,23 @@ class RunFolder:
         self.logs = self.path / "logs"
         self.export = self.path / "export"
 
+    def check_writable(self) -> None:
+        """Raise `InputError` if the folder can neither be made nor written."""
+        existing = self.path
+        while not os.path.exists(existing):
+            existing = existing.parent
+        if not (existing.is_dir() and os.access(existing, os.W_OK | os.X_OK)):
+            raise InputError(
+                f"cannot be written ({existing} is no folder that this user may write in); "
+                "choose another `output_dir`",
+                file=self.path,
+            )
+
     def open(self) -> None:
         """Make sure that this run can go on here; remove what killed writes left behind.
 
         Raises:
-            InputError: The folder cannot be written, or holds a run with other settings.
+            InputError: The folder holds a run with other settings.
         """
         path = self.path / "config.json"
         # Not `Path.exists`, which raises an error of its own where a name is too long.
@@ -54,16 +76,7 @@ class RunFolder:
                     "`--set name=...`, or `--restart` to move it aside",
                     file=self.path,
                 )
-        existing = self.path
-        while not os.path.exists(existing):
-            existing = existing.parent
-        if not (existing.is_dir() and os.access(existing, os.W_OK | os.X_OK)):
-            raise InputError(
-                f"cannot be written ({existing} is no folder that this user may write in); "
-                "choose another `output_dir`",
-                file=self.path,
-            )
-        if existing == self.path:
+        if os.path.exists(self.path):
             for leftover in self.path.rglob(f"{files.TEMPORARY}*"):
                 files.remove(leftover)
 
@@ -103,11 +116,23 @@ class RunFolder:
         """Write a stage's marker, last of all that the stage writes."""
         files.write_json(self._marker(stage), facts)
 
+    def await_done(self, stage: str) -> None:
+        """Wait for the marker that another host wrote, which network file systems show late.
+
+        Raises:
+            InputError: It does not appear.
+        """
+        last = time.monotonic() + SHARED_SECONDS
+        while not self.is_done(stage):
+            if time.monotonic() > last:
+                raise InputError("has not appeared on this host", file=self._marker(stage))
+            time.sleep(0.5)
+
     def forget(self, stages: Sequence[str]) -> None:
         """Mark stages as not done, with their parts and any state of unfinished training."""
         for stage in reversed(stages):
             for marker in (self._marker(stage), *self._marker(stage).parent.glob(f"{stage}-*")):
-                marker.unlink(missing_ok=True)
+                files.remove(marker)
         for checkpoint in self.checkpoint("*").parent.glob(self.checkpoint("*").name):
             files.remove(checkpoint)
 

@@ -38,3 +38,6 @@ class _LateFileHandler(logging.FileHandler):
             for waiting in self._waiting:
                 super().emit(waiting)
             self._waiting.clear()
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 (logging's name)
+        raise

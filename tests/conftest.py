@@ -1,6 +1,14 @@
 import keras
 import pytest
 
+if keras.backend.backend() == "tensorflow":
+    import tensorflow as tf
+
+    # For tests of several replicas; can be set only before TensorFlow's runtime starts.
+    tf.config.set_logical_device_configuration(
+        tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 4
+    )
+
 
 @pytest.fixture
 def mixed_bfloat16():

@@ -32,7 +32,7 @@ def sections(section=Config):
 def test_sections_are_all_found():
     assert {section.__name__ for section in sections()} == {
         *("Config", "DataConfig", "Columns", "Split", "FewShot", "Backbone", "MFT", "Phase"),
-        *("Optimizer", "Sweep", "Search"),
+        *("Optimizer", "Distribution", "Sweep", "Search"),
     }
 
 

@@ -1,5 +1,7 @@
+import errno
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -238,3 +240,35 @@ def test_what_json_cannot_say_keeps_the_old_file(tmp_path, value):
 )
 def test_slug(name, expected):
     assert files.slug(name) == expected
+
+
+def test_what_belongs_to_another_process_is_written_elsewhere(tmp_path):
+    run, own = tmp_path / "run", tmp_path / "own"
+    files.write_text(run / "kept.txt", "of the chief")
+    with files.redirected(run, own):
+        files.write_text(run / "a/new.txt", "mine")
+        files.write_text(run / "kept.txt", "mine")
+        files.remove(run / "kept.txt")
+        files.write_text(tmp_path / "other.txt", "not in the folder")
+        assert files.place(run / "logs") == own / "logs"
+    assert [path.name for path in run.iterdir()] == ["kept.txt"]
+    assert (run / "kept.txt").read_text() == "of the chief"
+    assert (own / "a/new.txt").read_text() == "mine"
+    assert (tmp_path / "other.txt").exists()
+    assert files.place(run / "logs") == run / "logs"
+
+
+def test_a_full_disk_is_told_whatever_a_library_raises(tmp_path, monkeypatch):
+    def fail():
+        with files.staged(tmp_path / "model.h5") as path:
+            path.write_bytes(b"half")
+            raise RuntimeError("Unable to flush")
+
+    with pytest.raises(RuntimeError, match="Unable to flush"):
+        fail()
+    usage = shutil._ntuple_diskusage(100, 100, 0)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
+    with pytest.raises(OSError, match=r"No space left.*model\.h5") as raised:
+        fail()
+    assert raised.value.errno == errno.ENOSPC
+    assert not list(tmp_path.iterdir())

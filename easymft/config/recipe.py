@@ -49,6 +49,16 @@ class Optimizer(Section):
     """Largest global norm of a step's gradients."""
 
 
+class Distribution(Section):
+    """The devices that a run is spread over; batch sizes stay those of all together."""
+
+    strategy: Literal["auto", "one_device", "mirrored", "multi_worker", "tpu"] = "auto"
+    """mirrored: all GPUs of this machine. multi_worker: the machines that TF_CONFIG names. auto:
+    what fits the machine."""
+    tpu: str = "local"
+    """Name or gRPC address of the TPU; local: the one of this machine."""
+
+
 def _as_recipe_file(schema: dict[str, Any]) -> None:
     """Let the schema describe the file, which may say more (and less) than a `Config`."""
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
@@ -96,6 +106,8 @@ class Config(Section):
     """Phase 2: once per domain."""
     optimizer: Optimizer = Optimizer()
     """Shared by both phases."""
+    distribution: Distribution = Distribution()
+    """The devices."""
     export: bool = False
     """Whether a run ends with raw-text SavedModels for TensorFlow Serving (`--mode export`)."""
     diagnose: bool = True

@@ -2,6 +2,7 @@
 
 import functools
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -31,14 +32,13 @@ class Batches(keras.utils.PyDataset):
     Args:
         tokens: The texts.
         rows: int array `(n,)`, the rows of `tokens` to use.
-        batch_size: Texts per batch of all shards together.
+        batch_size: Texts per batch, of all replicas of a distribution strategy together.
         seed: Seed of the order. None sorts by length, for evaluation.
         buckets: Ascending lengths to pad to; beyond the last, and with none, `tokens.max_length`.
         sample_weight: float array `(n,)`, weights of `rows`.
         domains: int array `(n,)`, domains of `rows` in place of those of `tokens`.
         start: First global step.
         stop: Step after the last; by default the end of the epoch that `start` lies in.
-        shard: `(index, count)`: only each `count`-th text of every batch, from `index`.
         **kwargs: Of `keras.utils.PyDataset`.
 
     Example:
@@ -64,7 +64,6 @@ class Batches(keras.utils.PyDataset):
         domains: np.ndarray | None = None,
         start: int = 0,
         stop: int | None = None,
-        shard: tuple[int, int] = (0, 1),
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
@@ -76,7 +75,6 @@ class Batches(keras.utils.PyDataset):
             buckets=buckets,
             sample_weight=sample_weight,
             domains=domains,
-            shard=shard,
             **kwargs,
         )
         rows = np.asarray(rows)
@@ -94,16 +92,9 @@ class Batches(keras.utils.PyDataset):
         stop = (start // self.steps_per_epoch + 1) * self.steps_per_epoch if stop is None else stop
         if not 0 <= start <= stop:
             raise ValueError(f"`start` must be in [0, `stop`]. Received: {start}, {stop}")
-        index, count = shard
-        smallest = len(rows) - (self.steps_per_epoch - 1) * batch_size
-        if not 0 <= index < count <= smallest:
-            raise ValueError(
-                f"`shard` must be (index, count) with index < count, and count at most the texts "
-                f"of the smallest batch ({smallest}); change `batch_size`. Received: {shard}"
-            )
         self.tokens, self.rows, self.batch_size, self.seed = tokens, rows, batch_size, seed
         self.start, self.stop = start, stop
-        self._buckets, self._shard = np.array(buckets, int), shard
+        self._buckets = np.array(buckets, int)
         self._labels = tokens.labels[rows].astype(np.int32)
         self._domains = np.asarray(tokens.domains[rows] if domains is None else domains, np.int32)
         self._weights = None if sample_weight is None else np.asarray(sample_weight, np.float32)
@@ -116,11 +107,18 @@ class Batches(keras.utils.PyDataset):
         return self.stop - self.start
 
     def __getitem__(self, index: int) -> tuple[Any, ...]:
+        return self.shard(index, 0, 1)
+
+    def shard(self, index: int, number: int, count: int) -> tuple[Any, ...]:
+        """Every `count`-th text of batch `index`, from text `number`, as wide as the whole batch.
+
+        It is empty where the batch has `number` texts or fewer.
+        """
         if not 0 <= index < len(self):
             raise IndexError(f"`index` must be in [0, {len(self)}). Received: {index}")
         texts = self._texts(self.start + index)
         width = self._width(self._lengths[texts].max())
-        texts = texts[self._shard[0] :: self._shard[1]]
+        texts = texts[number::count]
         batch = (self._inputs(texts, width), self._labels[texts])
         return batch if self._weights is None else (*batch, self._weights[texts])
 
@@ -133,46 +131,69 @@ class Batches(keras.utils.PyDataset):
         arguments = {**self._arguments, "sample_weight": sample_weight}
         return Batches(**arguments, start=self.start, stop=self.stop)
 
-    def shard(self, index: int, count: int) -> "Batches":
-        """Worker `index` of `count`: its texts of every batch, as wide as the whole batch."""
-        arguments = {**self._arguments, "shard": (index, count)}
-        return Batches(**arguments, start=self.start, stop=self.stop)
-
     def feed(self) -> Any:
-        """What to give to `fit`, `evaluate` and `predict` on the Keras backend in use."""
-        return self.as_tf_dataset() if keras.backend.backend() == "tensorflow" else self
+        """What to give to `fit`, `evaluate` and `predict` on the Keras backend in use.
 
-    def as_tf_dataset(self) -> Any:
+        Under a strategy of tf.distribute every replica gets its shard of every batch. Tell Keras
+        the number of steps then, `len(self)`, because it would count the shards.
+        """
+        if keras.backend.backend() != "tensorflow":
+            return self
+        import tensorflow as tf
+
+        strategy = tf.distribute.get_strategy()
+        if strategy.num_replicas_in_sync == 1:
+            return self.as_tf_dataset()
+        return strategy.distribute_datasets_from_function(self._of_worker)
+
+    def as_tf_dataset(self, shards: Sequence[int] = (0,), count: int = 1) -> Any:
         """These batches as a `tf.data.Dataset` whose batch size and length are open.
 
         Keras takes the shapes of a PyDataset from its first two batches, and TensorFlow then
         rejects another length; here the shapes are stated, and a model is traced once for all.
+
+        Args:
+            shards: Numbers of the shards to give of each batch, one after the other.
+            count: Of all shards.
         """
         import tensorflow as tf
 
         def spec(array):
             return tf.TensorSpec([None] * array.ndim, array.dtype)
 
+        def parts():
+            for index in range(len(self)):
+                for number in shards:
+                    yield self.shard(index, number, count)
+
         signature = keras.tree.map_structure(spec, self[0])
-        dataset = tf.data.Dataset.from_generator(self.__iter__, output_signature=signature)
-        cardinality = tf.data.experimental.assert_cardinality(len(self))
+        dataset = tf.data.Dataset.from_generator(parts, output_signature=signature)
+        cardinality = tf.data.experimental.assert_cardinality(len(self) * len(shards))
         return dataset.apply(cardinality).prefetch(tf.data.AUTOTUNE)
 
-    def in_input_order(self, outputs: Any) -> Any:
+    def _of_worker(self, context: Any) -> Any:
+        """The shards of one worker's replicas; `context` is a `tf.distribute.InputContext`."""
+        workers, replicas = context.num_input_pipelines, context.num_replicas_in_sync
+        # Keras joins the outputs of a step in this order: every worker's first replica, ...
+        return self.as_tf_dataset(range(context.input_pipeline_id, replicas, workers), replicas)
+
+    def in_input_order(self, outputs: Any, shards: int = 1) -> Any:
         """Put one epoch's outputs, as `predict` returns them, in the order of `rows`.
 
         Args:
             outputs: Arrays `(n, ...)`, alone or in a dict.
+            shards: Replicas of the strategy that the batches were fed to.
 
         Raises:
             ValueError: These batches are not one whole epoch.
         """
-        order = [self._texts(step) for step in range(self.start, self.stop)]
+        steps = [self._texts(step) for step in range(self.start, self.stop)]
+        order = [texts[shard::shards] for texts in steps for shard in range(shards)]
         order = np.concatenate(order) if order else np.array([], int)
-        if self._shard[1] > 1 or len(order) != len(self.rows) or self.start % self.steps_per_epoch:
+        if len(order) != len(self.rows) or self.start % self.steps_per_epoch:
             raise ValueError(
-                "Only the outputs of one whole epoch in one shard can be put in order. "
-                f"Received: steps {self.start} to {self.stop}, shard {self._shard}"
+                "Only the outputs of one whole epoch can be put in order. "
+                f"Received: steps {self.start} to {self.stop}"
             )
         inverse = np.argsort(order)
         return keras.tree.map_structure(lambda array: np.asarray(array)[inverse], outputs)

@@ -7,9 +7,10 @@ import keras
 import numpy as np
 from tqdm import tqdm
 
+from easymft import preemption
 from easymft.data.batches import Batches
 from easymft.data.pipeline import TokenizedTexts
-from easymft.distribution import jit_compile
+from easymft.distribution import Distribution, jit_compile
 from easymft.memory import KeepFreedMemory
 
 
@@ -17,6 +18,9 @@ def predict(
     model: keras.Model, name: str, tokens: TokenizedTexts, rows: np.ndarray, batch_size: int = 64
 ) -> Any:
     """Outputs of `model` for the given rows, in their order.
+
+    In the scope of a tf.distribute strategy each replica does its part of every batch, and every
+    worker gets the outputs of all.
 
     Args:
         model: Any model of the inputs that `Batches` gives; compiled here if it is not.
@@ -34,8 +38,9 @@ def predict(
         model.compile(optimizer=None, jit_compile=jit_compile())
     with progress_bar(name, len(rows), unit="text") as bar:
         callbacks = [KeepFreedMemory(), _Progress(bar, batch_size)]
-        outputs = model.predict(batches.feed(), verbose=0, callbacks=callbacks)
-    return batches.in_input_order(outputs)
+        feed, steps = batches.feed(), len(batches)
+        outputs = model.predict(feed, verbose=0, steps=steps, callbacks=callbacks)
+    return batches.in_input_order(outputs, Distribution.current().replicas)
 
 
 def progress_bar(name: str, total: int, done: int = 0, unit: str = "step") -> tqdm:
@@ -51,3 +56,6 @@ class _Progress(keras.callbacks.Callback):
 
     def on_predict_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         self.bar.update(min(self.batch_size, self.bar.total - self.bar.n))
+        # Not where other workers would wait for this one.
+        if preemption.requested() and Distribution.current().workers == 1:
+            raise preemption.Stopped

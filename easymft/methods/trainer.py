@@ -2,7 +2,6 @@
 
 import hashlib
 import logging
-import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,14 +10,16 @@ from typing import Any
 import keras
 import numpy as np
 
+from easymft import preemption
 from easymft.config import Optimizer, Phase
 from easymft.data.batches import Batches
 from easymft.data.pipeline import TokenizedTexts
-from easymft.distribution import jit_compile
-from easymft.errors import InputError
-from easymft.files import read_json, staged, write_json
+from easymft.distribution import Distribution, jit_compile
+from easymft.errors import InputError, WorkerError
+from easymft.files import read_json, remove, staged, write_json
 from easymft.memory import KeepFreedMemory
 from easymft.methods.inference import progress_bar
+from easymft.methods.stop_when_asked import StopWhenAsked
 from easymft.models import TextClassifier, WarmupLinearDecay, adamw
 
 logger = logging.getLogger(__name__)
@@ -83,12 +84,16 @@ class Trainer:
         Returns:
             The history: one dict per leg with `step`, `epoch`, `learning_rate` and Keras' training
             logs, and `dev_...` figures at the end of the epochs that `dev_every` picks.
+
+        Raises:
+            Stopped: The program was asked to stop; the state is in `checkpoint`.
+            WorkerError: Not all workers of a distributed run see the same `checkpoint`.
         """
         seed = _stable_seed(self.seed, name)
         batches = Batches(tokens, rows, self.phase.batch_size, seed=seed)
         dev, dev_every = None, self.phase.dev_every
         if dev_every and dev_rows is not None and len(dev_rows):
-            dev = Batches(tokens, dev_rows, self.phase.batch_size, sample_weight=dev_weight).feed()
+            dev = Batches(tokens, dev_rows, self.phase.batch_size, sample_weight=dev_weight)
         per_epoch = batches.steps_per_epoch
         total = per_epoch * self.phase.epochs
         self._reset(seed, total)
@@ -96,48 +101,78 @@ class Trainer:
         history = []
         if checkpoint.exists():
             history, weights = self._restore(checkpoint)
-        saved_at = time.monotonic()
-        with progress_bar(name, total, self.step) as bar:
-            while self.step < total:
-                start = self.step
-                if callable(sample_weight) and start % per_epoch == 0:
-                    weights = sample_weight()
-                stop = min(start + LEG_STEPS, (start // per_epoch + 1) * per_epoch)
-                logs = self.model.fit(
-                    batches.weighted(weights).span(start, stop).feed(),
-                    shuffle=False,
-                    verbose=0,
-                    callbacks=[_Progress(bar), KeepFreedMemory()],
-                ).history
-                entry = {"step": self.step, "epoch": self.step / per_epoch}
-                entry["learning_rate"] = float(self.model.optimizer.learning_rate)
-                entry |= {key: values[-1] for key, values in logs.items()}
-                if self.step % per_epoch == 0:
-                    if dev is not None and self.step // per_epoch % dev_every == 0:
-                        figures = self.model.evaluate(dev, verbose=0, return_dict=True)
-                        entry |= {f"dev_{key}": value for key, value in figures.items()}
-                    logger.info("%s: %s", name, _summary(entry, self.phase.epochs))
-                entry = {key: float(value) for key, value in entry.items()}
-                history.append(entry)
-                if on_leg is not None:
-                    on_leg(entry)
-                if time.monotonic() - saved_at >= CHECKPOINT_SECONDS and self.step < total:
-                    self._save(checkpoint, history, weights)
-                    saved_at = time.monotonic()
+        distribution, saved_at = Distribution.current(), time.monotonic()
+        if distribution.sum(self.step) != self.step * distribution.workers:
+            raise WorkerError("the workers see different states of this training")
+        stop = StopWhenAsked(distribution)
+
+        def awaits_dev() -> bool:
+            if dev is None or not history or history[-1]["step"] % (per_epoch * dev_every):
+                return False
+            return "dev_loss" not in history[-1]
+
+        with preemption.deferred(), progress_bar(name, total, self.step) as bar:
+            try:
+                while self.step < total or awaits_dev():
+                    if not awaits_dev():
+                        start = self.step
+                        if callable(sample_weight) and start % per_epoch == 0:
+                            weights = sample_weight()
+                        end = min(start + LEG_STEPS, (start // per_epoch + 1) * per_epoch)
+                        leg = batches.weighted(weights).span(start, end)
+                        history.append(self._leg(leg, per_epoch, [_Progress(bar), stop]))
+                    if awaits_dev() and not stop.ask():
+                        figures = self._evaluate(dev, [stop])
+                        history[-1] |= {} if stop.agreed else figures
+                    if not awaits_dev():
+                        if self.step % per_epoch == 0:
+                            logger.info("%s: %s", name, _summary(history[-1], self.phase.epochs))
+                        if on_leg is not None:
+                            on_leg(history[-1])
+                    if stop.ask():
+                        raise preemption.Stopped
+                    due = time.monotonic() - saved_at >= CHECKPOINT_SECONDS and self.step < total
+                    # Reading the state of several workers is a thing that all do together.
+                    if distribution.any(due):
+                        self._save(checkpoint, history, weights)
+                        saved_at = time.monotonic()
+            except preemption.Stopped:
+                self._save(checkpoint, history, weights)
+                logger.info("Stopped at step %d, as asked; the state is saved.", self.step)
+                raise
         return history
+
+    def _leg(self, batches: Batches, per_epoch: int, callbacks: list[Any]) -> dict[str, float]:
+        logs = self.model.fit(
+            batches.feed(),
+            steps_per_epoch=len(batches),
+            shuffle=False,
+            verbose=0,
+            callbacks=[*callbacks, KeepFreedMemory()],
+        ).history
+        entry = {"step": self.step, "epoch": self.step / per_epoch}
+        entry["learning_rate"] = self.model.optimizer.learning_rate
+        entry |= {key: values[-1] for key, values in logs.items()}
+        return {key: float(value) for key, value in entry.items()}
+
+    def _evaluate(self, dev: Batches, callbacks: list[Any]) -> dict[str, float]:
+        figures = self.model.evaluate(
+            dev.feed(), steps=len(dev), verbose=0, return_dict=True, callbacks=callbacks
+        )
+        return {f"dev_{key}": float(value) for key, value in figures.items()}
 
     @property
     def step(self) -> int:
         """Training steps done in this run."""
-        return int(self.model.optimizer.iterations)
+        return int(keras.ops.convert_to_numpy(self.model.optimizer.iterations))
 
     def _reset(self, seed: int, total_steps: int) -> None:
         """Forget the optimizer's moments and steps; start the schedule and random state anew."""
         for variable in self.model.optimizer.variables:
             variable.assign(keras.ops.zeros(variable.shape, dtype=variable.dtype))
         self._schedule.total_steps = total_steps
-        for index, variable in enumerate(self.model.random_states):
-            variable.assign(np.array([seed, index], dtype="uint32"))
+        count = len(self.model.random_states)
+        self.model.set_random_states([(seed, index) for index in range(count)])
 
     def _save(
         self, checkpoint: Path, history: list[dict[str, float]], weights: np.ndarray | None
@@ -164,7 +199,7 @@ class Trainer:
 
 def discard(checkpoint: Path) -> None:
     """Remove the state of a run whose result is safe elsewhere."""
-    shutil.rmtree(checkpoint, ignore_errors=True)
+    remove(checkpoint)
 
 
 def _stable_seed(seed: int, name: str) -> int:

@@ -67,19 +67,11 @@ class AdversarialTextClassifier(TextClassifier):
         progress = ops.minimum(ops.convert_to_tensor(self.steps) / self.ramp_steps, 1.0)
         return 2.0 / (1.0 + ops.exp(-10.0 * progress)) - 1.0
 
-    def compute_loss(
-        self,
-        x: Any = None,
-        y: Any = None,
-        y_pred: Any = None,
-        sample_weight: Any = None,
-        training: bool = True,
-    ) -> Any:
-        loss = super().compute_loss(x, y, y_pred, sample_weight, training)
+    def added_loss(self, x: Any, y: Any, y_pred: Any, sample_weight: Any) -> Any:
         if "domain_logits" not in y_pred:
-            return loss
+            return None
         domain_loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        return loss + domain_loss(x["domain"], y_pred["domain_logits"])
+        return domain_loss(x["domain"], y_pred["domain_logits"])
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "ramp_steps": self.ramp_steps}

@@ -118,7 +118,7 @@ class MFTTextClassifier(TextClassifier):
         embedding = self._embedding(encoded, inputs)
         outputs = {"logits": self._logits(embedding, inputs, training)}
         if self.corruption_heads and (training or self.corruption_in_evaluation):
-            # Consumed by `compute_loss`; predictions never carry it unless asked for.
+            # Consumed by `added_loss`; predictions never carry it unless asked for.
             outputs["corruption"] = self._corruption_logits(encoded["hidden"], inputs)
         return outputs
 
@@ -132,23 +132,15 @@ class MFTTextClassifier(TextClassifier):
         ]
         return ops.stack(logits, axis=1)
 
-    def compute_loss(
-        self,
-        x: Any = None,
-        y: Any = None,
-        y_pred: Any = None,
-        sample_weight: Any = None,
-        training: bool = True,
-    ) -> Any:
-        loss = super().compute_loss(x, y, y_pred, sample_weight, training)
+    def added_loss(self, x: Any, y: Any, y_pred: Any, sample_weight: Any) -> Any:
         self.mean_weight.update_state(ops.ones_like(y) if sample_weight is None else sample_weight)
         if "corruption" not in y_pred:
-            return loss
+            return None
         weight = sample_weight if self.weighted_corruption else None
         losses = self.corruption_losses(y_pred["corruption"], x["domain"], weight)
         for index, mean in enumerate(self.corruption_means):
             mean.update_state(losses[:, index])
-        return loss + self.corruption_weight * _Mean(name="corruption")(losses, losses)
+        return self.corruption_weight * _Mean(name="corruption")(losses, losses)
 
     def corruption_losses(self, logits: Any, domains: Any, sample_weight: Any = None) -> Any:
         """The terms of L_SDC, t * CE(z) of each text and layer, z drawn anew: `(batch, layers)`.

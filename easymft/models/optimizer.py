@@ -5,6 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from easymft import replicas
+
 # Biases, and scale and shift of layer normalizations: names that Keras gives these variables.
 NO_DECAY = ("bias", "gamma", "beta")
 
@@ -64,6 +66,16 @@ class BertAdamW(keras.optimizers.AdamW):
         super().build(variables)
         if isinstance(self._learning_rate, WarmupLinearDecay):
             self._track_variable(self._learning_rate.total)
+
+    def apply(self, grads: list[Any], trainable_variables: list[Any] | None = None) -> None:
+        """Keras' own. Replicas of tf.distribute add their gradients up before they are clipped.
+
+        Keras clips each replica's part by itself, so that more replicas learn something else.
+        """
+        super().apply(replicas.summed(grads), trainable_variables)
+
+    def _all_reduce_sum_gradients(self, grads_and_vars: list[Any]) -> list[Any]:
+        return grads_and_vars  # `apply` has done it
 
 
 def adamw(

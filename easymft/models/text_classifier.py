@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from easymft import replicas
 from easymft.layers import MaskedMeanPooling
 from easymft.models.backbone import encoder, load_backbone
 from easymft.models.metrics import DomainMetrics
@@ -51,6 +52,7 @@ class TextClassifier(keras.Model):
     ):
         # === Layers ===
         super().__init__(**kwargs)
+        replicas.repair_keras()
         _check_positive("num_classes", num_classes)
         if num_domains is not None:
             _check_positive("num_domains", num_domains)
@@ -78,6 +80,7 @@ class TextClassifier(keras.Model):
         self.embedding = embedding
         self.dropout = dropout
         self.loss_normalization = loss_normalization
+        self._draws_apart = False
         self.built = True
 
     @classmethod
@@ -131,6 +134,12 @@ class TextClassifier(keras.Model):
     def _logits(self, embedding: Any, inputs: dict[str, Any], training: bool | None) -> Any:
         return self.class_head(self.head_dropout(embedding, training=training))
 
+    def make_train_function(self, force: bool = False) -> None:
+        """Keras' own; also makes every replica of tf.distribute draw by itself."""
+        if not self._draws_apart:
+            self.set_random_states([ops.convert_to_numpy(state) for state in self.random_states])
+        super().make_train_function(force)
+
     def compute_loss(
         self,
         x: Any = None,
@@ -139,16 +148,24 @@ class TextClassifier(keras.Model):
         sample_weight: Any = None,
         training: bool = True,
     ) -> Any:
-        """The compiled loss on the logits: mean(sample_weight * CE)."""
-        if sample_weight is not None and self.loss_normalization == "nonzero":
-            weight = ops.cast(sample_weight, "float32")
+        """The compiled loss on the logits, mean(sample_weight * CE), and what a subclass adds."""
+        weight = sample_weight
+        if weight is not None and self.loss_normalization == "nonzero":
+            weight = ops.cast(weight, "float32")
             used = ops.sum(ops.cast(ops.not_equal(weight, 0.0), "float32"))
             # Keras divides by the batch size; this turns that into the number of used texts.
             count = ops.cast(ops.shape(weight)[0], "float32")
-            sample_weight = weight * count / ops.maximum(used, 1.0)
-        return super().compute_loss(
-            x=x, y=y, y_pred=y_pred["logits"], sample_weight=sample_weight, training=training
+            weight = weight * replicas.total(count) / ops.maximum(replicas.total(used), 1.0)
+        loss = super().compute_loss(
+            x=x, y=y, y_pred=y_pred["logits"], sample_weight=weight, training=training
         )
+        added = self.added_loss(x, y, y_pred, sample_weight)
+        loss = loss if added is None else loss + added
+        return replicas.of_whole_batch(loss, ops.shape(y)[0]) if training else loss
+
+    def added_loss(self, x: Any, y: Any, y_pred: Any, sample_weight: Any) -> Any:
+        """What a subclass adds to the label loss: a scalar, a Keras loss' mean; or `None`."""
+        return None
 
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """Compiled metrics on the logits, plus accuracy and macro-F1 per domain, unweighted."""
@@ -167,13 +184,17 @@ class TextClassifier(keras.Model):
         saved, states = own.pop("random_states", ()), self.random_states
         super().load_own_variables(own)
         if len(saved) == len(states):  # not so where the dropout was another
-            for state, value in zip(states, saved, strict=True):
-                state.assign(value)
+            self.set_random_states(saved)
 
     @property
     def random_states(self) -> list[keras.Variable]:
         """States of the generators behind dropout and corrupted labels."""
         return [v for v in self.non_trainable_variables if v.name == "seed_generator_state"]
+
+    def set_random_states(self, states: Any) -> None:
+        """Set `random_states`, `(generators, 2)`; replicas of tf.distribute get each its own."""
+        replicas.assign_seeds(self, self.random_states, states)
+        self._draws_apart = True
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()

@@ -12,7 +12,7 @@ import keras
 
 from easymft import files
 from easymft.config import Config
-from easymft.distribution import precision_policy
+from easymft.distribution import Distribution, precision_policy
 from easymft.errors import InputError
 from easymft.methods import METHODS
 from easymft.methods.trainer import Trainer
@@ -37,6 +37,12 @@ class Run:
         self.method = METHODS[config.method]
         self.folder = RunFolder(config)
         self.data = RunData(config, self.folder)
+
+    @functools.cached_property
+    def distribution(self) -> Distribution:
+        """The devices of the run. Made before TensorFlow computes anything."""
+        settings = self.config.distribution
+        return Distribution.of(settings.strategy, settings.tpu)
 
     def stages(self) -> list[str]:
         """Names of the stages that the method has, in order."""
@@ -120,7 +126,13 @@ class Run:
 
     def logs(self) -> Logs:
         """The run's TensorBoard logs; a context manager."""
-        return Logs(self.folder.logs, self.data.corpus.domains)
+        return Logs(files.place(self.folder.logs), self.data.corpus.domains)
+
+    def mark_done(self, stage: str, facts: dict[str, Any]) -> None:
+        """Mark a stage, or a part of one, as done; returns when every worker can see it."""
+        self.folder.mark_done(stage, facts)
+        self.distribution.wait()
+        self.folder.await_done(stage)
 
     def train(
         self, trainer: Trainer, title: str, name: str, domain: int | None = None, **arguments: Any

@@ -118,7 +118,7 @@ def fine_tune(run: Run) -> dict[str, Any]:
                 dev_rows=data.rows_of("dev", code),
             )
             run.keep(model, name)
-            run.folder.mark_done(part, {"history": curve})
+            run.mark_done(part, {"history": curve})
             discard(run.folder.checkpoint(name))
         history[domain] = run.folder.facts(part)["history"]
     return {"history": history}

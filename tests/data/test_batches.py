@@ -150,9 +150,9 @@ def test_a_span_goes_on_with_the_same_batches():
 
 def test_shards_make_up_the_whole_batch_at_its_width():
     whole = Batches(_mixed(51), np.arange(51), 8, seed=3, sample_weight=np.arange(51))
-    shards = [whole.span(2, 7).shard(index, 3) for index in range(3)]
+    part = whole.span(2, 7)
     for step in range(5):
-        parts = [shard[step] for shard in shards]
+        parts = [part.shard(step, number, 3) for number in range(3)]
         joined = keras.tree.map_structure(lambda *arrays: np.concatenate(arrays), *parts)
         inputs, labels, weights = whole[2 + step]
         order, expected = np.argsort(joined[2]), np.argsort(weights)
@@ -169,8 +169,6 @@ def test_shards_make_up_the_whole_batch_at_its_width():
         ({"sample_weight": [1.0]}, r"`sample_weight`.*shape \(3,\)"),
         ({"domains": [1]}, "`domains` must"),
         ({"start": 3, "stop": 2}, "`start` must"),
-        ({"shard": (2, 2)}, "`shard` must"),
-        ({"batch_size": 2, "shard": (0, 2)}, r"smallest batch \(1\)"),
     ],
 )
 def test_arguments_are_checked(arguments, words):
@@ -186,7 +184,7 @@ def test_in_input_order():
         seen = np.concatenate([batches[step][0]["token_ids"][:, 1] for step in range(4)])
         expected = tokens.token_ids[tokens.offsets[rows] + 1]
         np.testing.assert_array_equal(batches.in_input_order({"x": seen})["x"], expected)
-    for part in (batches.span(0, 3), batches.span(1, 5), batches.shard(0, 2)):
+    for part in (batches.span(0, 3), batches.span(1, 5)):
         with pytest.raises(ValueError, match="one whole epoch"):
             part.in_input_order(seen)
 

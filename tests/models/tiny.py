@@ -1,8 +1,10 @@
-"""Tiny models with random weights for the tests, and one batch for them."""
+"""Tiny models with random weights for the tests, and texts for them."""
 
 import keras
 import keras_hub
 import numpy as np
+
+from easymft.data.pipeline import TokenizedTexts
 
 NUM_CLASSES, NUM_DOMAINS, WIDTH = 2, 3, 4
 SIZES = {
@@ -18,7 +20,7 @@ SIZES = {
 def tiny_backbone(architecture="Bert", dropout=0.0, seed=0, **kwargs):
     """Two layers of width 4; its weights are large, so that no gradient is lost in rounding."""
     backbone_class = getattr(keras_hub.models, f"{architecture}Backbone")
-    backbone = backbone_class(**SIZES, dropout=dropout, **kwargs)
+    backbone = backbone_class(**{**SIZES, "dropout": dropout, **kwargs})
     scramble(backbone, seed)
     return backbone
 
@@ -28,6 +30,21 @@ def scramble(model, seed=0):
     random = np.random.default_rng(seed)
     model.set_weights(
         [v if v.dtype.kind != "f" else random.normal(0, 0.5, v.shape) for v in model.get_weights()]
+    )
+
+
+def tokenized(count, num_domains=NUM_DOMAINS):
+    """So many random texts of 2 to 8 tokens."""
+    random = np.random.default_rng(0)
+    lengths = random.integers(2, 9, count)
+    offsets = np.concatenate([[0], lengths.cumsum()])
+    return TokenizedTexts(
+        token_ids=random.integers(1, 20, offsets[-1]).astype(np.int32),
+        offsets=offsets,
+        second_start=lengths.astype(np.int32),
+        labels=random.integers(0, NUM_CLASSES, count).astype(np.int32),
+        domains=random.integers(0, num_domains, count).astype(np.int32),
+        max_length=8,
     )
 
 

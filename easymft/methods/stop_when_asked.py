@@ -1,0 +1,39 @@
+"""Training that ends early when the program is asked to stop."""
+
+from typing import Any
+
+import keras
+
+from easymft import preemption
+from easymft.distribution import Distribution
+
+# Batches after which workers ask each other whether one of them was asked to stop.
+AGREEMENT_STEPS = 5
+
+
+class StopWhenAsked(keras.callbacks.Callback):
+    """Ends `fit` and `evaluate` early when SIGTERM has come, on all workers after the same batch.
+
+    Attributes:
+        agreed: Whether that is so.
+    """
+
+    def __init__(self, distribution: Distribution):
+        super().__init__()
+        self.distribution = distribution
+        self.agreed = False
+
+    def ask(self) -> bool:
+        """Whether any worker was asked to stop; all workers ask together."""
+        self.agreed = self.agreed or self.distribution.any(preemption.requested())
+        return self.agreed
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        self.model.stop_training = self._ask_after(batch)
+
+    def on_test_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        self.model.stop_evaluating = self._ask_after(batch)
+
+    def _ask_after(self, batch: int) -> bool:
+        alone = self.distribution.workers == 1
+        return self.ask() if alone or (batch + 1) % AGREEMENT_STEPS == 0 else self.agreed

@@ -1,0 +1,135 @@
+"""What a training step does differently where several replicas of `tf.distribute` share its batch.
+
+Everything here leaves its arguments alone where there is one replica, or no TensorFlow.
+"""
+
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+# Keras releases up to here have the fault of `repair_keras`; the tests say when this is to move.
+FAULTY_KERAS = (3, 15)
+_STEP_OF_SEEDS = 0x9E3779B1  # to a seed that no other generator has
+
+
+def of_whole_batch(loss: Any, texts: Any) -> Any:
+    """The replica's mean loss with the gradient that it has in the mean over the whole batch.
+
+    Keras adds up the replicas' gradients with equal weights. That is the gradient of the whole
+    batch only if all replicas have equally many texts; the last batch of an epoch rarely divides.
+
+    Args:
+        loss: The mean over the replica's texts, a scalar.
+        texts: How many they are, a scalar.
+    """
+    context = _context()
+    if context is None:
+        return loss
+    texts = ops.cast(texts, loss.dtype)
+    share = context.num_replicas_in_sync * texts / ops.maximum(total(texts), 1)
+    # The value stays the replica's own: Keras weights it by the number of texts by itself.
+    return ops.stop_gradient(loss * (1 - share)) + loss * share
+
+
+def total(value: Any) -> Any:
+    """The sum of the replicas' values."""
+    context = _context()
+    return value if context is None else context.all_reduce("SUM", value)
+
+
+def summed(gradients: Sequence[Any]) -> list[Any]:
+    """The sum of the replicas' gradients, `None` among them staying `None`."""
+    context = _context()
+    if context is None:
+        return list(gradients)
+    there = iter(context.all_reduce("SUM", [g for g in gradients if g is not None]))
+    return [None if g is None else next(there) for g in gradients]
+
+
+def assign_seeds(model: keras.Model, variables: Sequence[Any], states: Sequence[Any]) -> None:
+    """Set states of random generators: the first replica's as given, each other's moved away.
+
+    Keras keeps one state per replica but gives all the same, so that all would draw alike.
+
+    Args:
+        model: Whose generators they are.
+        variables: Of `keras.random.SeedGenerator`.
+        states: A seed and a counter each, in the order of `variables`.
+    """
+    for variable, state in zip(variables, states, strict=True):
+        variable.assign(np.asarray(state))
+    strategy = getattr(model, "distribute_strategy", None)
+    if strategy is None or strategy.num_replicas_in_sync == 1 or not variables:
+        return
+    import tensorflow as tf
+
+    @tf.function
+    def move() -> None:
+        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+        away = tf.stack([tf.cast(replica, tf.int64) * _STEP_OF_SEEDS, 0])
+        for variable, state in zip(variables, states, strict=True):
+            variable.assign(away + np.asarray(state, "int64"))
+
+    strategy.run(move)
+
+
+def repair_keras() -> None:
+    """Make Keras' `fit` and `evaluate` work where replicas get unlike batches or are remote.
+
+    Before its first step Keras averages the first batch over the replicas, only to see its shapes:
+    an error unless all parts are of one size. After each step with several workers it averages
+    the logs over their axis 0, which scalars do not have. Reported as keras issue #20585.
+    Nothing is touched outside the scope of a strategy.
+    """
+    if keras.backend.backend() != "tensorflow" or not _is_faulty(keras.__version__):
+        return
+    import tensorflow as tf
+    from keras.src.backend.tensorflow import trainer
+
+    if tf.distribute.has_strategy() and not hasattr(trainer.reduce_per_replica, "__wrapped__"):
+        trainer.reduce_per_replica = _reducing_scalars(trainer.reduce_per_replica)
+        kind = trainer.TensorFlowTrainer
+        kind._maybe_symbolic_build = _building_on_one_part(kind._maybe_symbolic_build)
+
+
+def _is_faulty(version: str) -> bool:
+    return tuple(int(part) for part in version.split(".")[:2]) <= FAULTY_KERAS
+
+
+def _reducing_scalars(original: Any) -> Any:
+    @functools.wraps(original)
+    def reduce_per_replica(values: Any, strategy: Any, reduction: str) -> Any:
+        remote = getattr(strategy.extended, "_in_multi_worker_mode", lambda: False)()
+        if not remote or reduction == "concat":
+            return original(values, strategy, reduction)
+        return keras.tree.map_structure(lambda v: strategy.reduce("MEAN", v, axis=None), values)
+
+    return reduce_per_replica
+
+
+def _building_on_one_part(original: Any) -> Any:
+    @functools.wraps(original)
+    def _maybe_symbolic_build(self: Any, iterator: Any = None, data_batch: Any = None) -> None:
+        strategy = self._distribute_strategy
+        if strategy is not None and iterator is not None:
+            _, _, batches = next(iter(iterator))
+            data_batch = keras.tree.map_structure(
+                lambda value: strategy.experimental_local_results(value)[0], next(batches)
+            )
+        original(self, None, data_batch)
+
+    return _maybe_symbolic_build
+
+
+def _context() -> Any:
+    """The `tf.distribute` context inside a step that several replicas do, else `None`."""
+    if keras.backend.backend() != "tensorflow":
+        return None
+    import tensorflow as tf
+
+    context = tf.distribute.get_replica_context()  # None while Keras only looks at shapes
+    return context if context is not None and context.num_replicas_in_sync > 1 else None
