@@ -24,7 +24,14 @@ logger = logging.getLogger(__name__)
 _FIXED = {"evaluate_on": ["dev"], "diagnose": False, "keep_models": False}
 # Settings that say nothing to a method without what they are about.
 _TYPICALITY = ("alpha", "clip", "normalize", "refresh_typicality", "typicality_variant")
-_CORRUPTION = ("corruption", "corruption_weight", "corruption_layers", "shared_corruption_head")
+_CORRUPTION = (
+    "corruption",
+    "corruption_weight",
+    "corruption_layers",
+    "shared_corruption_head",
+    "head_target",
+    "head_speed",
+)
 
 
 class Search:

@@ -57,6 +57,12 @@ class MFT(Section):
     """Weight of the domain corruption loss (lambda)."""
     corruption_layers: list[Annotated[int, Field(ge=0)]] | None = None
     """Encoder layers with a corruption head, from 0; null: every third layer (2, 5, ...)."""
+    head_target: Literal["corrupted", "domain"] = "corrupted"
+    """What corruption heads learn: the corrupted labels, or the true domains (an extension), with
+    the encoder alone being taught the corrupted labels: heads that learn random labels end up
+    answering all texts alike and teach the encoder nothing."""
+    head_speed: Positive = 1.0
+    """How many times faster than the encoder the corruption heads learn (an extension)."""
     embedding: Literal["mean", "pooler"]
     """E(x), which typicality and the class head read: mean over tokens, or pooler output."""
     typicality_variant: Literal["paper", "easytransfer"]

@@ -29,6 +29,8 @@ def _build(
         weighted_corruption=mft.weighted_corruption,
         corruption_pools_padding=mft.corruption_pools_padding,
         corruption_in_evaluation=mft.corruption_in_evaluation,
+        head_target=mft.head_target,
+        head_speed=mft.head_speed,
         loss_normalization=mft.loss_normalization,
         embedding=mft.embedding,
         dropout=config.dropout,
