@@ -40,8 +40,8 @@ def write_recipe(folder, **settings):
             "split": {"kind": "seeded", "dev": 0.2, "test": 0.2},
         },
         "backbone": {"preset": str(folder / "bert"), "max_length": 12},
-        "meta_fine_tune": {"epochs": 2, "learning_rate": 0.01, "batch_size": 8},
-        "fine_tune": {"epochs": 1, "learning_rate": 0.01, "batch_size": 8},
+        "meta_fine_tune": {"epochs": 2, "learning_rate": 0.01, "batch_size": 16},
+        "fine_tune": {"epochs": 1, "learning_rate": 0.01, "batch_size": 16},
         **settings,
     }
     path = folder / "tiny.json"

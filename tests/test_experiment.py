@@ -133,15 +133,15 @@ def test_all_methods_see_the_same_number_of_texts(tmp_path):
 
 
 def test_a_run_killed_in_training_ends_with_the_same_numbers(tmp_path, monkeypatch):
-    path = write_recipe(tmp_path)
+    path = write_recipe(tmp_path, fine_tune={"learning_rate": 0.01, "batch_size": 8, "epochs": 1})
     whole = Experiment(load_config(path, ["name=whole"]))
     whole.run()
 
-    # Checkpoints after every leg of two steps; the process dies in meta fine-tuning, then again
-    # in the fine-tuning of the second domain.
-    monkeypatch.setattr(trainer, "LEG_STEPS", 2)
+    # Checkpoints after every step; the process dies in the third of the six of meta fine-tuning,
+    # then in the last of the two of the second domain.
+    monkeypatch.setattr(trainer, "LEG_STEPS", 1)
     monkeypatch.setattr(trainer, "CHECKPOINT_SECONDS", 0)
-    for stage, deadly_leg in (("meta_fine_tune", 3), ("fine_tune", 4)):
+    for stage, deadly_leg in (("meta_fine_tune", 3), ("fine_tune", 8)):
         legs = []
         fit = keras.Model.fit
 
@@ -260,13 +260,13 @@ def test_typicality_can_weight_the_evaluation_and_be_made_anew_every_epoch(tmp_p
 
     monkeypatch.setattr(typicality, "scores", recorded)
     path = write_recipe(tmp_path)
-    curves = {}
+    curves, small = {}, "meta_fine_tune.batch_size=8"  # more steps, so that an epoch tells
     for name, overrides in {
         "plain": [],
         "weighted": ["mft.weighted_evaluation=true"],
         "refreshed": ["mft.refresh_typicality=true"],
     }.items():
-        experiment = Experiment(load_config(path, [f"name={name}", *overrides]))
+        experiment = Experiment(load_config(path, [f"name={name}", small, *overrides]))
         for stage in ("validate", "typicality", "meta_fine_tune"):
             stages = experiment.run(stage)["stages"]
         curves[name] = stages["meta_fine_tune"]["history"]
