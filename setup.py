@@ -42,6 +42,7 @@ setup(
         "wrapt",
     ],
     extras_require={
+        "beam": ["apache-beam"],
         "fuzz": ["atheris"],
         "test": [
             "dill",

@@ -177,6 +177,8 @@ class Reader:
         if recipe.sweep or recipe.search:
             return None  # hours; that the recipe and the flags are right has been seen
         settings = [word for setting in tiny for word in ("--set", setting)]
+        if "local_workers" in given:  # processes of their own, which other tests start
+            arguments = [*_without(arguments, "local_workers"), "--mode", "validate"]
         plain = [*_without(arguments, "mode", "input", "output", "dry_run"), *settings]
         mode = given.get("mode", "run")
         if mode == "predict" or mode in run.STAGES[1:]:

@@ -1,0 +1,70 @@
+"""Labels from an exported model."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import apache_beam as beam
+import pyarrow as pa
+from apache_beam.ml.inference.base import ModelHandler, RunInference
+
+from easymft.beam.files import Row, required
+from easymft.export.predict import Predictor
+
+
+class Predict(beam.PTransform):
+    """Adds `label`, `score` and `probability_<label>` to rows with `text`.
+
+    The domain of a row, where the model asks for it and the row has none, is the empty one, for
+    which the meta-learner answers.
+
+    Args:
+        export: As for `easymft.export.predict.predict_file`; a path that every worker sees.
+        batch_size: Largest number of texts run at once.
+
+    Example:
+
+    ```python
+    with beam.Pipeline(options=options) as pipeline:
+        rows = pipeline | ReadRows("reviews-*.parquet", {"text": "body"})
+        rows | Predict("runs/amazon/mft/seed-1/export") | ...
+    ```
+    """
+
+    def __init__(self, export: str, batch_size: int = 64):
+        super().__init__()
+        self.handler = _Exported(export, batch_size)
+
+    def expand(self, rows: beam.PCollection) -> beam.PCollection:
+        return rows | RunInference(self.handler)
+
+
+def columns_of(export: str) -> dict[str, pa.DataType]:
+    """Names and types of what `Predict` adds."""
+    labels = Predictor(export).labels
+    numbers = ["score", *(f"probability_{label}" for label in labels)]
+    return {"label": pa.string(), **dict.fromkeys(numbers, pa.float32())}
+
+
+class _Exported(ModelHandler[Row, Row, Predictor]):
+    def __init__(self, export: str, batch_size: int):
+        super().__init__(max_batch_size=batch_size)
+        self.export = export
+
+    def load_model(self) -> Predictor:
+        return Predictor(self.export)
+
+    def run_inference(
+        self,
+        batch: Sequence[Row],
+        model: Predictor,
+        inference_args: dict[str, Any] | None = None,
+    ) -> Iterator[Row]:
+        texts = {
+            role: [
+                row.get(role) or "" if role == "domain" else required(row, role) for row in batch
+            ]
+            for role in model.inputs
+        }
+        answers = model(texts)
+        for index, row in enumerate(batch):
+            yield {**row, **{name: values[index] for name, values in answers.items()}}

@@ -1,0 +1,134 @@
+"""Typicality of texts that are too many for one machine."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+from apache_beam.ml.inference.base import ModelHandler, RunInference
+
+from easymft.beam.files import Row, required
+from easymft.config import Config
+
+Cell = tuple[str, str]  # domain and label
+Sum = tuple[np.ndarray | float, int]
+
+
+class Typicality(beam.PTransform):
+    """Adds `typicality` to rows with `text`, `label` and `domain`: all rows are training texts.
+
+    In two passes: embeddings and their sums per domain and class; then each text's score against
+    the centroids. What is computed is what a run's typicality stage computes, clipped as its
+    losses clip it.
+
+    Args:
+        config: The recipe: encoder, lengths, and the method's settings.
+        batch_size: Largest number of texts encoded at once.
+    """
+
+    def __init__(self, config: Config, batch_size: int = 64):
+        super().__init__()
+        self.config, self.batch_size = config, batch_size
+
+    def expand(self, rows: beam.PCollection) -> beam.PCollection:
+        embedded = rows | RunInference(_Encoder(self.config, self.batch_size))
+        centroids = (
+            embedded
+            | beam.Map(lambda pair: (_cell(pair[0]), pair[1]))
+            | beam.CombinePerKey(_SumAndCount())
+        )
+        return (
+            embedded
+            | beam.BatchElements(max_batch_size=1024)
+            | beam.ParDo(_Score(self.config), beam.pvalue.AsDict(centroids))
+        )
+
+
+class _Embedder:
+    """From texts to their E(x), `(texts, hidden)` float32."""
+
+    def __init__(self, config: Config):
+        # Here, not at the top: a pipeline is put together where no model runs.
+        from easymft.distribution import precision_policy
+        from easymft.models import TextClassifier, TextEmbedder, load_backbone, load_preprocessor
+
+        preset, precision = config.backbone.preset, precision_policy(config.precision)
+        encoder = load_backbone(preset, dtype=precision)
+        self._model = TextEmbedder(TextClassifier(encoder, 1, embedding=config.mft.embedding))
+        self._preprocessor = load_preprocessor(preset, config.backbone.max_length)
+
+    def __call__(self, *texts: list[str]) -> np.ndarray:
+        inputs = self._preprocessor(texts if len(texts) > 1 else texts[0])
+        return np.asarray(self._model(inputs))
+
+
+class _Encoder(ModelHandler[Row, tuple[Row, np.ndarray], _Embedder]):
+    """A row to the row and its E(x), `(hidden,)` float32."""
+
+    def __init__(self, config: Config, batch_size: int):
+        super().__init__(max_batch_size=batch_size)
+        self.config = config
+
+    def load_model(self) -> _Embedder:
+        return _Embedder(self.config)
+
+    def run_inference(
+        self,
+        batch: Sequence[Row],
+        model: _Embedder,
+        inference_args: dict[str, Any] | None = None,
+    ) -> Iterator[tuple[Row, np.ndarray]]:
+        is_pair = batch[0].get("text_pair") is not None
+        roles = ["text", "text_pair"] if is_pair else ["text"]
+        embeddings = model(*([required(row, role) for row in batch] for role in roles))
+        yield from zip(batch, embeddings, strict=True)
+
+
+class _SumAndCount(beam.CombineFn):
+    def create_accumulator(self) -> Sum:
+        return 0.0, 0
+
+    def add_input(self, total: Sum, embedding: np.ndarray) -> Sum:
+        return total[0] + embedding.astype(np.float64), total[1] + 1
+
+    def merge_accumulators(self, totals: Iterable[Sum]) -> Sum:
+        sums, counts = zip(*totals, strict=True)
+        return sum(sums), sum(counts)
+
+    def extract_output(self, total: Sum) -> Sum:
+        return total
+
+
+class _Score(beam.DoFn):
+    def __init__(self, config: Config):
+        self.config = config
+
+    def process(self, batch: list[tuple[Row, np.ndarray]], cells: dict[Cell, Sum]) -> Iterator[Row]:
+        from easymft.methods.typicality import weighting
+
+        domains, labels = (
+            {name: code for code, name in enumerate(sorted({cell[place] for cell in cells}))}
+            for place in (0, 1)
+        )
+        embeddings = np.stack([embedding for _, embedding in batch])
+        layer = weighting(len(labels), len(domains), self.config.mft)
+        layer.build(embeddings.shape)
+        sums, counts = np.zeros(layer.sums.shape), np.zeros(layer.counts.shape)
+        for (domain, label), (total, count) in cells.items():
+            sums[domains[domain], labels[label]] = total
+            counts[domains[domain], labels[label]] = count
+        layer.sums.assign(sums)
+        layer.counts.assign(counts)
+        layer.finalize()
+        found = [_cell(row) for row, _ in batch]
+        scores = layer(
+            embeddings,
+            np.array([labels[label] for _, label in found]),
+            np.array([domains[domain] for domain, _ in found]),
+        )
+        for (row, _), score in zip(batch, np.asarray(scores).tolist(), strict=True):
+            yield {**row, "typicality": score}
+
+
+def _cell(row: Row) -> Cell:
+    return required(row, "domain"), required(row, "label")
