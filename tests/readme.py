@@ -221,8 +221,9 @@ def _flags(arguments: list[str]) -> dict[str, object]:
     with flagsaver.flagsaver():
         rest = flags.FLAGS(["easymft", *arguments])
         assert rest == ["easymft"], f"no flags: {rest[1:]}"
-        given = {name: flags.FLAGS[name].value for name in ("config", "mode", "set", "input")}
-        return {name: value for name, value in given.items() if value != "-"}
+        names = ("config", "mode", "set", "input", "local_workers")
+        given = {name: flags.FLAGS[name].value for name in names}
+        return {name: value for name, value in given.items() if value not in ("-", 0)}
 
 
 def _without(arguments: list[str], *names: str) -> list[str]:
