@@ -1,8 +1,9 @@
 """Kills a small run again and again, and compares what it ends with: `python -m tests.faults`.
 
 A run with a reference result is repeated, killed with SIGKILL (or asked to stop with SIGTERM) at
-random moments of every stage and resumed by the same command each time, until it is done. After
-each kill every file that stands under its final name must be whole.
+random moments of every stage and resumed by the same command each time, until it is done; and so
+again until there are enough kills. After each kill every file that stands under its final name must
+be whole.
 """
 
 import argparse
@@ -16,6 +17,7 @@ import sys
 import tempfile
 import time
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,6 +30,9 @@ STAGES = (
     *("validate", "typicality", "meta_fine_tune", "fine_tune"),
     *("evaluate", "diagnose", "report", "export"),
 )
+# Where the kills of one run fall: twice in the stages that train.
+VISITS = sorted((*STAGES, "meta_fine_tune", "fine_tune"), key=STAGES.index)
+PHASE = {"epochs": 8, "learning_rate": 0.01, "batch_size": 8}
 EXIT_CODES = {signal.SIGKILL: -signal.SIGKILL, signal.SIGTERM: 75}
 
 
@@ -35,6 +40,7 @@ class Kill(NamedTuple):
     """One interruption: where it fell, and what stood in the folder then."""
 
     number: int
+    run: str
     signal: str
     stage: str
     after: float
@@ -51,11 +57,11 @@ def main() -> int:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="easymft-faults-") as folder:
         kills, differences = interrupted(Path(folder), **vars(arguments))
-    print("| kill | signal | in stage | after s | exit code | whole files | checkpoint at step |")
-    print("| ---: | --- | --- | ---: | ---: | ---: | ---: |")
+    print("| kill | run | signal | in stage | after s | exit code | whole files | step |")
+    print("| ---: | --- | --- | --- | ---: | ---: | ---: | ---: |")
     for kill in kills:
         step = "" if kill.step is None else kill.step
-        cells = (*kill[:3], f"{kill.after:.1f}", *kill[4:6], step)
+        cells = (*kill[:4], f"{kill.after:.1f}", *kill[5:7], step)
         print("| " + " | ".join(map(str, cells)) + " |")
     print("\nEqual to the run that was never killed." if not differences else "\nDIFFERENT:")
     print("\n".join(differences))
@@ -63,24 +69,24 @@ def main() -> int:
 
 
 def interrupted(folder: Path, kills: int, seed: int, term: bool) -> tuple[list[Kill], list[str]]:
-    """Kill a run `kills` times; returns the kills, and in what it differs from an unkilled one."""
+    """Kill runs `kills` times; returns the kills, and in what runs differ from an unkilled one."""
     recipe = write_recipe(folder, export=True, diagnose=True, meta_fine_tune=PHASE, fine_tune=PHASE)
-    whole, killed = (folder / "runs" / name / "mft/seed-1" for name in ("whole", "killed"))
     finish(folder, recipe, "whole")
+    whole = _folder(folder, "whole")
     seconds = {name: _json(whole / f"stages/{name}.json")["seconds"] for name in STAGES}
     chance = random.Random(seed)
-    # Every stage is met; the longer ones, which hold training, more often.
-    stages = [STAGES[i * len(STAGES) // kills] for i in range(kills)]
-    done = []
-    for number, stage in enumerate(stages, 1):
-        kind = signal.SIGTERM if term and number % 2 == 0 else signal.SIGKILL
-        after = chance.uniform(0, max(seconds[stage], 1.0))
-        done.append(_kill(folder, recipe, killed, number, stage, after, kind))
-    finish(folder, recipe, "killed")
-    return done, list(_differences(whole, killed))
-
-
-PHASE = {"epochs": 8, "learning_rate": 0.01, "batch_size": 8}
+    done, differences = [], []
+    while len(done) < kills:
+        name = f"killed-{len(differences) + 1}"
+        for stage in VISITS[: kills - len(done)]:
+            kind = signal.SIGTERM if term and len(done) % 2 else signal.SIGKILL
+            after = chance.uniform(0, seconds[stage])
+            kill = _kill(folder, recipe, name, len(done) + 1, stage, after, kind)
+            done += [] if kill is None else [kill]
+        finish(folder, recipe, name)
+        found = list(_differences(whole, _folder(folder, name)))
+        differences.append(f"{name}: {', '.join(found)}" if found else "")
+    return done, [found for found in differences if found]
 
 
 def finish(folder: Path, recipe: Path, name: str) -> None:
@@ -103,34 +109,42 @@ def program() -> None:
 def _kill(
     folder: Path,
     recipe: Path,
-    run: Path,
+    name: str,
     number: int,
     stage: str,
     after: float,
     kind: signal.Signals,
-) -> Kill:
-    log = folder / f"killed-{number}.log"
+) -> Kill | None:
+    """Kill a run so long after a stage began, or as it ends; `None` where the run was faster."""
+    log = folder / f"kill-{number}.log"
     with open(log, "w") as output:
         process = subprocess.Popen(
-            _command(recipe, "killed"), stdout=output, stderr=output, env=_environment(folder)
+            _command(recipe, name), stdout=output, stderr=output, env=_environment(folder)
         )
-    begun = None
-    while process.poll() is None and (begun is None or time.monotonic() - begun < after):
-        if begun is None and _reached(log.read_text(), stage):
-            begun = time.monotonic()
+    begun, now = None, time.monotonic
+    while process.poll() is None and (begun is None or now() - begun < after):
+        text = log.read_text()
+        if begun is None and _reached(text, stage):
+            begun = now()
+        if f"Stage {stage}: done" in text:
+            break
         time.sleep(0.02)
     process.send_signal(kind)
     code = process.wait()
-    if code not in (0, EXIT_CODES[kind]):
+    if code == 0:
+        return None
+    if code != EXIT_CODES[kind]:
         raise AssertionError(f"exit code {code}: {log.read_text()[-2000:]}")
+    run = _folder(folder, name)
     states = run.glob("checkpoints/*.partial/history.json")
     steps = [history[-1]["step"] for history in map(_json, states) if history]
     at = re.findall(r"Stage (\w+) \.\.\.", log.read_text())
     return Kill(
         number,
+        name,
         kind.name,
-        "done before" if code == 0 else at[-1] if at else "start",
-        after,
+        at[-1] if at else "start",
+        0.0 if begun is None else now() - begun,
         code,
         _read_all(run),
         int(max(steps)) if steps else None,
@@ -162,7 +176,11 @@ def _read_all(run: Path) -> int:
     return count
 
 
-def _differences(one: Path, other: Path):
+def _folder(folder: Path, name: str) -> Path:
+    return folder / "runs" / name / "mft/seed-1"
+
+
+def _differences(one: Path, other: Path) -> Iterator[str]:
     for name in ("splits.json", "metrics.json", "diagnostics.json"):
         if _json(one / name) != _json(other / name):
             yield name

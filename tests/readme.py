@@ -174,11 +174,10 @@ class Reader:
                     _write_table(self.folder / name, columns)
         else:
             tiny += ["data.source=sample", "data.split.kind=auto", "data.split.dev=0.1"]
-        if recipe.sweep or recipe.search:
-            return None  # hours; that the recipe and the flags are right has been seen
+        if recipe.sweep or recipe.search or given["local_workers"]:
+            # Hours, or processes with the real encoder; that recipe and flags are right was seen.
+            return None
         settings = [word for setting in tiny for word in ("--set", setting)]
-        if "local_workers" in given:  # processes of their own, which other tests start
-            arguments = [*_without(arguments, "local_workers"), "--mode", "validate"]
         plain = [*_without(arguments, "mode", "input", "output", "dry_run"), *settings]
         mode = given.get("mode", "run")
         if mode == "predict" or mode in run.STAGES[1:]:
@@ -223,7 +222,7 @@ def _flags(arguments: list[str]) -> dict[str, object]:
         assert rest == ["easymft"], f"no flags: {rest[1:]}"
         names = ("config", "mode", "set", "input", "local_workers")
         given = {name: flags.FLAGS[name].value for name in names}
-        return {name: value for name, value in given.items() if value not in ("-", 0)}
+        return {name: value for name, value in given.items() if value != "-"}
 
 
 def _without(arguments: list[str], *names: str) -> list[str]:

@@ -31,7 +31,7 @@ _KEPT = ("id", "text", "text_pair", "label", "domain")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a pipeline and wait for it; returns the exit code (0 done, 2 bad input)."""
+    """Run a pipeline and wait for it; returns the exit code (0 done, 1 a fault, 2 bad input)."""
     parser = argparse.ArgumentParser(
         prog="python -m easymft.beam",
         description=__doc__,
@@ -57,6 +57,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except InputError as error:
         print(f"easymft: {error}", file=sys.stderr)
         return 2
+    except OSError as error:
+        print(f"easymft: {error}", file=sys.stderr)
+        return 1
     return 0
 
 

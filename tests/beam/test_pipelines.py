@@ -92,3 +92,21 @@ def test_typicality_of_many_files_is_that_of_one_corpus(tmp_path, rows, bert, va
 def test_what_is_missing_is_said(arguments, words, capsys):
     assert main(arguments) == 2
     assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "words"),
+    [
+        ('{"text": "good", "domain": "books"}', 2, "`label`: must be text. Received: None"),
+        ("{text", 2, "a line is no JSON"),
+        (None, 1, "No files found"),
+    ],
+)
+def test_faults_in_files_are_said(tmp_path, bert, capsys, line, code, words):
+    if line is not None:
+        (tmp_path / "in.jsonl").write_text(line)
+    recipe = tmp_path / "recipe.json"
+    recipe.write_text(json.dumps({"backbone": {"preset": str(bert), "max_length": 12}}))
+    files = ["--input", f"{tmp_path}/in*.jsonl", "--output", f"{tmp_path}/out.jsonl"]
+    assert main(["typicality", *files, "--config", str(recipe)]) == code
+    assert words in capsys.readouterr().err.splitlines()[-1]
