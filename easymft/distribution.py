@@ -151,7 +151,7 @@ class Distribution:
         except tf.errors.OpError as error:
             if remote not in error.message and not isinstance(error, tf.errors.UnavailableError):
                 raise
-            reason = error.message.split(remote)[-1].split("\n")[0]
+            reason = error.message.split(remote)[-1].split("\n")[0].rstrip(":")
             raise WorkerError(f"another worker ended or cannot be reached ({reason})") from error
 
     @property
