@@ -42,6 +42,7 @@ setup(
         "wrapt",
     ],
     extras_require={
+        "bench": ["accelerate", "torch", "transformers"],
         "fuzz": ["atheris"],
         "test": [
             "dill",
