@@ -128,7 +128,7 @@ def _start_up(results: dict) -> str:
 
 
 def _settings(recipe: str, pairs: bool) -> dict:
-    from easymft.models import resolve_preset
+    from easymft.models.presets import resolve_preset
 
     return {
         "texts": texts.load(recipe, _TEXTS.value, pairs),
