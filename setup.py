@@ -43,6 +43,7 @@ setup(
     ],
     extras_require={
         "beam": ["apache-beam"],
+        "bench": ["accelerate", "torch", "transformers"],
         "fuzz": ["atheris"],
         "test": [
             "dill",

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from easymft.layers.vector_math import bounded, ratio, sum_of_others, unit
+from easymft.layers.vector_math import bounded, ratio, scaled, sum_of_others, unit
 
 VARIANTS = ("paper", "easytransfer")
 
@@ -165,10 +165,10 @@ class TypicalityWeighting(keras.layers.Layer):
         """Scores before clipping, float32 `(batch,)`; arguments as those of `call`."""
         cells, inside = self._cells(labels, domains)
         directions = ops.reshape(self._directions(), (-1, self.centroids.shape[-1]))
-        units = unit(ops.cast(embeddings, "float32"))
+        vectors, norms = scaled(ops.cast(embeddings, "float32"))
         # One product per text with its own cell, not a matrix product with all cells: it is
         # less work, and a GPU would round the factors of a matrix product to 10 bits.
-        scores = ops.sum(units * ops.take(directions, cells, axis=0), axis=-1)
+        scores = ops.sum(vectors * ops.take(directions, cells, axis=0), axis=-1) / norms[:, 0]
         return ops.stop_gradient(scores * inside)
 
     def compute_output_shape(self, embeddings_shape) -> tuple[int | None, ...]:

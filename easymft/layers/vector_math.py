@@ -11,18 +11,30 @@ def ratio(total, number):
 
 def bounded(vectors, limit=1e31):
     """Vectors with a component beyond `limit`, shortened to it: sums of them stay finite."""
-    peak = ops.max(ops.abs(vectors), axis=-1, keepdims=True)
-    return vectors * ops.minimum(limit / ops.maximum(peak, 1.0), 1.0)
+    return vectors * ops.minimum(limit / ops.maximum(_peak(vectors), 1.0), 1.0)
+
+
+def scaled(vectors):
+    """Vectors in their own direction whose squares are no overflow, and their norms.
+
+    Divided by their largest component: the square of 1e30 is no float32. Zeros stay zeros, of
+    norm 1.
+
+    Returns:
+        The vectors and their norms, `(..., 1)`, at least 1.
+    """
+    peak = _peak(vectors)
+    # Up to 5e37 the inverse is a normal number too.
+    peak = ops.minimum(ops.where(peak < np.finfo("float32").tiny, 0.0, peak), 5e37)
+    vectors = vectors * ratio(1.0, peak)
+    norms = ops.sqrt(ops.sum(vectors * vectors, axis=-1, keepdims=True))
+    return vectors, ops.maximum(norms, 1.0)
 
 
 def unit(vectors):
-    """Vectors scaled to norm 1; zeros stay zeros.
-
-    Divided by their largest component first: the square of 1e30 is no float32.
-    """
-    peak = ops.max(ops.abs(vectors), axis=-1, keepdims=True)
-    scaled = ratio(vectors, ops.where(peak < np.finfo("float32").tiny, 0.0, peak))
-    return scaled / ops.maximum(ops.sqrt(ops.sum(scaled * scaled, axis=-1, keepdims=True)), 1.0)
+    """Vectors scaled to norm 1; zeros stay zeros."""
+    vectors, norms = scaled(vectors)
+    return vectors / norms
 
 
 def sum_of_others(values):
@@ -34,3 +46,9 @@ def sum_of_others(values):
     before = ops.concatenate([none, ops.cumsum(values[:-1], axis=0)], axis=0)
     after = ops.concatenate([none, ops.cumsum(ops.flip(values[1:], axis=0), axis=0)], axis=0)
     return before + ops.flip(after, axis=0)
+
+
+def _peak(vectors):
+    """Largest component of each vector, without a copy of all, as `abs` would make one."""
+    highest = ops.max(vectors, axis=-1, keepdims=True)
+    return ops.maximum(highest, -ops.min(vectors, axis=-1, keepdims=True))

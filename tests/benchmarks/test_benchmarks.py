@@ -1,0 +1,90 @@
+"""The machinery of the benchmarks, on sizes at which figures mean nothing."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.benchmarks import contest, texts, train_easymft, train_keras_hub, train_steps, typicality
+from tests.models.hugging_face import write_bert
+
+FAKE = """
+from tests.benchmarks.worker import serve
+
+def prepare(settings):
+    rounds = iter(range(1, 10))
+    print("chatter of a library")
+    return lambda: {settings["name"]: {"wall": settings["speed"] * next(rounds), "cpu": 1.0}}
+
+if __name__ == "__main__":
+    serve(prepare)
+"""
+
+
+@pytest.fixture
+def settings(tmp_path, monkeypatch):
+    """Of a round of two steps, untraced: tracing takes most of the time."""
+    monkeypatch.delenv("EASYMFT_DATA_DIR", raising=False)
+    write_bert(tmp_path / "bert", num_layers=1, do_lower_case=True)
+    folder = str(tmp_path / "bert")
+    tf.config.run_functions_eagerly(True)
+    yield {
+        "name": "it",
+        "texts": texts.load("amazon", 5, pairs=True),
+        "preset": folder,
+        "folder": folder,
+        "length": 8,
+        "batch": 4,
+        "precision": "float32",
+        "jit_compile": False,
+    }
+    tf.config.run_functions_eagerly(False)
+    keras.config.set_dtype_policy("float32")
+
+
+def test_workers_take_turns(tmp_path, monkeypatch):
+    (tmp_path / "fake.py").write_text(FAKE)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    workers = [contest.Worker("fake", {"name": n, "speed": s}) for n, s in (("a", 2), ("b", 3))]
+    rounds = contest.alternate(workers, 3)
+    # Round 1 is not counted.
+    assert [times["a"]["wall"] for times in rounds] == [4, 6, 8]
+    b, a = contest.summary(rounds, "b", texts=18)
+    assert (b["wall_s"], b["wall_ratio"], b["texts_per_s"]) == (9, 1, 2)
+    assert (a["wall_s"], a["cpu_ratio"]) == (6, 1)
+    assert a["wall_ratio_range"] == pytest.approx([2 / 3] * 2)
+    table = contest.markdown("Title", [b, a], "b").splitlines()
+    assert table[-1] == "| a | 3.0 | 6 | 0.667 | 0.667 to 0.667 | 1 |"
+
+
+def test_a_worker_that_fails_is_named(tmp_path, monkeypatch):
+    (tmp_path / "fake.py").write_text("raise SystemExit(3)")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(RuntimeError, match="fake ended"):
+        contest.alternate([contest.Worker("fake", {})], 1)
+
+
+@pytest.mark.parametrize("module", [train_easymft, train_keras_hub])
+def test_trainers_train(settings, module):
+    times = module.prepare(settings)()
+    assert list(times) == ["it"]
+    assert times["it"]["wall"] > 0
+
+
+def test_steps_of_both_kinds_are_timed(settings):
+    assert set(train_steps.prepare(settings)()) == {"plain step", "MFT (Full) step"}
+
+
+def test_the_loop_over_rows_and_the_layer_agree():
+    one_round = typicality.prepare({"texts": 40, "domains": 3, "classes": 2})
+    assert set(one_round()) == {"loop over rows", "TypicalityWeighting"}
+
+
+def test_streamed_numbers_are_the_same_at_every_pass():
+    first, second = (list(typicality.chunks(5, 2, 3, 2)) for _ in range(2))
+    assert [len(labels) for _, labels, _ in first] == [2, 2, 1]
+    for one, other in zip(first, second, strict=True):
+        for array, same in zip(one, other, strict=True):
+            np.testing.assert_array_equal(array, same)
+    times = typicality.stream({"texts": 50, "chunk": 20, "domains": 3, "classes": 2})()
+    assert times["memory_GB"]["peak"] >= times["memory_GB"]["before"] > 0

@@ -1,0 +1,59 @@
+"""Trains as a run does: MFT (Full), weighted by typicality, in batches of similar length."""
+
+import itertools
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from tests.benchmarks.worker import Times, serve, timed
+
+
+def prepare(settings):
+    from easymft.config import Optimizer, Phase
+    from easymft.distribution import precision_policy
+    from easymft.in_memory.corpus import all_train
+    from easymft.methods import typicality
+    from easymft.methods.trainer import Trainer
+    from easymft.models import MFTTextClassifier, TextEmbedder, load_backbone
+    from easymft.recipe import config_from_dict
+
+    mft = config_from_dict({"name": "benchmark"}).mft
+    texts, tokens = settings["texts"], tokens_of(settings)
+    classes, domains = texts["num_classes"], texts["num_domains"]
+    backbone = load_backbone(settings["preset"], dtype=precision_policy(settings["precision"]))
+    model = MFTTextClassifier(backbone, classes, domains, seed=1)
+    layer = typicality.weighting(classes, domains, mft)
+    scores = typicality.scores(TextEmbedder(model), tokens, all_train(tokens), layer)
+    weights = typicality.loss_weights(scores, mft)["train"]
+    phase = Phase(epochs=1, batch_size=settings["batch"], dev_every=0)
+    trainer, numbers = Trainer(model, phase, Optimizer(), seed=1), itertools.count()
+    scratch = tempfile.mkdtemp(prefix="easymft-")
+
+    def one_round() -> Times:
+        name, rows = f"round {next(numbers)}", np.arange(len(tokens))
+        checkpoint = Path(scratch, "checkpoint")
+        return timed(settings["name"], lambda: trainer.run(name, tokens, rows, checkpoint, weights))
+
+    return one_round
+
+
+def tokens_of(settings):
+    """The texts' tokens, in memory; a run finds them in its cache."""
+    import dataclasses
+
+    from easymft.in_memory.corpus import corpus_of, tokenized
+    from easymft.models import load_preprocessor
+
+    texts = settings["texts"]
+    corpus = corpus_of(texts["text"], texts["label"], texts["domain"], texts["text_pair"])
+    preprocessor = load_preprocessor(settings["preset"], settings["length"])
+    with tokenized(corpus, preprocessor) as tokens:
+        names = [field.name for field in dataclasses.fields(tokens)]
+        arrays = {name: getattr(tokens, name) for name in names}
+        copies = {k: np.array(v) if isinstance(v, np.ndarray) else v for k, v in arrays.items()}
+        return type(tokens)(**copies)
+
+
+if __name__ == "__main__":
+    serve(prepare)
