@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from easymft import files, preemption, strategies
+from easymft.data.batches import BUCKETS, FINE_BUCKETS
 from easymft.errors import InputError, WorkerError
 
 if TYPE_CHECKING:
@@ -189,6 +190,11 @@ def jit_compile() -> bool | str:
     shape for up to a minute and then computes more slowly.
     """
     return "auto" if keras.backend.backend() == "jax" or has_accelerator() else False
+
+
+def buckets() -> tuple[int, ...]:
+    """Lengths to pad batches to: few where XLA compiles every shape, else many."""
+    return BUCKETS if jit_compile() else FINE_BUCKETS
 
 
 def _is_multi(strategy: Any) -> bool:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
 from easymft import config as config_module
-from easymft.config import METHODS, MFT, VARIANTS, Backbone, Config, FewShot, Phase, Split
+from easymft.config import METHODS, MFT, VARIANTS, Backbone, Config, FewShot, FineTune, Phase, Split
 from easymft.errors import InputError
 from easymft.recipe import config_from_dict
 
@@ -32,7 +32,7 @@ def sections(section=Config):
 def test_sections_are_all_found():
     assert {section.__name__ for section in sections()} == {
         *("Config", "DataConfig", "Columns", "Split", "FewShot", "Backbone", "MFT", "Phase"),
-        *("Optimizer", "Distribution", "Sweep", "Search"),
+        *("FineTune", "Optimizer", "Distribution", "Sweep", "Search"),
     }
 
 
@@ -233,12 +233,12 @@ splits = st.builds(
     few_shot=st.none() | few_shots,
     leave_out=st.none() | texts,
 ) | st.builds(Split, kind=st.just("saved"), ids=texts)
-phases = st.builds(
-    Phase,
-    epochs=st.integers(0, 50),
-    learning_rate=st.floats(0, 1e3, exclude_min=True),
-    batch_size=st.integers(1, 4096),
-)
+phases = {
+    "epochs": st.integers(0, 50),
+    "learning_rate": st.floats(0, 1e3, exclude_min=True),
+    "batch_size": st.integers(1, 4096),
+    "accumulate": st.integers(1, 64),
+}
 mfts = st.fixed_dictionaries(
     {
         "variant": st.sampled_from(sorted(VARIANTS)),
@@ -268,8 +268,8 @@ configs = st.builds(
     ),
     backbone=st.builds(Backbone, dropout=st.none() | st.floats(0, 0.999)),
     mft=mfts,
-    meta_fine_tune=phases,
-    fine_tune=phases,
+    meta_fine_tune=st.builds(Phase, **phases),
+    fine_tune=st.builds(FineTune, **phases, lora_rank=st.none() | st.integers(1, 64)),
 )
 
 

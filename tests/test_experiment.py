@@ -282,6 +282,25 @@ def test_typicality_can_weight_the_evaluation_and_be_made_anew_every_epoch(tmp_p
     assert np.abs(scored[4]["train"] - scored[3]["train"]).max() > 2e-6
 
 
+def test_lora_leaves_plain_models_that_differ_from_the_encoder_in_attention_only(tmp_path):
+    path = write_recipe(tmp_path, method="single")
+    experiment = Experiment(load_config(path, ["fine_tune.lora_rank=2", "meta_fine_tune.epochs=0"]))
+    experiment.run()
+    models = [experiment.state.load(name) for name in experiment.state.models()]
+    encoder = load_backbone(str(tmp_path / "bert"))
+    for weight, *others in zip(encoder.weights, *(m.backbone.weights for m in models), strict=True):
+        learns = "/query/" in weight.path or "/value/" in weight.path
+        for other in others:
+            assert np.array_equal(weight, other) != learns, weight.path
+
+
+def test_steps_in_parts_are_refused_where_keras_cannot_do_them(tmp_path, monkeypatch):
+    monkeypatch.setattr("easymft.distribution.Distribution.replicas", 2)
+    path = write_recipe(tmp_path)
+    with pytest.raises(InputError, match=r"`fine_tune.accumulate`: .*Received: 4"):
+        Experiment(load_config(path, ["fine_tune.accumulate=4"])).run("validate")
+
+
 def test_models_need_not_be_kept_nor_every_epoch_be_looked_at(tmp_path):
     path = write_recipe(tmp_path, method="mix")
     # Three epochs: those of both phases.

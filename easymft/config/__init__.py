@@ -6,7 +6,7 @@ hold the paper's setting by default; `app_zoo/` says what differs for a given ba
 
 from easymft.config.data import Columns, DataConfig, FewShot, Split
 from easymft.config.mft import MFT, VARIANTS
-from easymft.config.recipe import Backbone, Config, Distribution, Optimizer, Phase
+from easymft.config.recipe import Backbone, Config, Distribution, FineTune, Optimizer, Phase
 from easymft.config.section import METHODS, Section
 from easymft.config.sweep import Search, Sweep
 
@@ -20,6 +20,7 @@ __all__ = [
     "DataConfig",
     "Distribution",
     "FewShot",
+    "FineTune",
     "Optimizer",
     "Phase",
     "Search",

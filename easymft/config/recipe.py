@@ -30,12 +30,23 @@ class Phase(Section):
     """Peak of the learning rate."""
     batch_size: Count = 32
     """Texts per step."""
+    accumulate: Count = 1
+    """Parts that a step's texts are computed in, one after the other, where memory is short; their
+    gradients add up to those of the whole batch."""
     dev_every: Annotated[int, Field(ge=0)] = 1
     """Epochs between two looks at the development texts, for the curves alone; 0: no look."""
 
     def steps(self, texts: int) -> int:
         """Training steps of the whole phase on `texts` texts."""
         return self.epochs * -(-texts // self.batch_size)
+
+
+class FineTune(Phase):
+    """The training phase of each domain's own model."""
+
+    lora_rank: Count | None = None
+    """Train low-rank factors of this size beside the attention's query and value kernels, their
+    biases and the class head, and nothing else (LoRA); null trains all weights."""
 
 
 class Optimizer(Section):
@@ -102,7 +113,7 @@ class Config(Section):
     """Meta fine-tuning: typicality and domain corruption."""
     meta_fine_tune: Phase = Phase()
     """Phase 1: all domains mixed."""
-    fine_tune: Phase = Phase(epochs=6)
+    fine_tune: FineTune = FineTune(epochs=6)
     """Phase 2: once per domain."""
     optimizer: Optimizer = Optimizer()
     """Shared by both phases."""

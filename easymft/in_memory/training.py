@@ -17,6 +17,7 @@ from easymft.methods import typicality
 from easymft.methods.method import Method
 from easymft.methods.trainer import Trainer
 from easymft.models import TextClassifier, TextEmbedder, load_backbone
+from easymft.models.lora import enable_lora, merged_weights
 
 History = dict[str, list[dict[str, float]]]
 
@@ -87,12 +88,14 @@ def train(
     if own is not None:
         if not config.mft.keep_class_head:
             classifier.reset_class_head()
+        if own.lora_rank is not None:
+            enable_lora(classifier, own.lora_rank)
         start = classifier.get_weights()
         trainer = Trainer(classifier, own, config.optimizer, config.seed)
         for code, domain in enumerate(domains):
             classifier.set_weights(start)
             run(f"fine-tuning {domain}", trainer, np.flatnonzero(tokens.domains == code))
-            weights[domain] = classifier.get_weights()
+            weights[domain] = merged_weights(classifier)
     # A twin without what only training needs, such as the optimizer's moments.
     twin = type(classifier).from_config(classifier.get_config())
     return Trained(twin, weights, typicalities, run.history)

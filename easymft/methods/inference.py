@@ -10,7 +10,7 @@ from tqdm import tqdm
 from easymft import preemption
 from easymft.data.batches import Batches
 from easymft.data.pipeline import TokenizedTexts
-from easymft.distribution import Distribution, jit_compile
+from easymft.distribution import Distribution, buckets, jit_compile
 from easymft.memory import KeepFreedMemory
 
 
@@ -32,7 +32,7 @@ def predict(
     Returns:
         Arrays `(n, ...)`, nested as the model's outputs are.
     """
-    batches = Batches(tokens, rows, batch_size)
+    batches = Batches(tokens, rows, batch_size, buckets=buckets())
     if not model.compiled:
         # Keras' own choice on CPUs would compile every shape with XLA.
         model.compile(optimizer=None, jit_compile=jit_compile())

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import keras
 
-from easymft.config import Config, Phase
+from easymft.config import Config, FineTune, Phase
 from easymft.models import TextClassifier
 
 # (backbone, configuration, classes, domains, steps of the phase) -> an uncompiled model
@@ -35,7 +35,7 @@ class Method:
     uses_typicality: bool = False
     corrupts: bool = False
 
-    def phases(self, config: Config) -> tuple[Phase | None, Phase | None]:
+    def phases(self, config: Config) -> tuple[Phase | None, FineTune | None]:
         """Settings of the mixed and of the per-domain phase; `None` where there is none."""
         mixed, own = config.meta_fine_tune, config.fine_tune
         both = mixed.epochs + own.epochs

@@ -14,13 +14,18 @@ AGREEMENT_STEPS = 5
 class StopWhenAsked(keras.callbacks.Callback):
     """Ends `fit` and `evaluate` early when SIGTERM has come, on all workers after the same batch.
 
+    Args:
+        distribution: Whose workers.
+        parts: Batches that make up a training step, which is never left unfinished.
+
     Attributes:
         agreed: Whether that is so.
     """
 
-    def __init__(self, distribution: Distribution):
+    def __init__(self, distribution: Distribution, parts: int = 1):
         super().__init__()
         self.distribution = distribution
+        self._every = parts * (1 if distribution.workers == 1 else AGREEMENT_STEPS)
         self.agreed = False
 
     def ask(self) -> bool:
@@ -35,5 +40,4 @@ class StopWhenAsked(keras.callbacks.Callback):
         self.model.stop_evaluating = self._ask_after(batch)
 
     def _ask_after(self, batch: int) -> bool:
-        alone = self.distribution.workers == 1
-        return self.ask() if alone or (batch + 1) % AGREEMENT_STEPS == 0 else self.agreed
+        return self.ask() if (batch + 1) % self._every == 0 else self.agreed

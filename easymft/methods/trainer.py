@@ -1,5 +1,6 @@
 """Runs Keras' own `fit` in short legs, so that a killed run goes on where it stood."""
 
+import functools
 import hashlib
 import logging
 import time
@@ -14,13 +15,14 @@ from easymft import preemption
 from easymft.config import Optimizer, Phase
 from easymft.data.batches import Batches
 from easymft.data.pipeline import TokenizedTexts
-from easymft.distribution import Distribution, jit_compile
+from easymft.distribution import Distribution, buckets, jit_compile
 from easymft.errors import InputError, WorkerError
 from easymft.files import read_json, remove, staged, write_json
 from easymft.memory import KeepFreedMemory
 from easymft.methods.inference import progress_bar
 from easymft.methods.stop_when_asked import StopWhenAsked
 from easymft.models import TextClassifier, WarmupLinearDecay, adamw
+from easymft.models.lora import lora_state, set_lora_state
 
 logger = logging.getLogger(__name__)
 
@@ -48,8 +50,9 @@ class Trainer:
         self.phase = phase
         self.seed = seed
         # The length is set by each run.
-        self._schedule = WarmupLinearDecay(phase.learning_rate, 1, optimizer.warmup)
-        adam = adamw(self._schedule, optimizer.weight_decay, optimizer.clip_norm)
+        parts = phase.accumulate
+        self._schedule = WarmupLinearDecay(phase.learning_rate, 1, optimizer.warmup, parts)
+        adam = adamw(self._schedule, optimizer.weight_decay, optimizer.clip_norm, parts)
         model.compile(
             adam,
             keras.losses.SparseCategoricalCrossentropy(from_logits=True),
@@ -89,11 +92,14 @@ class Trainer:
             Stopped: The program was asked to stop; the state is in `checkpoint`.
             WorkerError: Not all workers of a distributed run see the same `checkpoint`.
         """
-        seed = _stable_seed(self.seed, name)
-        batches = Batches(tokens, rows, self.phase.batch_size, seed=seed)
+        seed, parts = _stable_seed(self.seed, name), self.phase.accumulate
+        of_phase = functools.partial(
+            Batches, tokens, batch_size=self.phase.batch_size, buckets=buckets()
+        )
+        batches = of_phase(rows, seed=seed, parts=parts)
         dev, dev_every = None, self.phase.dev_every
         if dev_every and dev_rows is not None and len(dev_rows):
-            dev = Batches(tokens, dev_rows, self.phase.batch_size, sample_weight=dev_weight)
+            dev = of_phase(dev_rows, sample_weight=dev_weight)
         per_epoch = batches.steps_per_epoch
         total = per_epoch * self.phase.epochs
         self._reset(seed, total)
@@ -104,7 +110,7 @@ class Trainer:
         distribution, saved_at = Distribution.current(), time.monotonic()
         if distribution.sum(self.step) != self.step * distribution.workers:
             raise WorkerError("the workers see different states of this training")
-        stop = StopWhenAsked(distribution)
+        stop = StopWhenAsked(distribution, parts)
 
         def awaits_dev() -> bool:
             if dev is None or not history or history[-1]["step"] % (per_epoch * dev_every):
@@ -120,7 +126,7 @@ class Trainer:
                             weights = sample_weight()
                         end = min(start + LEG_STEPS, (start // per_epoch + 1) * per_epoch)
                         leg = batches.weighted(weights).span(start, end)
-                        history.append(self._leg(leg, per_epoch, [_Progress(bar), stop]))
+                        history.append(self._leg(leg, per_epoch, [_Progress(bar, parts), stop]))
                     if awaits_dev() and not stop.ask():
                         figures = self._evaluate(dev, [stop])
                         history[-1] |= {} if stop.agreed else figures
@@ -157,7 +163,11 @@ class Trainer:
 
     def _evaluate(self, dev: Batches, callbacks: list[Any]) -> dict[str, float]:
         figures = self.model.evaluate(
-            dev.feed(), steps=len(dev), verbose=0, return_dict=True, callbacks=callbacks
+            dev.feed(),
+            steps=len(dev),
+            verbose=0,
+            return_dict=True,
+            callbacks=[*callbacks, KeepFreedMemory()],
         )
         return {f"dev_{key}": float(value) for key, value in figures.items()}
 
@@ -180,6 +190,8 @@ class Trainer:
         with staged(checkpoint) as folder:
             folder.mkdir()
             self.model.save_weights(folder / "state.weights.h5")
+            if lora := lora_state(self.model):
+                np.savez(folder / "lora.npz", **lora)
             write_json(folder / "history.json", history)
             if weights is not None:
                 np.save(folder / "sample_weight.npy", weights, allow_pickle=False)
@@ -188,6 +200,9 @@ class Trainer:
         weights = checkpoint / "sample_weight.npy"
         try:
             self.model.load_weights(checkpoint / "state.weights.h5")
+            if (lora := checkpoint / "lora.npz").exists():
+                with np.load(lora, allow_pickle=False) as state:
+                    set_lora_state(self.model, state)
             history = read_json(checkpoint / "history.json")
             saved = np.load(weights, allow_pickle=False) if weights.exists() else None
         except (OSError, ValueError, KeyError) as error:
@@ -208,12 +223,12 @@ def _stable_seed(seed: int, name: str) -> int:
 
 
 class _Progress(keras.callbacks.Callback):
-    def __init__(self, bar: Any):
+    def __init__(self, bar: Any, parts: int):
         super().__init__()
-        self.bar = bar
+        self.bar, self.parts = bar, parts
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        self.bar.update(1)
+        self.bar.update((batch + 1) % self.parts == 0)
         if logs:
             self.bar.set_postfix(loss=f"{float(logs['loss']):.3f}", refresh=False)
 

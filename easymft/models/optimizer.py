@@ -20,14 +20,17 @@ class WarmupLinearDecay(keras.optimizers.schedules.LearningRateSchedule):
         total_steps: Steps of the whole phase. Can be set anew: it is a variable, so that a
             compiled training step serves phases of different length.
         warmup: Share of the steps over which the rate rises.
+        parts: Batches that make up a step, where the optimizer accumulates gradients: Keras
+            counts batches then.
     """
 
-    def __init__(self, peak: float, total_steps: int, warmup: float = 0.1):
+    def __init__(self, peak: float, total_steps: int, warmup: float = 0.1, parts: int = 1):
         super().__init__()
         if not 0 <= warmup < 1:
             raise ValueError(f"`warmup` must lie in [0, 1). Received: {warmup!r}")
         self.peak = peak
         self.warmup = warmup
+        self.parts = parts
         self.total = keras.Variable(max(total_steps, 1), dtype="float32", trainable=False)
 
     @property
@@ -40,7 +43,7 @@ class WarmupLinearDecay(keras.optimizers.schedules.LearningRateSchedule):
 
     def __call__(self, step: Any) -> Any:
         # Step 0 already learns: the rate of a step is that at its end while rising.
-        done = ops.cast(step, "float32")
+        done = ops.floor(ops.cast(step, "float32") / self.parts)
         total = ops.convert_to_tensor(self.total)
         rising = ops.floor(self.warmup * total)
         up = (done + 1.0) / ops.maximum(rising, 1.0)
@@ -48,7 +51,12 @@ class WarmupLinearDecay(keras.optimizers.schedules.LearningRateSchedule):
         return self.peak * ops.clip(ops.where(done < rising, up, down), 0.0, 1.0)
 
     def get_config(self) -> dict[str, Any]:
-        return {"peak": self.peak, "total_steps": self.total_steps, "warmup": self.warmup}
+        return {
+            "peak": self.peak,
+            "total_steps": self.total_steps,
+            "warmup": self.warmup,
+            "parts": self.parts,
+        }
 
 
 @keras.saving.register_keras_serializable(package="easymft")
@@ -68,20 +76,31 @@ class BertAdamW(keras.optimizers.AdamW):
             self._track_variable(self._learning_rate.total)
 
     def apply(self, grads: list[Any], trainable_variables: list[Any] | None = None) -> None:
-        """Keras' own. Replicas of tf.distribute add their gradients up before they are clipped.
+        """Keras' own, with gradients that are whole before they are clipped and squared.
 
-        Keras clips each replica's part by itself, so that more replicas learn something else.
+        TensorFlow gives an embedding's gradient as one row for each token of the batch. Keras
+        squares these rows before it adds up those of one token, and a token that comes often would
+        learn too slowly. It also clips each replica's part of a gradient by itself.
         """
-        super().apply(replicas.summed(grads), trainable_variables)
+        super().apply(replicas.summed([_dense(g) for g in grads]), trainable_variables)
 
     def _all_reduce_sum_gradients(self, grads_and_vars: list[Any]) -> list[Any]:
         return grads_and_vars  # `apply` has done it
+
+
+def _dense(gradient: Any) -> Any:
+    if not hasattr(gradient, "dense_shape"):
+        return gradient
+    import tensorflow as tf  # nothing else makes `tf.IndexedSlices`
+
+    return tf.convert_to_tensor(gradient)
 
 
 def adamw(
     learning_rate: float | WarmupLinearDecay,
     weight_decay: float = 0.01,
     clip_norm: float | None = 1.0,
+    parts: int = 1,
 ) -> BertAdamW:
     """Keras' AdamW as BERT is fine-tuned: global-norm clipping, no decay on biases and norms.
 
@@ -90,7 +109,12 @@ def adamw(
         weight_decay: Decoupled decay of matrices and embeddings; biases and layer normalizations
             are left out.
         clip_norm: Largest global norm of the gradients; `None` clips nothing.
+        parts: Batches whose gradients are averaged before a step is made with them.
     """
     return BertAdamW(
-        learning_rate, weight_decay=weight_decay, epsilon=1e-6, global_clipnorm=clip_norm
+        learning_rate,
+        weight_decay=weight_decay,
+        epsilon=1e-6,
+        global_clipnorm=clip_norm,
+        gradient_accumulation_steps=parts if parts > 1 else None,
     )

@@ -18,6 +18,7 @@ from easymft.methods import METHODS
 from easymft.methods.trainer import Trainer
 from easymft.models import TextClassifier
 from easymft.models.backbone import load_backbone
+from easymft.models.lora import merged_weights
 from easymft.report.tensorboard import Logs
 from easymft.run_data import RunData
 from easymft.run_folder import RunFolder
@@ -104,7 +105,7 @@ class Run:
     def keep(self, model: TextClassifier, name: str) -> None:
         """Save a model for use, without the state of its training."""
         clone = type(model).from_config(model.get_config())
-        clone.set_weights(model.get_weights())
+        clone.set_weights(merged_weights(model))
         with files.staged(self.folder.model(name)) as path:
             clone.save(path)
 

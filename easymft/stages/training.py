@@ -13,6 +13,7 @@ from easymft.methods import typicality as scoring
 from easymft.methods.trainer import Trainer, discard
 from easymft.models import TextClassifier, TextEmbedder, load_backbone
 from easymft.models.backbone import num_layers
+from easymft.models.lora import enable_lora
 from easymft.stages.run import META_LEARNER, Run
 
 logger = logging.getLogger(__name__)
@@ -100,6 +101,8 @@ def fine_tune(run: Run) -> dict[str, Any]:
     config, data = run.config, run.data
     _, phase = run.method.phases(config)
     model = _start_of_fine_tuning(run)
+    if phase.lora_rank is not None:
+        enable_lora(model, phase.lora_rank)
     start = model.get_weights()
     trainer = Trainer(model, phase, config.optimizer, config.seed)
     history = {}
@@ -127,6 +130,14 @@ def fine_tune(run: Run) -> dict[str, Any]:
 def _check_method(run: Run) -> None:
     """Raise `InputError` for settings of the method that do not fit the data or the encoder."""
     mft, data = run.config.mft, run.data
+    phases = zip(("meta_fine_tune", "fine_tune"), run.method.phases(run.config), strict=True)
+    for name, phase in phases:
+        if phase is not None and phase.accumulate > 1 and run.distribution.replicas > 1:
+            raise InputError(
+                "Keras cannot accumulate gradients where several replicas share a batch; take 1, "
+                f"or `distribution.strategy` one_device. Received: {phase.accumulate}",
+                field=f"{name}.accumulate",
+            )
     weights, layers = mft.class_weights, mft.corruption_layers
     if weights is not None and len(weights) != data.num_classes:
         raise InputError(

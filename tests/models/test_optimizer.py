@@ -40,7 +40,12 @@ def test_schedule_config_round_trip_keeps_a_length_set_later():
     schedule = WarmupLinearDecay(peak=2.0, total_steps=10, warmup=0.25)
     schedule.total_steps = 40
     copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(schedule))
-    assert copy.get_config() == {"peak": 2.0, "total_steps": 40, "warmup": 0.25}
+    assert copy.get_config() == {
+        "peak": 2.0,
+        "total_steps": 40,
+        "warmup": 0.25,
+        "parts": 1,
+    }
     assert rates(copy, range(40)) == rates(schedule, range(40))
 
 
@@ -89,14 +94,15 @@ def test_exclusion_outlives_a_config_round_trip():
     assert [v.item() for v in arrays(variables)] == pytest.approx([2.0 * (1 - 0.2 * 0.5), 2.0])
 
 
-def adamw_oracle(weights, gradients_of_steps, decayed, rate, decay, clip_norm):
+def adamw_oracle(weights, gradients_of_steps, decayed, rates, decay, clip_norm):
     """AdamW with global-norm clipping, float64: the weights after the last step.
 
     Keras' epsilon is the "epsilon hat" of Kingma and Ba, added before the correction of the bias.
     """
     weights = [w.astype("float64") for w in weights]
     first, second = ([np.zeros_like(w) for w in weights] for _ in range(2))
-    for step, gradients in enumerate(gradients_of_steps, start=1):
+    rates = np.broadcast_to(rates, len(gradients_of_steps))
+    for step, (gradients, rate) in enumerate(zip(gradients_of_steps, rates, strict=True), start=1):
         norm = np.sqrt(sum((g**2).sum() for g in gradients))
         for i, g in enumerate(gradients):
             g = g * min(1.0, clip_norm / norm)
@@ -124,3 +130,33 @@ def test_agrees_with_numpy_and_clips_the_global_norm(clip_norm):
     expected = adamw_oracle(weights, steps, (1, 0), 0.1, 0.3, clip_norm or np.inf)
     for actual, value in zip(arrays(variables), expected, strict=True):
         np.testing.assert_allclose(actual, value, atol=5e-6)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="is about TensorFlow's slices")
+def test_a_token_that_comes_twice_in_a_batch_learns_from_the_sum_of_its_gradients():
+    import tensorflow as tf
+
+    rows = np.array([[3.0, 4.0], [3.0, 4.0], [-1.0, 2.0]])
+    embeddings = keras.Variable(np.ones((3, 2)), dtype="float32", name="embeddings")
+    optimizer = adamw(0.1, weight_decay=0.0, clip_norm=1.0)
+    whole = np.array([[6.0, 8.0], [-1.0, 2.0], [0.0, 0.0]])
+    for size in (1.0, 0.01):  # the first step is clipped
+        gradient = tf.IndexedSlices(tf.constant(size * rows, "float32"), [0, 0, 1], [3, 2])
+        optimizer.apply([gradient], [embeddings])
+    expected = adamw_oracle([np.ones((3, 2))], [[whole], [0.01 * whole]], (0,), 0.1, 0.0, 1.0)
+    np.testing.assert_allclose(arrays([embeddings])[0], expected[0], atol=5e-6)
+
+
+def test_accumulated_gradients_make_one_step_at_one_rate():
+    random = np.random.default_rng(0)
+    weights = [random.normal(size=(2, 3))]
+    steps = [[random.normal(size=(2, 3))] for _ in range(4)]
+    variables = [keras.Variable(weights[0], dtype="float32", name="kernel")]
+    schedule = WarmupLinearDecay(0.1, 2, warmup=0.0, parts=2)
+    optimizer = adamw(schedule, weight_decay=0.3, parts=2)
+    for (gradient,) in steps:
+        optimizer.apply([ops.convert_to_tensor(gradient, "float32")], variables)
+    means = [[(steps[i][0] + steps[i + 1][0]) / 2] for i in (0, 2)]
+    expected = adamw_oracle(weights, means, (1,), [0.1, 0.05], 0.3, 1.0)
+    np.testing.assert_allclose(arrays(variables)[0], expected[0], atol=5e-6)
+    assert int(ops.convert_to_numpy(optimizer.iterations)) == 2

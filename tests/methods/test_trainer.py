@@ -1,0 +1,112 @@
+"""Steps in parts, LoRA, and one traced step for all domains."""
+
+import keras
+import numpy as np
+import pytest
+
+from easymft.config import Optimizer, Phase
+from easymft.data.batches import Batches
+from easymft.methods import trainer as module
+from easymft.methods.trainer import Trainer
+from easymft.models import MFTTextClassifier, TextClassifier
+from easymft.models.lora import enable_lora
+from tests.models.tiny import NUM_CLASSES, tiny_backbone, tokenized
+
+TEXTS, BATCH, EPOCHS = 22, 4, 2  # the last batch of an epoch has 2 texts, one of 3 parts none
+TOKENS = tokenized(TEXTS, num_domains=2)
+
+
+def mft():
+    keras.utils.set_random_seed(7)
+    # Nothing to draw: of two domains the other one is the only wrong one.
+    return MFTTextClassifier(
+        tiny_backbone(num_layers=1), NUM_CLASSES, 2, dropout=0.0, corruption="other", seed=1
+    )
+
+
+def train(folder, model, **settings):
+    keras.utils.set_random_seed(1)
+    phase = Phase(**{"epochs": EPOCHS, "learning_rate": 0.01, "batch_size": BATCH, **settings})
+    weights = np.random.default_rng(2).choice([0.0, 0.3, 1.1], TEXTS)
+    trainer = Trainer(model, phase, Optimizer(), seed=5)
+    history = trainer.run("all", TOKENS, np.arange(TEXTS), folder / "state", weights)
+    return trainer, history, model.get_weights()
+
+
+def assert_equal(weights, others, tolerance):
+    for one, other in zip(weights, others, strict=True):
+        np.testing.assert_allclose(one, other, rtol=0, atol=tolerance)
+
+
+def test_steps_in_parts_learn_what_whole_steps_learn(tmp_path):
+    _, history, weights = train(tmp_path, mft())
+    trainer, in_parts, others = train(tmp_path, mft(), accumulate=3)
+    assert_equal(weights, others, 1e-6)
+    assert trainer.step == in_parts[-1]["step"] == EPOCHS * 6
+    for one, other in zip(history, in_parts, strict=True):
+        assert one == pytest.approx(other, abs=1e-5)
+    # Far from where they began, or the parts could differ unseen.
+    assert np.abs(weights[0] - mft().get_weights()[0]).max() > 1e-2
+
+
+def test_parts_make_up_the_batch():
+    whole = Batches(TOKENS, np.arange(TEXTS), BATCH, seed=1)
+    parts = Batches(TOKENS, np.arange(TEXTS), BATCH, seed=1, parts=3).span(4, 6)
+    assert len(parts) == 6
+    for step in (4, 5):
+        inputs, labels = whole.span(4, 6)[step - 4]
+        pieces = [parts[3 * (step - 4) + part] for part in range(3)]
+        sizes = {4: [2, 1, 1], 5: [1, 1, 0]}[step]
+        assert [len(piece[1]) for piece in pieces] == sizes
+        assert sorted(labels) == sorted(np.concatenate([piece[1] for piece in pieces]))
+        for size, (piece, _) in zip(sizes, pieces, strict=True):
+            assert piece["token_ids"].shape[1] == inputs["token_ids"].shape[1]
+            np.testing.assert_allclose(piece["share"], [3 * size / sum(sizes)] * size)
+
+
+@pytest.mark.parametrize("lora", [pytest.param(False, marks=pytest.mark.slow), True])
+def test_a_training_killed_in_a_phase_in_parts_goes_on(tmp_path, monkeypatch, lora):
+    def build():
+        keras.utils.set_random_seed(7)
+        model = TextClassifier(tiny_backbone(num_layers=1, dropout=0.2), NUM_CLASSES)
+        if lora:
+            enable_lora(model, 2)
+        return model
+
+    _, _, weights = train(tmp_path / "whole", build(), accumulate=2)
+    monkeypatch.setattr(module, "LEG_STEPS", 2)
+    monkeypatch.setattr(module, "CHECKPOINT_SECONDS", 0)
+    legs, fit = [], keras.Model.fit
+
+    def dying_fit(model, *args, **kwargs):
+        legs.append(1)
+        if len(legs) == 5:
+            raise KeyboardInterrupt
+        return fit(model, *args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(keras.Model, "fit", dying_fit)
+        with pytest.raises(KeyboardInterrupt):
+            train(tmp_path / "killed", build(), accumulate=2)
+    _, _, others = train(tmp_path / "killed", build(), accumulate=2)
+    assert_equal(weights, others, 1e-6)
+
+
+def test_one_traced_step_serves_all_domains(tmp_path):
+    traces = []
+
+    class Counting(TextClassifier):
+        def compute_loss(self, *args, **kwargs):
+            traces.append(1)
+            return super().compute_loss(*args, **kwargs)
+
+    model = Counting(tiny_backbone(num_layers=1), NUM_CLASSES, dropout=0.0)
+    phase = Phase(epochs=1, learning_rate=0.01, batch_size=4)
+    trainer = Trainer(model, phase, Optimizer(), seed=5)
+    start, counts = model.get_weights(), []
+    for domain in range(2):
+        model.set_weights(start)
+        rows = np.flatnonzero(TOKENS.domains == domain)
+        trainer.run(str(domain), TOKENS, rows, tmp_path / "state")
+        counts.append(len(traces))
+    assert counts[0] == counts[1]
