@@ -1,5 +1,7 @@
 """Typicality of a corpus: embeddings, scores, weights, and the texts that stand out."""
 
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,8 @@ from easymft.errors import InputError
 from easymft.layers import TypicalityWeighting
 from easymft.methods.inference import predict
 
+CHUNK = 65_536  # texts embedded at a time: the bound on memory
+
 
 def scores(
     embedder: keras.Model,
@@ -24,6 +28,9 @@ def scores(
     layer: TypicalityWeighting,
 ) -> dict[str, np.ndarray]:
     """Typicality, not clipped, of every split's texts against the training texts' centroids.
+
+    The encoder runs once over all texts; their embeddings wait in a temporary file until the
+    centroids are known.
 
     Args:
         embedder: Gives E(x); see `easymft.models.TextEmbedder`.
@@ -36,11 +43,27 @@ def scores(
     """
     parts = list(splits.values())
     rows = np.concatenate(parts)
-    embeddings = predict(embedder, "typicality", tokens, rows)
     labels, domains = np.asarray(tokens.labels)[rows], np.asarray(tokens.domains)[rows]
-    train = slice(len(parts[0]))
-    layer.adapt(embeddings[train], labels[train], domains[train])
-    raw = keras.ops.convert_to_numpy(layer.raw_scores(embeddings, labels, domains))
+    chunks = [slice(start, start + CHUNK) for start in range(0, len(rows), CHUNK)]
+    with tempfile.TemporaryFile() as file:
+
+        def of_training() -> Iterator[tuple[np.ndarray, ...]]:
+            for chunk in chunks:
+                embeddings = predict(embedder, "typicality", tokens, rows[chunk])
+                np.save(file, embeddings, allow_pickle=False)
+                if (count := len(parts[0]) - chunk.start) > 0:
+                    yield embeddings[:count], labels[chunk][:count], domains[chunk][:count]
+
+        layer.adapt(of_training())
+        file.seek(0)
+        raw = np.concatenate(
+            [
+                keras.ops.convert_to_numpy(
+                    layer.raw_scores(np.load(file), labels[chunk], domains[chunk])
+                )
+                for chunk in chunks
+            ]
+        )
     return dict(zip(splits, np.split(raw, np.cumsum([len(p) for p in parts])[:-1]), strict=True))
 
 
