@@ -68,6 +68,13 @@ def test_the_phases_are_those_of_the_method(fitted, preset):
     np.testing.assert_allclose(fitted.typicality_, expected, atol=1e-6)
 
 
+def test_lora_gives_each_domain_a_whole_copy(new):
+    lora = new(epochs=1, settings={**SETTINGS, "fine_tune.lora_rank": 2}).fit(X, Y)
+    copies = [lora.predict_proba([(text, name) for text in TEXTS]) for name in (*DOMAINS, "garden")]
+    for one, other in zip(copies, copies[1:], strict=False):
+        assert np.abs(one - other).max() > 1e-5
+
+
 def test_each_domain_has_a_copy_and_other_texts_the_meta_learner(young):
     names = [*DOMAINS, "garden"]
     by_domain = {name: young.predict_proba([(text, name) for text in TEXTS]) for name in names}
