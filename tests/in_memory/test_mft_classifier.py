@@ -1,6 +1,7 @@
 """`MFTClassifier` as a user of scikit-learn meets it; its estimator checks have their own file."""
 
 import copy
+import itertools
 import pickle
 import random
 
@@ -71,7 +72,7 @@ def test_the_phases_are_those_of_the_method(fitted, preset):
 def test_lora_gives_each_domain_a_whole_copy(new):
     lora = new(epochs=1, settings={**SETTINGS, "fine_tune.lora_rank": 2}).fit(X, Y)
     copies = [lora.predict_proba([(text, name) for text in TEXTS]) for name in (*DOMAINS, "garden")]
-    for one, other in zip(copies, copies[1:], strict=False):
+    for one, other in itertools.pairwise(copies):
         assert np.abs(one - other).max() > 1e-5
 
 
