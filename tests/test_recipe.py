@@ -224,7 +224,9 @@ def test_unknown_key_names_the_nearest(recipe, content, line, field, meant):
 
 def test_unknown_key_like_none_lists_those_there(recipe):
     error = fault(recipe({"meta_fine_tune": {"zzz": 1}}))
-    assert str(error).endswith("known here: epochs, learning_rate, batch_size, accumulate")
+    assert str(error).endswith(
+        "known here: epochs, learning_rate, batch_size, accumulate, dev_every"
+    )
 
 
 @pytest.mark.parametrize("key", ["str", "int", "float", "list[int]", "a(b)", "[key]", "", " ", "0"])

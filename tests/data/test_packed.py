@@ -69,6 +69,7 @@ def test_what_does_not_fit_is_refused(packed, tmp_path):
         read_tokens(folder, 8, 2)
 
 
+@pytest.mark.slow
 def test_a_packed_run_needs_no_tensorflow(tmp_path):
     recipe = write_recipe(tmp_path)
     environment = {**os.environ, "EASYMFT_CACHE_DIR": str(tmp_path / "cache")}
