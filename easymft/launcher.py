@@ -29,10 +29,11 @@ def run_workers(count: int, arguments: Sequence[str]) -> int:
         0 if all ended well, otherwise the exit code of the first that did not; 1 if a signal
         ended it.
     """
-    addresses = [f"127.0.0.1:{port}" for port in free_ports(count)]
     command = [sys.executable, "-m", "easymft.run", *arguments, "--local_workers=0"]
     command += ["--set", "distribution.strategy=multi_worker"]
-    workers = [_start(command, addresses, index) for index in range(count)]
+    workers = [
+        _start(command, index, count, config) for index, config in enumerate(tf_configs(count))
+    ]
     try:
         with preemption.deferred():
             code = _wait(workers)
@@ -41,12 +42,18 @@ def run_workers(count: int, arguments: Sequence[str]) -> int:
     return code
 
 
-def _start(command: list[str], addresses: list[str], index: int) -> subprocess.Popen:
-    task = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
-    environment = {**os.environ, "TF_CONFIG": json.dumps(task)}
+def tf_configs(count: int) -> list[str]:
+    """The TF_CONFIG of each of `count` workers on free ports of this machine."""
+    cluster = {"worker": [f"127.0.0.1:{port}" for port in _free_ports(count)]}
+    tasks = [{"type": "worker", "index": index} for index in range(count)]
+    return [json.dumps({"cluster": cluster, "task": task}) for task in tasks]
+
+
+def _start(command: list[str], index: int, count: int, config: str) -> subprocess.Popen:
+    environment = {**os.environ, "TF_CONFIG": config}
     # Two processes cannot share a GPU: each gets its own of those that the user named, or none.
     devices = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
-    environment["CUDA_VISIBLE_DEVICES"] = devices[index] if len(devices) >= len(addresses) else ""
+    environment["CUDA_VISIBLE_DEVICES"] = devices[index] if len(devices) >= count else ""
     if index == 0:
         return subprocess.Popen(command, env=environment)
     quiet = [*command, "--verbosity=-1"]
@@ -93,7 +100,7 @@ def _signal(workers: list[subprocess.Popen]) -> None:
             worker.send_signal(signal.SIGTERM)
 
 
-def free_ports(count: int) -> list[int]:
+def _free_ports(count: int) -> list[int]:
     """Ports of this machine that nobody listens at now."""
     sockets = [socket.socket() for _ in range(count)]
     try:

@@ -32,7 +32,12 @@ def of_whole_batch(loss: Any, texts: Any) -> Any:
     texts = ops.cast(texts, loss.dtype)
     share = context.num_replicas_in_sync * texts / ops.maximum(total(texts), 1)
     # The value stays the replica's own: Keras weights it by the number of texts by itself.
-    return ops.stop_gradient(loss * (1 - share)) + loss * share
+    return scale_gradient(loss, share)
+
+
+def scale_gradient(loss: Any, factor: Any) -> Any:
+    """The loss, with `factor` times its gradient."""
+    return ops.stop_gradient(loss * (1 - factor)) + loss * factor
 
 
 def total(value: Any) -> Any:

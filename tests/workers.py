@@ -6,19 +6,17 @@ import subprocess
 import sys
 from pathlib import Path
 
-from easymft.launcher import free_ports
+from easymft.launcher import tf_configs
 
 ROOT = Path(__file__).parents[1]
 
 
 def start(count, command, folder, **environment):
     """Start workers that know of each other; their output goes to `folder/worker-<n>.log`."""
-    addresses = [f"127.0.0.1:{port}" for port in free_ports(count)]
     processes = []
-    for index in range(count):
-        task = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
+    for index, config in enumerate(tf_configs(count)):
         settings = {
-            "TF_CONFIG": json.dumps(task),
+            "TF_CONFIG": config,
             "CUDA_VISIBLE_DEVICES": "",
             "EASYMFT_CACHE_DIR": str(folder / "cache"),
             "PYTHONPATH": str(ROOT),

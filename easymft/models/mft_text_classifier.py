@@ -141,9 +141,7 @@ class MFTTextClassifier(TextClassifier):
     ) -> dict[str, Any]:
         """The heads' logits, one head per corruption layer: `(batch, layers, domains)` each."""
         mask = None if self.corruption_pools_padding else inputs["padding_mask"]
-        pooled = [self.hidden_pooling(h, mask=mask) for h in hidden]
-        heads = [self._head(index) for index in range(len(pooled))]
-        pairs = list(zip(heads, pooled, strict=True))
+        pairs = [(self._head(i), self.hidden_pooling(h, mask=mask)) for i, h in enumerate(hidden)]
         logits = {"corruption": [head(h, inputs["domain"]) for head, h in pairs]}
         if self.domain_mean is not None and training:
             logits["domain_logits"] = [head.domain_logits(h) for head, h in pairs]

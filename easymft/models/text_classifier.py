@@ -164,7 +164,12 @@ class TextClassifier(keras.Model):
         if not training:
             return loss
         texts = ops.shape(y)[0]
-        return _scaled_gradient(replicas.of_whole_batch(loss, texts), x.get("share"), texts)
+        loss = replicas.of_whole_batch(loss, texts)
+        if "share" not in x:
+            return loss
+        # A part of a batch counts as it does in the whole; see `Batches`.
+        share = ops.sum(x["share"]) / ops.cast(ops.maximum(texts, 1), "float32")
+        return replicas.scale_gradient(loss, share)
 
     def added_loss(self, x: Any, y: Any, y_pred: Any, sample_weight: Any) -> Any:
         """What a subclass adds to the label loss: a scalar, a Keras loss' mean; or `None`."""
@@ -215,14 +220,6 @@ class TextClassifier(keras.Model):
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "TextClassifier":
         backbone = keras.saving.deserialize_keras_object(config["backbone"], custom_objects)
         return cls(**{**config, "backbone": backbone})
-
-
-def _scaled_gradient(loss: Any, share: Any, texts: Any) -> Any:
-    """The loss, with the gradient that a part of a batch has in the whole; see `Batches`."""
-    if share is None:
-        return loss
-    factor = ops.sum(share) / ops.cast(ops.maximum(texts, 1), "float32")
-    return ops.stop_gradient(loss * (1 - factor)) + loss * factor
 
 
 def _check_positive(name: str, value: int) -> None:
