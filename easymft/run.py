@@ -154,6 +154,9 @@ def _dispatch() -> int:
     if _LOCAL_WORKERS.value and not _DRY_RUN.value and _MODE.value not in ("predict", "pack"):
         return launcher.run_workers(_LOCAL_WORKERS.value, sys.argv[1:])
     _set_up_logging()
+    from easymft.memory import keep_freed_memory
+
+    keep_freed_memory()
     if _MODE.value == "search" or (_MODE.value == "run" and config.sweep):
         return _many_runs(config, overrides)
     from easymft.experiment import Experiment

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from easymft.data.schema import SPLITS, Corpus
+from easymft.data.schema import META_LEARNER, SPLITS, Corpus
 from easymft.data.validation_report import Report, count_rows, length_rows
 from easymft.errors import Problems
 
@@ -113,6 +113,9 @@ def _check_texts(corpus: Corpus, findings: Findings) -> None:
     if len(corpus.labels) < 2:
         message = f"a classifier needs two classes or more. Received: {list(corpus.labels)}"
         findings.problems.add(message, field="data.columns.label")
+    if META_LEARNER in corpus.domains:
+        message = f"a domain cannot be called {META_LEARNER!r}, as the model of all domains is"
+        findings.problems.add(message, field="data.columns.domain")
 
 
 def _check_unknown(corpus: Corpus, splits: Splits, findings: Findings) -> None:

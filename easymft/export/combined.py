@@ -4,9 +4,8 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from easymft.data.schema import META_LEARNER
 from easymft.models import MultiTaskTextClassifier, TextClassifier
-
-META_LEARNER = "meta-learner"
 
 
 class DomainModels:

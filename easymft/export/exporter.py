@@ -6,8 +6,8 @@ from typing import Any
 
 from tqdm import tqdm
 
+from easymft.data.schema import META_LEARNER
 from easymft.errors import InputError
-from easymft.export.combined import META_LEARNER
 from easymft.export.deployment import write_deployment
 from easymft.export.op_check import check_ops
 from easymft.export.saved_model import write_saved_model

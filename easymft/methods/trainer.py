@@ -120,16 +120,16 @@ class Trainer:
         with preemption.deferred(), progress_bar(name, total, self.step) as bar:
             try:
                 while self.step < total or awaits_dev():
-                    if not awaits_dev():
+                    if awaits_dev():  # also where a run was stopped while it looked
+                        figures = self._evaluate(dev, [stop])
+                        history[-1] |= {} if stop.agreed else figures
+                    else:
                         start = self.step
                         if callable(sample_weight) and start % per_epoch == 0:
                             weights = sample_weight()
                         end = min(start + LEG_STEPS, (start // per_epoch + 1) * per_epoch)
                         leg = batches.weighted(weights).span(start, end)
                         history.append(self._leg(leg, per_epoch, [_Progress(bar, parts), stop]))
-                    if awaits_dev() and not stop.ask():
-                        figures = self._evaluate(dev, [stop])
-                        history[-1] |= {} if stop.agreed else figures
                     if not awaits_dev():
                         if self.step % per_epoch == 0:
                             logger.info("%s: %s", name, _summary(history[-1], self.phase.epochs))

@@ -9,13 +9,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from easymft import files
+from easymft.data.schema import META_LEARNER
 from easymft.methods import diagnostics, evaluation, reliability
 from easymft.methods import typicality as scoring
 from easymft.models import TextClassifier
 from easymft.models.backbone import default_corruption_layers, num_layers
 from easymft.report import render_html, render_markdown
 from easymft.report.model_card import render_model_card
-from easymft.stages.run import META_LEARNER, Run
+from easymft.stages.run import Run
 from easymft.stages.summary import summary
 
 

@@ -12,6 +12,7 @@ import keras
 
 from easymft import files
 from easymft.config import Config
+from easymft.data.schema import META_LEARNER
 from easymft.distribution import Distribution, precision_policy
 from easymft.errors import InputError
 from easymft.methods import METHODS
@@ -22,8 +23,6 @@ from easymft.models.lora import merged_weights
 from easymft.report.tensorboard import Logs
 from easymft.run_data import RunData
 from easymft.run_folder import RunFolder
-
-META_LEARNER = "meta-learner"
 
 
 class Run:

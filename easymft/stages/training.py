@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from easymft import files
+from easymft.data.schema import META_LEARNER
 from easymft.data.splits import Splits
 from easymft.errors import InputError
 from easymft.methods import typicality as scoring
@@ -14,7 +15,7 @@ from easymft.methods.trainer import Trainer, discard
 from easymft.models import TextClassifier, TextEmbedder, load_backbone
 from easymft.models.backbone import num_layers
 from easymft.models.lora import enable_lora
-from easymft.stages.run import META_LEARNER, Run
+from easymft.stages.run import Run
 
 logger = logging.getLogger(__name__)
 

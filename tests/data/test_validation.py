@@ -209,3 +209,11 @@ def test_leaks_of_a_left_out_domain_are_dropped_too():
     assert kept["left_out_train"].tolist() == []
     assert kept["left_out_dev"].tolist() == [3]
     assert dropped == 2
+
+
+def test_a_domain_with_the_name_of_the_meta_learner_is_a_problem():
+    names = ["meta-learner", "books"] * 10
+    data = corpus([f"t{n}" for n in range(20)], "ab" * 10, names)
+    report = validate(data, cut(train=np.arange(20)))
+    assert report.problems.count == 1
+    assert report.problems.shown[0].field == "data.columns.domain"
