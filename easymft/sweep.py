@@ -142,7 +142,7 @@ class Sweep:
 
     def _write(self, rows: list[dict[str, Any]], runs: list[tuple[Any, ...]]) -> str:
         files.write_parquet(self.folder / "results.parquet", pa.Table.from_pylist(rows))
-        figures = sweep_figures(runs, self.config.sweep.compare_with)
+        figures = sweep_figures(runs, rows, self.config.sweep.compare_with)
         text = render_markdown_tables(figures)
         files.write_text(self.folder / "tables.md", text)
         files.write_text(self.folder / "tables.tex", render_latex(figures))
@@ -188,7 +188,7 @@ def result_rows(
             if calibration:
                 average["calibration_error"] = calibration["average"]
             probe = diagnostics.get("probe")
-            if probe and probe["after"] and model == "meta_learner":
+            if probe and probe["after"] and common["is_method"]:
                 average["domain_probe"] = probe["after"]["embedding"]
             rows.append({**common, "domain": None, **average})
             for domain, own in figures["domains"].items():

@@ -126,10 +126,16 @@ def test_a_wrong_variation_is_found_before_anything_runs(tmp_path):
 
 def test_tables_show_means_errors_and_differences():
     methods = [
-        MethodFigures("S_1", [1, 2], {"a|b": (0.5, 0.01), "c": (0.75, None)}, (0.625, 0.02)),
+        MethodFigures(
+            "S_1",
+            {1: 0.605, 2: 0.645},
+            {"a|b": (0.5, 0.01), "c": (0.75, None)},
+            (0.625, 0.02),
+            others={"macro-F1": (0.61, 0.03)},
+        ),
         MethodFigures(
             "<b>M</b>",
-            [1],
+            {1: 0.7},
             {"a|b": (0.6, None), "c": (0.8, None)},
             (0.7, None),
             {"S_1": (0.075, -0.01, 0.16)},
@@ -137,6 +143,9 @@ def test_tables_show_means_errors_and_differences():
     ]
     markdown = render_markdown_tables({"5 %": methods})
     assert "| S\\_1 | 50.0 ± 1.0 | 75.0 | 62.5 ± 2.0 | 2 |" in markdown
+    assert "| S\\_1 | 61.0 ± 3.0 |\n" in markdown
+    assert "| method | seed 1 | seed 2 |" in markdown
+    assert "| S\\_1 | 60.5 | 64.5 |\n" in markdown
     assert r"\+7.5 \(-1.0 to \+16.0\)" in markdown
     assert "<b>" not in markdown
     latex = render_latex({"5 %": methods})

@@ -11,6 +11,8 @@ from easymft.report.sweep import MethodFigures
 Figures = dict[str, list[MethodFigures]]
 
 _ACCURACIES = "Test accuracy in percent: mean over seeds {seeds}, ± standard error of the mean."
+_BY_SEED = "Average test accuracy in percent under each seed."
+_OTHERS = "Other figures of the same models on test texts, in percent: mean ± standard error."
 _DIFFERENCES = (
     "Difference of average accuracies in points, with 95 % interval (bootstrap over test texts and"
     " seeds, paired)."
@@ -27,24 +29,50 @@ class Table:
 
 
 def tables(methods: Sequence[MethodFigures]) -> list[Table]:
-    """Accuracies of one variation, and differences where there is something to compare with."""
+    """Tables of one variation; those of which there is nothing to say are left out."""
+    made = [part(methods) for part in (_accuracies, _others, _by_seed, _differences)]
+    return [one for one in made if len(one.rows[0]) > 1]
+
+
+def _accuracies(methods: Sequence[MethodFigures]) -> Table:
     domains = list(methods[0].domains)
-    accuracies = [["method", *domains, "average", "seeds"]]
+    rows = [["method", *domains, "average", "seeds"]]
     for method in methods:
         cells = [_percent(*method.domains[domain]) for domain in domains]
-        row = [method.title, *cells, _percent(*method.average), str(len(method.seeds))]
-        accuracies.append(row)
-    seeds = sorted({seed for method in methods for seed in method.seeds})
-    caption = _ACCURACIES.format(seeds=", ".join(map(str, seeds)))
+        rows.append([method.title, *cells, _percent(*method.average), str(len(method.seeds))])
+    return Table(_ACCURACIES.format(seeds=", ".join(map(str, _seeds(methods)))), rows)
+
+
+def _others(methods: Sequence[MethodFigures]) -> Table:
+    names = list(dict.fromkeys(name for method in methods for name in method.others))
+    rows = [["method", *names]]
+    for method in methods:
+        found = [method.others.get(name) for name in names]
+        rows.append([method.title, *(_percent(*f) if f else "" for f in found)])
+    return Table(_OTHERS, rows)
+
+
+def _by_seed(methods: Sequence[MethodFigures]) -> Table:
+    seeds = _seeds(methods) if len(_seeds(methods)) > 1 else []
+    rows = [["method", *(f"seed {seed}" for seed in seeds)]]
+    for method in methods:
+        found = [method.seeds.get(seed) for seed in seeds]
+        rows.append([method.title, *("" if f is None else _percent(f, None) for f in found)])
+    return Table(_BY_SEED, rows)
+
+
+def _differences(methods: Sequence[MethodFigures]) -> Table:
     references = list(dict.fromkeys(name for method in methods for name in method.differences))
-    if not references:
-        return [Table(caption, accuracies)]
-    differences = [["method", *(f"minus {name}" for name in references)]]
+    rows = [["method", *(f"minus {name}" for name in references)]]
     for method in methods:
         found = [method.differences.get(name) for name in references]
         if any(found):
-            differences.append([method.title, *(_difference(f) if f else "" for f in found)])
-    return [Table(caption, accuracies), Table(_DIFFERENCES, differences)]
+            rows.append([method.title, *(_difference(f) if f else "" for f in found)])
+    return Table(_DIFFERENCES, rows)
+
+
+def _seeds(methods: Sequence[MethodFigures]) -> list[int]:
+    return sorted({seed for method in methods for seed in method.seeds})
 
 
 def render_markdown_tables(figures: Figures) -> str:
