@@ -269,7 +269,9 @@ configs = st.builds(
     backbone=st.builds(Backbone, dropout=st.none() | st.floats(0, 0.999)),
     mft=mfts,
     meta_fine_tune=st.builds(Phase, **phases),
-    fine_tune=st.builds(FineTune, **phases, lora_rank=st.none() | st.integers(1, 64)),
+    fine_tune=st.builds(
+        FineTune, **phases, lora_rank=st.none() | st.integers(1, 64), keep_if_better=st.booleans()
+    ),
 )
 
 

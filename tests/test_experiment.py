@@ -14,6 +14,7 @@ from easymft.experiment import Experiment
 from easymft.methods import METHODS, trainer, typicality
 from easymft.models.backbone import load_backbone, load_preprocessor
 from easymft.recipe import load_config
+from easymft.stages import training
 from tests.layers import oracle
 from tests.runs import DOMAINS, LABELS, texts, write_recipe
 
@@ -296,6 +297,34 @@ def test_lora_leaves_plain_models_that_differ_from_the_encoder_in_attention_only
         learns = "/query/" in weight.path or "/value/" in weight.path
         for other in others:
             assert np.array_equal(weight, other) != learns, weight.path
+
+
+def test_a_domain_keeps_the_meta_learner_where_fine_tuning_does_not_help(tmp_path, monkeypatch):
+    path = write_recipe(tmp_path, method="mix_then_fine_tune")
+    settings = ["fine_tune.keep_if_better=true"]
+    untrained = Experiment(load_config(path, [*settings, "fine_tune.epochs=0", "name=untrained"]))
+    summary = untrained.run()
+    assert summary["stages"]["fine_tune"]["keep_meta_learner"] == list(DOMAINS)
+    figures = summary["metrics"]["meta_learner"]["dev"]["domains"]
+    for code, domain in enumerate(DOMAINS):
+        accuracy = figures[domain]["accuracy"]
+        found = untrained.folder.facts(f"fine_tune-{code}")["dev_accuracy"]
+        assert found == {"meta_learner": accuracy, "fine_tuned": accuracy}
+    assert "does as well without" in (untrained.folder.path / "report.md").read_text()
+
+    accuracies = [
+        {"meta_learner": 0.5, "fine_tuned": 0.6},
+        {"meta_learner": 0.5, "fine_tuned": 0.5},
+        {},  # no development texts
+    ]
+    monkeypatch.setattr(training, "_dev_accuracies", lambda run, a, b, code: accuracies[code])
+    experiment = Experiment(load_config(path, settings))
+    stage = experiment.run()["stages"]["fine_tune"]
+    assert stage["keep_meta_learner"] == [DOMAINS[1]]
+    run = experiment.state
+    learner, *own = (run.load(name).get_weights() for name in run.models())
+    same = [all(map(np.array_equal, learner, weights)) for weights in own]
+    assert same == [False, True, False]
 
 
 def test_steps_in_parts_are_refused_where_keras_cannot_do_them(tmp_path, monkeypatch):

@@ -47,6 +47,9 @@ class FineTune(Phase):
     lora_rank: Count | None = None
     """Train low-rank factors of this size beside the attention's query and value kernels, their
     biases and the class head, and nothing else (LoRA); null trains all weights."""
+    keep_if_better: bool = False
+    """A domain whose development texts fine-tuning did not make more accurate keeps the
+    meta-learner (an extension); false: fine-tuned models are kept in any case."""
 
 
 class Optimizer(Section):

@@ -233,7 +233,11 @@ class MFTClassifier(ClassifierMixin, BaseEstimator):
             for section in sections:
                 place = place.setdefault(section, {})
             place[last] = value
-        return config_from_dict(plain_numbers(values))
+        config = config_from_dict(plain_numbers(values))
+        if config.fine_tune.keep_if_better:
+            message = "`fine_tune.keep_if_better` needs development texts, of which `fit` has none"
+            raise InputError(message, field="settings")
+        return config
 
     def _say(self, line: str) -> None:
         if self.verbose:

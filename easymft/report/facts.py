@@ -220,6 +220,8 @@ def _budget(config: Facts, stages: Facts) -> str:
             f"{title}: {epochs} epoch{'s' if epochs != 1 else ''}, batch {phase['batch_size']},"
             f" learning rate {phase['learning_rate']:g}"
         )
+    if kept := stages.get("fine_tune", {}).get("keep_meta_learner"):
+        parts.append(f"{_listed(kept)}: the meta-learner, since dev does as well without")
     return "; ".join(parts)
 
 

@@ -11,6 +11,7 @@ from easymft.data.schema import META_LEARNER
 from easymft.data.splits import Splits
 from easymft.errors import InputError
 from easymft.methods import typicality as scoring
+from easymft.methods.evaluation import class_probabilities
 from easymft.methods.trainer import Trainer, discard
 from easymft.models import TextClassifier, TextEmbedder, load_backbone
 from easymft.models.backbone import num_layers
@@ -106,7 +107,9 @@ def fine_tune(run: Run) -> dict[str, Any]:
         enable_lora(model, phase.lora_rank)
     start = model.get_weights()
     trainer = Trainer(model, phase, config.optimizer, config.seed)
-    history = {}
+    compares = phase.keep_if_better and META_LEARNER in run.models()
+    learner = run.load(META_LEARNER) if compares else None
+    facts = {}
     for name, code in run.models().items():
         if code is None:
             continue
@@ -121,11 +124,18 @@ def fine_tune(run: Run) -> dict[str, Any]:
                 rows=data.rows_of("train", code),
                 dev_rows=data.rows_of("dev", code),
             )
-            run.keep(model, name)
-            run.mark_done(part, {"history": curve})
+            dev = {} if learner is None else _dev_accuracies(run, learner, model, code)
+            better = not dev or dev["fine_tuned"] > dev["meta_learner"]
+            run.keep(model if better else learner, name)
+            run.mark_done(part, {"history": curve, "dev_accuracy": dev, "is_kept": better})
             discard(run.folder.checkpoint(name))
-        history[domain] = run.folder.facts(part)["history"]
-    return {"history": history}
+            if not better:
+                logger.info("%s keeps the meta-learner, which does as well on dev.", domain)
+        facts[domain] = run.folder.facts(part)
+    return {
+        "history": {domain: own["history"] for domain, own in facts.items()},
+        "keep_meta_learner": [domain for domain, own in facts.items() if not own["is_kept"]],
+    }
 
 
 def _check_method(run: Run) -> None:
@@ -168,6 +178,20 @@ def _start_of_fine_tuning(run: Run) -> TextClassifier:
     if not run.config.mft.keep_class_head:
         model.reset_class_head()
     return model
+
+
+def _dev_accuracies(
+    run: Run, learner: TextClassifier, fine_tuned: TextClassifier, domain: int
+) -> dict[str, float]:
+    """How many of a domain's development texts both models get right; empty without texts."""
+    rows = run.data.rows_of("dev", domain)
+    if not len(rows):
+        return {}
+    labels, found = run.data.tokens.labels[rows], {}
+    for name, model in (("meta_learner", learner), ("fine_tuned", fine_tuned)):
+        probabilities = class_probabilities(model, "comparing on dev", run.data.tokens, rows)
+        found[name] = float((probabilities.argmax(axis=1) == labels).mean())
+    return found
 
 
 def _scores(run: Run, model: TextClassifier, splits: Splits) -> dict[str, np.ndarray]:

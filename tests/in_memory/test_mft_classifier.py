@@ -207,6 +207,7 @@ def test_scikit_learns_tools_work_on_rows_of_text_and_domain(new):
             {"settings": {"data.source": "files"}},
             "`settings`: must begin with one of backbone, mft",
         ),
+        ({"settings": {"fine_tune.keep_if_better": True}}, "`settings`: .*development texts"),
         ({"settings": {"mft.alhpa": 1}}, "`mft.alhpa`: unknown key; did you mean `alpha`"),
         ({"alpha": 2}, "`mft.alpha`"),
         ({"epochs": -1}, "`meta_fine_tune.epochs`"),
