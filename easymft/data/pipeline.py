@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from tqdm import tqdm
 
 from easymft import files
 from easymft.data.schema import Corpus
 from easymft.errors import InputError
+from easymft.progress import progress_bar
 
 # A text is tokenized whole before it is cut, so characters that cannot matter are cut first.
 # English word pieces have 4 to 5 characters; 16 leaves room for long words and runs of spaces.
@@ -164,7 +164,7 @@ def _tokenize_into(folder: Path, corpus: Corpus, preprocessor: Any, max_length: 
     lengths, second_starts = [], []
     with (
         open(folder / "token_ids.npy", "wb") as file,
-        tqdm(total=len(corpus), desc="tokenize", unit="text", disable=None) as progress,
+        progress_bar("tokenize", len(corpus), unit="text") as bar,
     ):
         _write_header(file, 0)
         for token_ids, segment_ids in _packed(corpus, preprocessor, max_length):
@@ -172,7 +172,7 @@ def _tokenize_into(folder: Path, corpus: Corpus, preprocessor: Any, max_length: 
             file.write(token_ids[kept].astype(np.int32).tobytes())
             lengths.append(kept.sum(1))
             second_starts.append((kept & (segment_ids == 0)).sum(1, dtype=np.int32))
-            progress.update(len(token_ids))
+            bar.update(len(token_ids))
         offsets = np.concatenate([[0], *lengths]).cumsum(dtype=np.int64)
         file.seek(0)
         _write_header(file, offsets[-1])

@@ -4,8 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from easymft.data.schema import META_LEARNER
 from easymft.errors import InputError
 from easymft.export.deployment import write_deployment
@@ -15,6 +13,7 @@ from easymft.export.version_folder import next_version
 from easymft.export.warmup import write_warmup_requests
 from easymft.files import slug, write_text
 from easymft.models import TextClassifier
+from easymft.progress import progress_bar
 
 COMBINED = "combined"
 LABELS_FILE = "assets.extra/labels.txt"
@@ -64,10 +63,12 @@ def export_run(
     names = model_names(models)
     paths = []
     everything = [*models.items(), (None, models)]
-    for key, model in tqdm(everything, desc="export", unit="model", disable=None, leave=False):
-        name = COMBINED if key is None else names[key]
-        text = card(key) if card else None
-        paths.append(_export(folder, name, model, preprocessor, labels, domains, pair, text))
+    with progress_bar("export", len(everything), unit="model") as bar:
+        for key, model in everything:
+            name = COMBINED if key is None else names[key]
+            text = card(key) if card else None
+            paths.append(_export(folder, name, model, preprocessor, labels, domains, pair, text))
+            bar.update()
     write_deployment(folder, [*names.values(), COMBINED], labels, domains, pair=pair)
     return paths
 

@@ -20,6 +20,7 @@ from easymft.in_memory.training import seeded, train
 from easymft.methods import METHODS
 from easymft.methods.evaluation import class_probabilities
 from easymft.models import load_preprocessor
+from easymft.progress import progress_bars
 from easymft.recipe import config_from_dict
 
 # Those whose meta-learner answers for a text of any domain, or none.
@@ -57,7 +58,7 @@ class MFTClassifier(ClassifierMixin, BaseEstimator):
         settings: Anything else that a recipe says of a model, as `--set` takes it:
             `{"mft.variant": "easytransfer", "optimizer.warmup": 0.2}`.
         random_state: Seed of everything random in `fit`: an int or a `RandomState`.
-        verbose: 1 prints a line per phase.
+        verbose: 1 prints a line per phase and shows progress bars.
 
     Attributes:
         classes_: `(classes,)` the classes, sorted.
@@ -130,7 +131,11 @@ class MFTClassifier(ClassifierMixin, BaseEstimator):
         self.domains_ = np.array(corpus.domains if method.fine_tunes else (), dtype=object)
         self.pairs_ = corpus.is_pair
         self.preprocessor_ = load_preprocessor(config.backbone.preset, config.backbone.max_length)
-        with seeded(config.seed), tokenized(corpus, self.preprocessor_) as tokens:
+        with (
+            progress_bars(self.verbose > 0),
+            seeded(config.seed),
+            tokenized(corpus, self.preprocessor_) as tokens,
+        ):
             trained = train(config, method, tokens, len(self.classes_), corpus.domains, self._say)
         self.model_, self.weights_ = trained.model, trained.weights
         self.typicality_, self.history_ = trained.typicality, trained.history
@@ -150,7 +155,10 @@ class MFTClassifier(ClassifierMixin, BaseEstimator):
             for name in map(to_name, columns.get("domain", [None] * len(nothing)))
         ]
         probabilities = np.empty((len(names), len(self.classes_)), np.float32)
-        with tokenized(corpus, self.preprocessor_) as tokens:
+        with (
+            progress_bars(self.verbose > 0),
+            tokenized(corpus, self.preprocessor_) as tokens,
+        ):
             for name in dict.fromkeys(names):
                 rows = np.flatnonzero([other == name for other in names])
                 self.model_.set_weights(self.weights_[name])

@@ -1,17 +1,16 @@
 """One pass of a model over texts, with a progress bar; results come in the texts' order."""
 
-import sys
 from typing import Any
 
 import keras
 import numpy as np
-from tqdm import tqdm
 
 from easymft import preemption
 from easymft.data.batches import Batches
 from easymft.data.pipeline import TokenizedTexts
 from easymft.distribution import Distribution, buckets, jit_compile
 from easymft.memory import KeepFreedMemory
+from easymft.progress import progress_bar
 
 
 def predict(
@@ -43,14 +42,8 @@ def predict(
     return batches.in_input_order(outputs, Distribution.current().replicas)
 
 
-def progress_bar(name: str, total: int, done: int = 0, unit: str = "step") -> tqdm:
-    """A line with rate and time left; silent where standard error is no terminal."""
-    silent = not sys.stderr.isatty()
-    return tqdm(desc=name, total=total, initial=done, unit=unit, disable=silent, leave=False)
-
-
 class _Progress(keras.callbacks.Callback):
-    def __init__(self, bar: tqdm, batch_size: int):
+    def __init__(self, bar: Any, batch_size: int):
         super().__init__()
         self.bar, self.batch_size = bar, batch_size
 

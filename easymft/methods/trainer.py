@@ -19,10 +19,10 @@ from easymft.distribution import Distribution, buckets, jit_compile
 from easymft.errors import InputError, WorkerError
 from easymft.files import read_json, remove, staged, write_json
 from easymft.memory import KeepFreedMemory
-from easymft.methods.inference import progress_bar
 from easymft.methods.stop_when_asked import StopWhenAsked
 from easymft.models import TextClassifier, WarmupLinearDecay, adamw
 from easymft.models.lora import lora_state, set_lora_state
+from easymft.progress import progress_bar
 
 logger = logging.getLogger(__name__)
 

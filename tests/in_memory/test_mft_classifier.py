@@ -1,6 +1,7 @@
 """`MFTClassifier` as a user of scikit-learn meets it; its estimator checks have their own file."""
 
 import copy
+import io
 import itertools
 import pickle
 import random
@@ -55,6 +56,18 @@ def test_it_learns_what_is_plain_to_see(fitted):
     assert probabilities.shape == (12, 2)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-6)
     assert (fitted.classes_[probabilities.argmax(axis=1)] == fitted.predict(X)).all()
+
+
+def test_it_draws_bars_only_when_asked(fitted, monkeypatch):
+    drawn = []
+    for verbose in (0, 1):
+        stderr = io.StringIO()
+        stderr.isatty = lambda: True
+        monkeypatch.setattr("sys.stderr", stderr)
+        monkeypatch.setattr(fitted, "verbose", verbose)
+        fitted.predict(X)
+        drawn.append("predict" in stderr.getvalue())
+    assert drawn == [False, True]
 
 
 def test_the_phases_are_those_of_the_method(fitted, preset):
