@@ -178,8 +178,9 @@ def _set_up_logging() -> None:
     logging.getLogger().handlers[0].setLevel(level)
     logging.getLogger("easymft").setLevel(level)
     absl_logging.set_verbosity(absl_logging.ERROR)
-    if level > logging.DEBUG:
-        import_tensorflow()
+    silently = level > logging.DEBUG
+    import_tensorflow(silently)
+    if silently:
         logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 

@@ -1,4 +1,4 @@
-"""TensorFlow's chatter is kept back, but never what was said before a failure."""
+"""TensorFlow starts with oneDNN, in silence, but a failure shows what was said before it."""
 
 import os
 import subprocess
@@ -27,7 +27,14 @@ def test_a_failure_lets_everything_out(capfd):
     assert capfd.readouterr().err == "the reason\n"
 
 
-def test_importing_says_nothing():
-    code = "import easymft.quiet as q; q.import_tensorflow(); import tensorflow as t; t.ones(1)"
+@pytest.mark.parametrize("wanted", [None, "0"])
+def test_importing_says_nothing_and_turns_onednn_on_unless_told_not_to(wanted, monkeypatch):
+    monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
+    if wanted is not None:
+        monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", wanted)
+    code = (
+        "import os, easymft.quiet as q; q.import_tensorflow(); import tensorflow as t; t.ones(1);"
+        "print(os.environ['TF_ENABLE_ONEDNN_OPTS'])"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stderr == ""
+    assert (done.stdout, done.stderr) == (f"{wanted or '1'}\n", "")

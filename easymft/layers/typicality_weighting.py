@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from easymft.layers.vector_math import bounded, ratio, scaled, sum_of_others, unit
+from easymft.layers.vector_math import ratio, scaled, shortening, sum_of_others, unit
 
 VARIANTS = ("paper", "easytransfer")
 
@@ -136,14 +136,16 @@ class TypicalityWeighting(keras.layers.Layer):
 
     def update_state(self, embeddings, labels, domains, sample_weight=None) -> None:
         """Add a batch to the sums and counts (`sample_weight`: float `(batch,)`, >= 0)."""
-        embeddings = bounded(ops.cast(embeddings, "float32"))
+        embeddings = ops.cast(embeddings, "float32")
         if not self.built:
             self.build(embeddings.shape)
         cells, weight = self._cells(labels, domains)
         if sample_weight is not None:
             weight = weight * ops.cast(sample_weight, "float32")
         number = self.num_domains * self.num_classes
-        sums = ops.segment_sum(embeddings * weight[:, None], cells, num_segments=number)
+        # One factor for both, since a pass over the embeddings is what costs here.
+        factors = weight[:, None] * shortening(embeddings)
+        sums = ops.segment_sum(embeddings * factors, cells, num_segments=number)
         counts = ops.segment_sum(weight, cells, num_segments=number)
         self.sums.assign_add(ops.reshape(sums, self.sums.shape))
         self.counts.assign_add(ops.reshape(counts, self.counts.shape))

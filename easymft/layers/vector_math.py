@@ -9,9 +9,9 @@ def ratio(total, number):
     return ops.where(number > 0, total / ops.where(number > 0, number, 1.0), 0.0)
 
 
-def bounded(vectors, limit=1e31):
-    """Vectors with a component beyond `limit`, shortened to it: sums of them stay finite."""
-    return vectors * ops.minimum(limit / ops.maximum(_peak(vectors), 1.0), 1.0)
+def shortening(vectors, limit=1e31):
+    """Factors `(..., 1)` at most 1 that bring components to `limit`: sums then stay finite."""
+    return ops.minimum(limit / ops.maximum(_peak(vectors), 1.0), 1.0)
 
 
 def scaled(vectors):

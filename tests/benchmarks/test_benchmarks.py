@@ -5,7 +5,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.benchmarks import contest, texts, train_easymft, train_keras_hub, train_steps, typicality
+from easymft.data.batches import batch_plan
+from tests.benchmarks import (
+    contest,
+    texts,
+    train_easymft,
+    train_keras_hub,
+    train_steps,
+    typicality,
+    unbucketed,
+)
 from tests.models.hugging_face import write_bert
 
 FAKE = """
@@ -88,3 +97,15 @@ def test_streamed_numbers_are_the_same_at_every_pass():
             np.testing.assert_array_equal(array, same)
     times = typicality.stream({"texts": 50, "chunk": 20, "domains": 3, "classes": 2})()
     assert times["memory_GB"]["peak"] >= times["memory_GB"]["before"] > 0
+
+
+def test_unbucketed_batches_are_mixed_and_of_one_length():
+    lengths = np.arange(1, 65)
+    with unbucketed.unbucketed():
+        from easymft.methods import trainer
+
+        assert trainer.buckets() == ()
+        plan = batch_plan(lengths, 8, seed=1)
+    # Among 64 lengths, 8 neighbours span 7; 8 drawn at random span more.
+    assert min(np.ptp(lengths[batch]) for batch in plan) > 7
+    assert max(np.ptp(lengths[batch]) for batch in batch_plan(lengths, 8, seed=1)) == 7

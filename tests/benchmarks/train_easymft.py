@@ -10,6 +10,9 @@ from tests.benchmarks.worker import Times, serve, timed
 
 
 def prepare(settings):
+    from easymft.quiet import import_tensorflow
+
+    import_tensorflow()
     from easymft.config import Optimizer, Phase
     from easymft.distribution import precision_policy
     from easymft.in_memory.corpus import all_train

@@ -9,6 +9,9 @@ from tests.benchmarks.worker import Times, serve, timed
 
 
 def prepare(settings):
+    from easymft.quiet import import_tensorflow
+
+    import_tensorflow()
     import keras
 
     from easymft.data.batches import Batches

@@ -1,0 +1,30 @@
+"""A run without length buckets: what they cost in accuracy is the difference to a run with them.
+
+    python -m tests.benchmarks.unbucketed --config app_zoo/few_shot_table.json
+
+takes the flags of `python -m easymft.run`. Training texts are mixed whatever their lengths, and
+every batch is padded to the recipe's greatest length. Evaluation, which no bucket can change, stays
+fast.
+"""
+
+import contextlib
+from unittest import mock
+
+from easymft import run
+from easymft.quiet import import_tensorflow
+
+
+@contextlib.contextmanager
+def unbucketed():
+    """Within it, training batches are drawn and padded without regard to length."""
+    import_tensorflow()
+    with (
+        mock.patch("easymft.data.batches.WINDOW", 1),
+        mock.patch("easymft.methods.trainer.buckets", tuple),
+    ):
+        yield
+
+
+if __name__ == "__main__":
+    with unbucketed():
+        run.cli()
