@@ -117,11 +117,19 @@ def test_typicality_is_that_of_the_plain_numpy_computation(tmp_path):
     np.testing.assert_allclose([s["score"] for s in scores], expected, atol=1e-5)
 
 
-# Those that differ from `mft` in one setting of the model alone wait for the slow tests.
-_PARTS = [pytest.param(name, marks=pytest.mark.slow) for name in ("mft_dc", "mft_tw")]
+# The first two differ from `mft` in one setting of the model alone, and tests/test_sweep.py runs
+# the others: they wait for the slow tests.
+_SLOW = {"mft_dc", "mft_tw", "single", "mix"}
 
 
-@pytest.mark.parametrize("method", [*_PARTS, *sorted(set(METHODS) - {"mft", "mft_dc", "mft_tw"})])
+@pytest.mark.parametrize(
+    "method",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] if name in _SLOW else [])
+        for name in METHODS
+        if name != "mft"  # every other test of this file runs it
+    ],
+)
 def test_every_method_runs(tmp_path, method):
     path = write_recipe(tmp_path, method=method)
     experiment = Experiment(load_config(path, ["mft.variant=easytransfer"]))
