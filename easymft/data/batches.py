@@ -9,10 +9,12 @@ import keras
 import numpy as np
 
 from easymft.data.pipeline import TokenizedTexts
+from easymft.data.tf_datasets import without_autotuning
 
 BUCKETS = (32, 64, 96, 128, 192, 256, 384, 512)
 # A fifth less to compute on MultiNLI's pairs; for where a new shape costs nothing.
 FINE_BUCKETS = (*range(16, 64, 8), *range(64, 128, 16), *range(128, 256, 32), *range(256, 513, 64))
+_PREFETCHED = 2  # batches made while a step computes
 WINDOW = 50  # batches among which texts are sorted by length: enough to pad little, still random
 
 
@@ -183,7 +185,7 @@ class Batches(keras.utils.PyDataset):
         signature = keras.tree.map_structure(spec, self[0])
         dataset = tf.data.Dataset.from_generator(parts, output_signature=signature)
         cardinality = tf.data.experimental.assert_cardinality(len(self) * len(shards))
-        return dataset.apply(cardinality).prefetch(tf.data.AUTOTUNE)
+        return without_autotuning(dataset.apply(cardinality).prefetch(_PREFETCHED))
 
     def _of_worker(self, context: Any) -> Any:
         """The shards of one worker's replicas; `context` is a `tf.distribute.InputContext`."""

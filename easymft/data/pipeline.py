@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from easymft import files
 from easymft.data.schema import Corpus
+from easymft.data.tf_datasets import without_autotuning
 from easymft.errors import InputError
 from easymft.progress import progress_bar
 
@@ -216,7 +217,8 @@ def _packed(
 
     signature = tuple(tf.TensorSpec([None], tf.string) for _ in columns)
     dataset = tf.data.Dataset.from_generator(texts, output_signature=signature)
-    yield from dataset.map(pack, num_parallel_calls=os.cpu_count()).as_numpy_iterator()
+    dataset = dataset.map(pack, num_parallel_calls=os.cpu_count())
+    yield from without_autotuning(dataset).as_numpy_iterator()
 
 
 def _text_columns(corpus: Corpus) -> list[str]:

@@ -244,6 +244,7 @@ def test_tf_dataset_gives_the_batches_with_open_shapes():
     batches = Batches(_mixed(), np.arange(50), 8, seed=1, sample_weight=np.ones(50))
     dataset = batches.as_tf_dataset()
     assert dataset.cardinality() == 7
+    assert dataset.options().autotune.enabled is False
     assert dataset.element_spec[0]["token_ids"].shape.as_list() == [None, None]
     for one, other in zip(dataset.as_numpy_iterator(), batches, strict=True):
         _same(one, other)
