@@ -29,6 +29,8 @@ def import_tensorflow(silently: bool = True) -> None:
         import tensorflow as tf
 
         tf.config.list_physical_devices()
+        # oneDNN tells processors without AVX512 once that it leaves whole numbers alone.
+        tf.transpose(tf.constant([[0]], tf.int64))
         if importlib.util.find_spec("tensorflow_text") is not None:
             import tensorflow_text  # noqa: F401 (says the same again)
 

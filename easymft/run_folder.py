@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from easymft import files
 from easymft.config import Config
 from easymft.errors import InputError
@@ -69,7 +71,8 @@ class RunFolder:
         path = self.path / "config.json"
         # Not `Path.exists`, which raises an error of its own where a name is too long.
         if os.path.exists(path):
-            difference = first_difference(files.read_json(path), self.config.to_dict())
+            saved = _with_later_settings(files.read_json(path))
+            difference = first_difference(saved, self.config.to_dict())
             if difference:
                 raise InputError(
                     f"this folder holds a run with other settings ({difference}); take another "
@@ -153,6 +156,14 @@ class RunFolder:
 
     def _marker(self, stage: str) -> Path:
         return self.path / "stages" / f"{stage}.json"
+
+
+def _with_later_settings(saved: Any) -> Any:
+    """A saved recipe with the defaults of settings that came after the version that saved it."""
+    try:
+        return Config.model_validate(saved).to_dict()
+    except ValidationError:  # It has settings that are gone; the comparison names the first.
+        return saved
 
 
 def first_difference(old: Any, new: Any, path: str = "") -> str | None:

@@ -208,6 +208,14 @@ def test_a_folder_of_other_settings_or_data_is_refused(tmp_path):
         Experiment(load_config(path, ["mft.alpha=0.25"])).run("validate")
     # How results are shown is no other setting.
     Experiment(load_config(path, ["case_study=1"])).run("validate")
+    # Nor is a setting that the version which began the run did not have.
+    experiment = Experiment(load_config(path))
+    saved = json.loads((experiment.folder.path / "config.json").read_text())
+    del saved["fine_tune"]["keep_if_better"]
+    (experiment.folder.path / "config.json").write_text(json.dumps(saved))
+    Experiment(load_config(path)).run("validate")
+    with pytest.raises(InputError, match="`fine_tune.keep_if_better` was False, now True"):
+        Experiment(load_config(path, ["fine_tune.keep_if_better=true"])).run("validate")
 
     data = tmp_path / "texts.csv"
     data.write_text(data.read_text().replace("the the the", "cafe cafe cafe !", 1))

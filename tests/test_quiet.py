@@ -34,6 +34,7 @@ def test_importing_says_nothing_and_turns_onednn_on_unless_told_not_to(wanted, m
         monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", wanted)
     code = (
         "import os, easymft.quiet as q; q.import_tensorflow(); import tensorflow as t; t.ones(1);"
+        "t.transpose(t.ones((2, 2), t.int64));"
         "print(os.environ['TF_ENABLE_ONEDNN_OPTS'])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -15,6 +15,7 @@ def _build(
         num_classes,
         num_domains,
         ramp_steps=steps,
+        strength=config.adversary_strength,
         embedding=config.mft.embedding,
         dropout=config.dropout,
     )

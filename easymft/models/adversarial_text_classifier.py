@@ -14,15 +14,18 @@ class AdversarialTextClassifier(TextClassifier):
     """Text classifier whose encoder is trained against a domain classifier.
 
     A domain classifier reads the text embedding through a gradient reversal: it learns to tell
-    domains apart while the encoder learns to prevent it. The reversal's strength rises over
-    `ramp_steps` training steps p = 0..1 as 2 / (1 + exp(-10 p)) - 1, so that the classifier has
-    learned something before the encoder fights it.
+    domains apart while the encoder learns to prevent it. The reversal's strength rises to
+    `strength` over `ramp_steps` training steps p = 0..1 as 2 / (1 + exp(-10 p)) - 1 of it, so that
+    the classifier has learned something before the encoder fights it.
 
     Args:
         backbone: A keras-hub encoder; see `easymft.models.load_backbone`.
         num_classes: Number of classes.
         num_domains: Number of domains.
         ramp_steps: Training steps until the reversal has full strength; 0: from the start.
+        strength: Full strength, float >= 0. The domain loss has no upper bound, so an encoder
+            that learns faster than the domain classifier raises it instead of hiding the domains,
+            and forgets the classes; less strength keeps it from that.
         **kwargs: See `TextClassifier`: `embedding`, `dropout`, `loss_normalization`.
 
     Reference: Ganin, Lempitsky: Unsupervised Domain Adaptation by Backpropagation, ICML 2015.
@@ -34,17 +37,19 @@ class AdversarialTextClassifier(TextClassifier):
         num_classes: int,
         num_domains: int,
         ramp_steps: int = 0,
+        strength: float = 1.0,
         **kwargs: Any,
     ):
         if ramp_steps < 0:
             raise ValueError(f"`ramp_steps` must be at least 0. Received: {ramp_steps!r}")
         super().__init__(backbone, num_classes, num_domains, **kwargs)
         self.ramp_steps = ramp_steps
+        self.strength = strength
         # In the graph rather than in a callback: the same on every backend, saved with the rest.
         self.steps = self.add_weight(
             shape=(), initializer="zeros", dtype="float32", trainable=False, name="ramp_step"
         )
-        self.reversal = GradientReversal(dtype="float32", name="reversal")
+        self.reversal = GradientReversal(strength, dtype="float32", name="reversal")
         self.reversal.build((None, backbone.hidden_dim))
         self.domain_head = keras.layers.Dense(num_domains, dtype="float32", name="domain_head")
         self.domain_head.build((None, backbone.hidden_dim))
@@ -63,9 +68,9 @@ class AdversarialTextClassifier(TextClassifier):
 
     def _strength(self) -> Any:
         if not self.ramp_steps:
-            return ops.ones(())
+            return ops.full((), self.strength)
         progress = ops.minimum(ops.convert_to_tensor(self.steps) / self.ramp_steps, 1.0)
-        return 2.0 / (1.0 + ops.exp(-10.0 * progress)) - 1.0
+        return self.strength * (2.0 / (1.0 + ops.exp(-10.0 * progress)) - 1.0)
 
     def added_loss(self, x: Any, y: Any, y_pred: Any, sample_weight: Any) -> Any:
         if "domain_logits" not in y_pred:
@@ -74,4 +79,8 @@ class AdversarialTextClassifier(TextClassifier):
         return domain_loss(x["domain"], y_pred["domain_logits"])
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "ramp_steps": self.ramp_steps}
+        return {
+            **super().get_config(),
+            "ramp_steps": self.ramp_steps,
+            "strength": self.strength,
+        }

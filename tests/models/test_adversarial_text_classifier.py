@@ -11,9 +11,9 @@ from tests.models.tiny import NUM_CLASSES, NUM_DOMAINS, arrays, compiled, scramb
 RAMP = (0.0, 0.8482836, 0.9866143, 0.9988944, 0.9999092)
 
 
-def adversary(ramp_steps=0):
+def adversary(**arguments):
     model = AdversarialTextClassifier(
-        tiny_backbone(), NUM_CLASSES, NUM_DOMAINS, ramp_steps=ramp_steps, dropout=0.0
+        tiny_backbone(), NUM_CLASSES, NUM_DOMAINS, dropout=0.0, **arguments
     )
     scramble(model.class_head, 1)
     scramble(model.domain_head, 2)
@@ -44,13 +44,20 @@ def helping(inputs):
 
 
 @pytest.mark.parametrize(
-    ("ramp_steps", "steps_done", "strength"),
-    [(0, 0, 1.0), (4, 0, RAMP[0]), (4, 1, RAMP[1]), (4, 9, RAMP[4])],
+    ("ramp_steps", "steps_done", "full", "strength"),
+    [
+        (0, 0, 1.0, 1.0),
+        (0, 0, 0.5, 0.5),
+        (4, 0, 1.0, RAMP[0]),
+        (4, 1, 1.0, RAMP[1]),
+        (4, 1, 0.5, RAMP[1] / 2),
+        (4, 9, 1.0, RAMP[4]),
+    ],
 )
 def test_the_encoder_learns_the_reverse_of_what_the_domain_head_learns(
-    ramp_steps, steps_done, strength, helping, inputs, labels
+    ramp_steps, steps_done, full, strength, helping, inputs, labels
 ):
-    model = adversary(ramp_steps)
+    model = adversary(ramp_steps=ramp_steps, strength=full)
     model.steps.assign(steps_done)
     parts = (model.backbone, model.domain_head)
     before = [arrays(part.weights) for part in parts]
@@ -93,6 +100,7 @@ def test_loss_adds_the_domain_loss_in_training_only(inputs, labels, typicality):
     assert set(model(inputs)) == {"logits"}
 
 
-def test_ramp_steps_are_not_negative():
-    with pytest.raises(ValueError, match=r"`ramp_steps` must be at least 0\. Received: -1"):
-        adversary(ramp_steps=-1)
+@pytest.mark.parametrize("argument", ["ramp_steps", "strength"])
+def test_no_argument_is_negative(argument):
+    with pytest.raises(ValueError, match=rf"`{argument}` must be .*at least 0.* Received: .*-1"):
+        adversary(**{argument: -1})
