@@ -214,7 +214,7 @@ def test_a_folder_of_other_settings_or_data_is_refused(tmp_path):
     del saved["fine_tune"]["keep_if_better"]
     (experiment.folder.path / "config.json").write_text(json.dumps(saved))
     Experiment(load_config(path)).run("validate")
-    with pytest.raises(InputError, match="`fine_tune.keep_if_better` was False, now True"):
+    with pytest.raises(InputError, match=r"`fine_tune.keep_if_better` was False, now True"):
         Experiment(load_config(path, ["fine_tune.keep_if_better=true"])).run("validate")
 
     data = tmp_path / "texts.csv"
