@@ -92,6 +92,7 @@ class TypicalityWeighting(keras.layers.Layer):
             "sums": (*cells, embeddings_shape[-1]),
             "counts": cells,
             "centroids": (*cells, embeddings_shape[-1]),
+            "directions": (*cells, embeddings_shape[-1]),
         }
         for name, shape in shapes.items():
             weight = self.add_weight(
@@ -130,7 +131,7 @@ class TypicalityWeighting(keras.layers.Layer):
         self.finalize()
 
     def reset_state(self) -> None:
-        """Forget sums, counts and centroids."""
+        """Forget sums, counts and what was made of them."""
         for weight in self.weights:
             weight.assign(ops.zeros(weight.shape))
 
@@ -151,13 +152,20 @@ class TypicalityWeighting(keras.layers.Layer):
         self.counts.assign_add(ops.reshape(counts, self.counts.shape))
 
     def finalize(self) -> None:
-        """Fill the centroids from the sums and counts; an empty cell gets zeros."""
+        """Fill the centroids from the sums and counts; an empty cell gets zeros.
+
+        The cells' directions follow from them. All this is little, done once and not in a graph,
+        so numpy does it: to Keras it would be a hundred small ops.
+        """
         if not self.built:
             raise ValueError(
                 "`finalize` needs the embeddings of at least one batch. Received: none. "
                 "Call `update_state` first."
             )
-        self.centroids.assign(ratio(self.sums, self.counts[..., None]))
+        counts = ops.convert_to_numpy(self.counts)
+        centroids = ratio(np.float64(ops.convert_to_numpy(self.sums)), counts[..., None])
+        self.centroids.assign(centroids)
+        self.directions.assign(self._directions(centroids, np.float64(counts > 0)))
 
     def call(self, embeddings, labels, domains):
         scores = self.raw_scores(embeddings, labels, domains)
@@ -166,7 +174,7 @@ class TypicalityWeighting(keras.layers.Layer):
     def raw_scores(self, embeddings, labels, domains):
         """Scores before clipping, float32 `(batch,)`; arguments as those of `call`."""
         cells, inside = self._cells(labels, domains)
-        directions = ops.reshape(self._directions(), (-1, self.centroids.shape[-1]))
+        directions = ops.reshape(self.directions, (-1, self.directions.shape[-1]))
         vectors, norms = scaled(ops.cast(embeddings, "float32"))
         # One product per text with its own cell, not a matrix product with all cells: it is
         # less work, and a GPU would round the factors of a matrix product to 10 bits.
@@ -200,33 +208,33 @@ class TypicalityWeighting(keras.layers.Layer):
         cells = ops.clip(domains, 0, last_domain) * self.num_classes
         return cells + ops.clip(labels, 0, last_label), ops.cast(inside, "float32")
 
-    def _directions(self):
+    def _directions(self, centroids: np.ndarray, present: np.ndarray) -> np.ndarray:
         """The vector of each cell whose dot product with a unit embedding is t, `(K, M, H)`.
 
         The mean of cosines is the cosine with the mean of the unit centroids, so the two variants
         differ only in whether the centroids are normalised before or after they are added.
         """
-        present = ops.cast(self.counts > 0, "float32")
-        units = unit(self.centroids) * present[..., None]
+        units = unit(centroids)
         if self.variant == "paper":
             others, number = sum_of_others(units), sum_of_others(present)
         else:
-            others = unit(sum_of_others(self.centroids * present[..., None]))
-            number = ops.cast(sum_of_others(present) > 0, "float32")
+            others = unit(sum_of_others(centroids))
+            number = np.float64(sum_of_others(present) > 0)
         own, own_weight = self._mean_over_classes(units, present)
         other, other_weight = self._mean_over_classes(others, number)
-        own_share = ops.where(other_weight > 0, self.alpha, 1.0)
-        other_share = ops.where(own_weight > 0, 1.0 - self.alpha, 1.0)
+        own_share = np.where(other_weight > 0, self.alpha, 1.0)
+        other_share = np.where(own_weight > 0, 1.0 - self.alpha, 1.0)
         return own_share * own + other_share * other
 
-    def _mean_over_classes(self, vectors, weights):
+    def _mean_over_classes(
+        self, vectors: np.ndarray, weights: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Means for a text of each class, `(K, M, H)`, and their total weights, `(K, M, 1)`."""
         weights = weights[..., None]
         if self.class_weights is not None:
             rows = self.class_weights / self.class_weights.sum(axis=-1, keepdims=True)
-            rows = ops.cast(np.broadcast_to(rows, (self.num_classes,) * 2), "float32")[..., None]
-            vectors = ops.sum(rows * vectors[:, None], axis=2)
-            weights = ops.sum(rows * weights[:, None], axis=2)
+            rows = np.broadcast_to(rows, (self.num_classes,) * 2)
+            vectors, weights = rows @ vectors, rows @ weights
         return ratio(vectors, weights), weights
 
 

@@ -3,10 +3,7 @@
 import numpy as np
 from keras import ops
 
-
-def ratio(total, number):
-    """`total / number`, and zeros where nothing was counted."""
-    return ops.where(number > 0, total / ops.where(number > 0, number, 1.0), 0.0)
+# Of batches, float32 tensors.
 
 
 def shortening(vectors, limit=1e31):
@@ -26,29 +23,36 @@ def scaled(vectors):
     peak = _peak(vectors)
     # Up to 5e37 the inverse is a normal number too.
     peak = ops.minimum(ops.where(peak < np.finfo("float32").tiny, 0.0, peak), 5e37)
-    vectors = vectors * ratio(1.0, peak)
+    vectors = vectors * ops.where(peak > 0, 1.0 / ops.where(peak > 0, peak, 1.0), 0.0)
     norms = ops.sqrt(ops.sum(vectors * vectors, axis=-1, keepdims=True))
     return vectors, ops.maximum(norms, 1.0)
-
-
-def unit(vectors):
-    """Vectors scaled to norm 1; zeros stay zeros."""
-    vectors, norms = scaled(vectors)
-    return vectors / norms
-
-
-def sum_of_others(values):
-    """Sum over axis 0 without the entry itself.
-
-    Those before plus those after: taking the entry from the total would cancel digits.
-    """
-    none = ops.zeros_like(values[:1])
-    before = ops.concatenate([none, ops.cumsum(values[:-1], axis=0)], axis=0)
-    after = ops.concatenate([none, ops.cumsum(ops.flip(values[1:], axis=0), axis=0)], axis=0)
-    return before + ops.flip(after, axis=0)
 
 
 def _peak(vectors):
     """Largest component of each vector, without a copy of all, as `abs` would make one."""
     highest = ops.max(vectors, axis=-1, keepdims=True)
     return ops.maximum(highest, -ops.min(vectors, axis=-1, keepdims=True))
+
+
+# Of a few vectors, float64 arrays, in which no square of a float32 overflows.
+
+
+def ratio(total: np.ndarray, number: np.ndarray) -> np.ndarray:
+    """`total / number`, and zeros where nothing was counted."""
+    return np.divide(total, number, out=np.zeros_like(total), where=number > 0)
+
+
+def unit(vectors: np.ndarray) -> np.ndarray:
+    """Vectors scaled to norm 1; zeros stay zeros."""
+    return ratio(vectors, np.linalg.norm(vectors, axis=-1, keepdims=True))
+
+
+def sum_of_others(values: np.ndarray) -> np.ndarray:
+    """Sum over axis 0 without the entry itself.
+
+    Those before plus those after: taking the entry from the total would cancel digits.
+    """
+    sums = np.zeros_like(values)
+    sums[1:] += np.cumsum(values[:-1], axis=0)
+    sums[:-1] += np.cumsum(values[:0:-1], axis=0)[::-1]
+    return sums
