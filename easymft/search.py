@@ -122,6 +122,8 @@ def matters(key: str, method: str) -> bool:
         return chosen.uses_typicality
     if section == "mft" and name in _CORRUPTION:
         return chosen.corrupts
+    if key == "adversary_strength":
+        return method == "adv"
     two_phases = chosen.build is not None and chosen.fine_tunes
     if key == "mft.keep_class_head" or name == "epochs":
         # Where there is one phase it runs for the epochs of both.

@@ -171,6 +171,7 @@ SPACE = {
     ],
     "mft.alpha": [0.0, 0.5, 1.0],
     "mft.corruption_weight": [0.1, 1.0],
+    "adversary_strength": [0.1, 0.03],
 }
 
 
@@ -187,6 +188,7 @@ GIVEN = {
     [
         ("mix", 2),  # learning rates alone
         ("single", 2),
+        ("adv", 4),  # and the strength
         ("mix_then_fine_tune", 4),  # and the phases
         ("mft_dc", 8),  # and the weight
         ("mft_tw", 12),  # and alpha instead

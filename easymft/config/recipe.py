@@ -112,8 +112,9 @@ class Config(Section):
     """The pre-trained encoder, and how much of a text it reads."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
     """Dropout before the class head."""
-    adversary_strength: Annotated[float, Field(ge=0)] = 1.0
-    """Adv: how strongly, at most, the encoder fights the domain classifier."""
+    adversary_strength: Annotated[float, Field(ge=0)] = 0.01
+    """Adv: how strongly, at most, the encoder fights the domain classifier. At 0.1 and more, and
+    few steps, it forgets the classes (app_zoo/RESULTS.md)."""
     mft: MFT = Field(default_factory=lambda: MFT.model_validate({}))
     """Meta fine-tuning: typicality and domain corruption."""
     meta_fine_tune: Phase = Phase()
