@@ -10,6 +10,7 @@ from easymft.data.batches import Batches
 from easymft.data.pipeline import TokenizedTexts
 from easymft.distribution import Distribution, buckets, jit_compile
 from easymft.memory import KeepFreedMemory
+from easymft.models.cpu_kernels import use_cpu_kernels
 from easymft.progress import progress_bar
 
 
@@ -33,6 +34,7 @@ def predict(
     """
     batches = Batches(tokens, rows, batch_size, buckets=buckets())
     if not model.compiled:
+        use_cpu_kernels(model)
         # Keras' own choice on CPUs would compile every shape with XLA.
         model.compile(optimizer=None, jit_compile=jit_compile())
     with progress_bar(name, len(rows), unit="text") as bar:

@@ -21,6 +21,7 @@ from easymft.files import read_json, remove, staged, write_json
 from easymft.memory import KeepFreedMemory
 from easymft.methods.stop_when_asked import StopWhenAsked
 from easymft.models import TextClassifier, WarmupLinearDecay, adamw
+from easymft.models.cpu_kernels import use_cpu_kernels
 from easymft.models.lora import lora_state, set_lora_state
 from easymft.progress import progress_bar
 
@@ -53,6 +54,7 @@ class Trainer:
         parts = phase.accumulate
         self._schedule = WarmupLinearDecay(phase.learning_rate, 1, optimizer.warmup, parts)
         adam = adamw(self._schedule, optimizer.weight_decay, optimizer.clip_norm, parts)
+        use_cpu_kernels(model)
         model.compile(
             adam,
             keras.losses.SparseCategoricalCrossentropy(from_logits=True),

@@ -1,0 +1,103 @@
+"""Dropout and GELU as TensorFlow computes them fast on a CPU; nothing else changes.
+
+TensorFlow does an activation and its gradient in some twenty passes over memory, and draws a
+float for every number that dropout may drop. Between the matrix products of an encoder, which
+bfloat16 hardware makes short, that is most of a step (tests/benchmarks/README.md).
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import keras
+
+_LEVELS = 1 << 16  # of the random numbers that decide what is dropped
+
+
+def use_cpu_kernels(model: keras.Model) -> None:
+    """Let the layers inside `model` compute dropout and GELU by fused kernels, in place.
+
+    Weights, random states and what is saved stay as they are: a saved model has Keras' own layers.
+    Rates are rounded to 1/65536, and GELU is computed in float32 inside. Does nothing where Keras
+    runs on another backend than TensorFlow, and with an accelerator or several replicas.
+
+    Args:
+        model: Any model; call this before it is traced.
+    """
+    if keras.backend.backend() != "tensorflow" or not _is_one_cpu():
+        return
+    for layer in model._flatten_layers():
+        if type(layer) is keras.layers.Dropout:
+            layer.__class__ = _FusedDropout
+        elif getattr(getattr(layer, "activation", None), "__name__", "").startswith("gelu"):
+            layer.activation = _fused(layer.activation)
+
+
+def _is_one_cpu() -> bool:
+    import tensorflow as tf
+
+    return not (tf.distribute.has_strategy() or tf.config.list_physical_devices("GPU"))
+
+
+@keras.saving.register_keras_serializable(package="easymft")
+class _FusedDropout(keras.layers.Dropout):
+    """Keras' layer, deciding by 16 random bits a number instead of a float."""
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        if not training or not 0 < self.rate < 1 or self.noise_shape is not None:
+            return super().call(inputs, training=training)
+        return _dropped(inputs, self.rate, self.seed_generator.next())
+
+
+def _dropped(inputs: Any, rate: float, seed: Any) -> Any:
+    import tensorflow as tf
+
+    count = tf.size(inputs)
+    words = tf.random.stateless_uniform(
+        [(count + 1) // 2], tf.cast(seed, tf.int32), minval=None, maxval=None, dtype=tf.uint32
+    )
+    bits = tf.reshape(tf.bitcast(words, tf.uint16), [-1])[:count]
+    kept, threshold = _kept(), round(rate * _LEVELS)
+
+    @tf.custom_gradient
+    def drop(x: Any, bits: Any) -> tuple[Any, Callable[[Any], tuple[Any, None]]]:
+        return kept(x, bits, threshold), lambda upstream: (kept(upstream, bits, threshold), None)
+
+    return drop(inputs, tf.reshape(bits, tf.shape(inputs)))
+
+
+@functools.cache
+def _kept() -> Callable[[Any, Any, int], Any]:
+    """(x, bits, threshold) -> x scaled where its bits reach the threshold, else 0."""
+    import tensorflow as tf
+
+    @tf.function(jit_compile=True)
+    def kept(x: Any, bits: Any, threshold: int) -> Any:
+        scaled = tf.cast(x, tf.float32) * (_LEVELS / (_LEVELS - threshold))
+        return tf.where(bits >= threshold, tf.cast(scaled, x.dtype), tf.zeros((), x.dtype))
+
+    return kept
+
+
+@functools.cache
+def _fused(activation: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """An elementwise function whose value and gradient are one pass each."""
+    import tensorflow as tf
+
+    @tf.function(jit_compile=True)
+    def value(x: Any) -> Any:
+        return tf.cast(activation(tf.cast(x, tf.float32)), x.dtype)
+
+    @tf.function(jit_compile=True)
+    def gradient(x: Any, upstream: Any) -> Any:
+        x32 = tf.cast(x, tf.float32)
+        with tf.GradientTape() as tape:
+            tape.watch(x32)
+            y = activation(x32)
+        return tf.cast(tape.gradient(y, x32, tf.cast(upstream, tf.float32)), x.dtype)
+
+    @tf.custom_gradient
+    def fused(x: Any) -> tuple[Any, Callable[[Any], Any]]:
+        return value(x), lambda upstream: gradient(x, upstream)
+
+    return functools.wraps(activation)(lambda x: fused(x))

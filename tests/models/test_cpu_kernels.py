@@ -1,0 +1,95 @@
+"""Fused dropout and GELU beside Keras' own layers and plain numpy."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from easymft.models import TextClassifier
+from easymft.models.cpu_kernels import use_cpu_kernels
+from tests.models.tiny import NUM_CLASSES, tiny_backbone
+
+pytestmark = pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="they are TensorFlow's"
+)
+
+RATE = 0.25
+
+
+def fused(layer, width=3):
+    """A model of one layer that computes by the kernels."""
+    inputs = keras.Input((width,), dtype=layer.compute_dtype)
+    model = keras.Model(inputs, layer(inputs))
+    use_cpu_kernels(model)
+    return model
+
+
+def value_and_gradient(model, x, **arguments):
+    import tensorflow as tf
+
+    x = tf.constant(x)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = model(x, **arguments)
+    return ops.convert_to_numpy(y), ops.convert_to_numpy(tape.gradient(y, x))
+
+
+def gelu_oracle(x):
+    """The tanh form of Hendrycks and Gimpel (2016)."""
+    return 0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))
+
+
+@pytest.mark.parametrize(("dtype", "error"), [("float32", 1e-6), ("bfloat16", 2**-7)])
+def test_gelu_and_its_gradient(dtype, error):
+    x = np.linspace(-4, 4, 30).reshape(10, 3)
+    model = fused(keras.layers.Activation(gelu_approximate, dtype=dtype))
+    x = ops.convert_to_numpy(ops.cast(x, dtype)).astype("float64")
+    value, gradient = value_and_gradient(model, ops.cast(x, dtype))
+    slope = (gelu_oracle(x + 1e-5) - gelu_oracle(x - 1e-5)) / 2e-5
+    np.testing.assert_allclose(value.astype("float64"), gelu_oracle(x), rtol=error, atol=error)
+    np.testing.assert_allclose(gradient.astype("float64"), slope, rtol=error, atol=error)
+
+
+def gelu_approximate(x):
+    return keras.activations.gelu(x, approximate=True)
+
+
+def test_dropout_drops_its_share_and_scales_the_rest():
+    model = fused(keras.layers.Dropout(RATE, seed=1), width=999)  # odd: half a word is left over
+    x = np.ones((101, 999), "float32")
+    value, gradient = value_and_gradient(model, x, training=True)
+    np.testing.assert_array_equal(np.unique(value), np.float32([0, 1 / (1 - RATE)]))
+    # What was dropped has no gradient, the rest that of the scale.
+    np.testing.assert_array_equal(gradient, value)
+    # 100,899 draws: four standard errors of the share are 0.0055; of a row's or column's, less.
+    assert (value == 0).mean() == pytest.approx(RATE, abs=0.0055)
+    assert (value == 0).mean(axis=0).std() == pytest.approx(np.sqrt(RATE * 0.75 / 101), rel=0.2)
+    np.testing.assert_array_equal(ops.convert_to_numpy(model(x, training=False)), x)
+
+
+def test_dropout_draws_by_its_seed_and_anew_each_time():
+    one, other = (fused(keras.layers.Dropout(RATE, seed=7), width=100) for _ in range(2))
+    x = np.ones((20, 100), "float32")
+    first, second = (ops.convert_to_numpy(one(x, training=True)) for _ in range(2))
+    assert (first != second).any()
+    np.testing.assert_array_equal(ops.convert_to_numpy(other(x, training=True)), first)
+
+
+def test_an_encoder_answers_as_before_and_saves_as_before(tmp_path):
+    model = TextClassifier(tiny_backbone(dropout=RATE), NUM_CLASSES)
+    tokens = np.random.default_rng(0).integers(1, 20, (4, 8))
+    inputs = {
+        "token_ids": tokens,
+        "padding_mask": np.ones_like(tokens),
+        "segment_ids": np.zeros_like(tokens),
+    }
+    before = ops.convert_to_numpy(model(inputs)["logits"])
+    use_cpu_kernels(model)
+    kinds = [type(layer) for layer in model._flatten_layers()]
+    assert keras.layers.Dropout not in kinds
+    np.testing.assert_allclose(ops.convert_to_numpy(model(inputs)["logits"]), before, atol=1e-6)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert keras.layers.Dropout in [type(layer) for layer in loaded._flatten_layers()]
+    np.testing.assert_allclose(ops.convert_to_numpy(loaded(inputs)["logits"]), before, atol=1e-6)
+    assert len(loaded.random_states) == len(model.random_states)
