@@ -19,13 +19,18 @@ class Plan:
         report: What checking the data found.
         steps: Training steps per phase and domain.
         texts_seen: Training texts of all phases and epochs together.
-        seconds: Estimate of the training time.
+        text_seconds: Estimate of the time that training takes for a text.
     """
 
     report: Report
     steps: dict[str, list[int]]
     texts_seen: int
-    seconds: float
+    text_seconds: float
+
+    @property
+    def minutes(self) -> float:
+        """Estimate of the training time."""
+        return self.texts_seen * self.text_seconds / 60
 
     def lines(self) -> list[str]:
         """The plan as text."""
@@ -38,12 +43,17 @@ class Plan:
             "",
             *phases,
             f"training texts seen: {self.texts_seen:,}",
-            f"estimated training time: about {max(self.seconds / 60, 1):.0f} min",
+            f"estimated training time: about {max(self.minutes, 1):.0f} min",
         ]
 
 
-def plan(run: Run) -> Plan:
-    """Read the data and time one batch; trains nothing and writes nothing to the run folder."""
+def plan(run: Run, text_seconds: float | None = None) -> Plan:
+    """Read the data and time one batch; trains nothing and writes nothing to the run folder.
+
+    Args:
+        run: The run.
+        text_seconds: What the plan of another run with the same encoder found: no batch is timed.
+    """
     data = run.data
     splits, _, report = data.checked_splits()
     train = splits["train"]
@@ -57,7 +67,9 @@ def plan(run: Run) -> Plan:
         if phase is not None:
             steps[name] = [phase.steps(count) for count in parts]
             seen += phase.epochs * sum(parts)
-    return Plan(report, steps, seen, seen * _seconds_per_training_text(run, train))
+    if text_seconds is None:
+        text_seconds = _seconds_per_training_text(run, train)
+    return Plan(report, steps, seen, text_seconds)
 
 
 def _seconds_per_training_text(run: Run, rows: np.ndarray) -> float:

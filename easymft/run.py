@@ -66,7 +66,9 @@ _MODE = flags.DEFINE_enum(
 _SET = flags.DEFINE_multi_string(
     "set", [], "Override one setting: --set section.key=value (JSON or text). May be repeated."
 )
-_SEED = flags.DEFINE_integer("seed", None, "Seed of the run; overrides the recipe's.")
+_SEED = flags.DEFINE_integer(
+    "seed", None, "Seed of the run, or the one of a sweep or search; overrides the recipe's."
+)
 _INPUT = flags.DEFINE_string(
     "input",
     "-",
@@ -80,7 +82,9 @@ _OUTPUT = flags.DEFINE_string(
     "the recipe to write; -: named after the input. For --mode pack: a new folder.",
 )
 _DRY_RUN = flags.DEFINE_bool(
-    "dry_run", False, "Print the complete recipe, data counts, steps and an estimate of the time."
+    "dry_run",
+    False,
+    "Train nothing: print the complete recipe, data counts, steps and an estimate of the time.",
 )
 _RESTART = flags.DEFINE_bool(
     "restart", False, "Move an existing run folder aside and start afresh."
@@ -198,10 +202,17 @@ def _many_runs(config: "Config", overrides: Sequence[str]) -> int:
         logging.getLogger().handlers[0].addFilter(
             lambda record: record.levelno > logging.INFO or record.name == "easymft.sweep"
         )
+    if _SEED.value is not None:
+        overrides = [*overrides, f"{kind.__name__.lower()}.seeds=[{_SEED.value}]"]
     many = kind(_CONFIG.value, overrides)
+    if _DRY_RUN.value:
+        print(json.dumps(many.config.to_dict(), indent=2, ensure_ascii=False))
+        for line in many.plan():
+            print(line, flush=True)
+        return 0
     settings = config.distribution
     with Distribution.of(settings.strategy, settings.tpu).only_chief_writes(many.folder):
-        print(many.run())
+        print(many.run(_RESTART.value))
     print(f"Folder: {many.folder}")
     return 0
 

@@ -6,7 +6,7 @@ import json
 import logging
 import math
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,10 +64,14 @@ class Search:
             for seed in search.seeds
         ]
 
-    def run(self) -> str:
-        """Run the trials that are not finished; return the best of each method as Markdown."""
+    def plan(self) -> Iterator[str]:
+        """What `run` would do, line by line."""
+        return self._runner.plan(self.trials())
+
+    def run(self, restart: bool = False) -> str:
+        """Run the unfinished trials, or all anew; return the best of each method as Markdown."""
         rows = []
-        for cell, experiment, summary in self._runner.run(self.trials()):
+        for cell, experiment, summary in self._runner.run(self.trials(), restart):
             dev = summary["metrics"][answering_model(experiment)]["dev"]
             settings = {k: v for k, v in cell.settings.items() if k not in _FIXED}
             rows.append(

@@ -15,6 +15,7 @@ import pyarrow as pa
 from easymft import files
 from easymft.config import Config
 from easymft.experiment import Experiment
+from easymft.plan import plan
 from easymft.recipe import load_config
 from easymft.report.sweep import sweep_figures
 from easymft.report.sweep_tables import (
@@ -76,20 +77,50 @@ class CellRunner:
         settings = [f"{key}={json.dumps(value)}" for key, value in own.items()]
         return load_config(self.recipe, [*self.overrides, *settings])
 
-    def run(self, cells: Sequence[Cell]) -> Iterator[tuple[Cell, Experiment, dict[str, Any]]]:
-        """Yield every cell with its experiment and summary as soon as it is finished."""
+    def plan(self, cells: Sequence[Cell]) -> Iterator[str]:
+        """What running cells would do: a line per variation and method, and one for all."""
+        groups: dict[tuple[str, str], list[Experiment]] = {}
+        for cell in cells:
+            group = groups.setdefault((cell.variation, cell.method), [])
+            group.append(Experiment(self.config(cell)))
+        total, speeds = 0.0, {}
+        for (variation, method), experiments in groups.items():
+            state = experiments[0].state
+            encoder = state.config.model_dump_json(include={"backbone", "precision"})
+            planned = plan(state, speeds.get(encoder))
+            planned.report.raise_for_problems()
+            speeds[encoder] = planned.text_seconds
+            waiting = sum(not e.folder.is_done("report") for e in experiments)
+            total += waiting * planned.minutes
+            yield (
+                f"{variation}, {method}: {waiting} of {len(experiments)} runs to do; each sees "
+                f"{planned.texts_seen:,} training texts, about {max(planned.minutes, 1):.0f} min"
+            )
+        yield f"estimated training time of all: about {max(total, 1):.0f} min"
+
+    def run(
+        self, cells: Sequence[Cell], restart: bool = False
+    ) -> Iterator[tuple[Cell, Experiment, dict[str, Any]]]:
+        """Yield every cell with its experiment and summary as soon as it is finished.
+
+        Args:
+            cells: What to run, in this order.
+            restart: Move finished and unfinished runs aside, and begin anew.
+        """
         # All recipes are checked before the first hour is spent.
         configs = [self.config(cell) for cell in cells]
         spent, ran = 0.0, 0
         for number, (cell, config) in enumerate(zip(cells, configs, strict=True), start=1):
             experiment = Experiment(config)
-            fresh = not experiment.folder.is_done("report")
+            fresh = restart or not experiment.folder.is_done("report")
             start = time.monotonic()
-            summary = experiment.run()
+            summary = experiment.run(restart=restart)
             if fresh:
                 spent, ran = spent + time.monotonic() - start, ran + 1
                 waiting = [
-                    c for c in configs[number:] if not Experiment(c).folder.is_done("report")
+                    later
+                    for later in configs[number:]
+                    if restart or not Experiment(later).folder.is_done("report")
                 ]
                 left = len(waiting) * spent / ran
                 logger.info(
@@ -131,10 +162,14 @@ class Sweep:
             for method in sweep.methods
         ]
 
-    def run(self) -> str:
-        """Run what is not finished; return the tables as Markdown."""
+    def plan(self) -> Iterator[str]:
+        """What `run` would do, line by line."""
+        return self._runner.plan(self.cells())
+
+    def run(self, restart: bool = False) -> str:
+        """Run what is not finished, or all anew; return the tables as Markdown."""
         rows, runs, text = [], [], ""
-        for cell, experiment, summary in self._runner.run(self.cells()):
+        for cell, experiment, summary in self._runner.run(self.cells(), restart):
             rows += result_rows(cell, experiment, summary)
             runs.append((cell, experiment.state.method, experiment.folder.predictions))
             text = self._write(rows, runs)

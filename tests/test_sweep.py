@@ -66,16 +66,34 @@ def test_every_cell_has_its_own_recipe(tmp_path):
     assert all(config.sweep is None for config in configs.values())
 
 
+def test_a_variation_set_to_null_is_left_out(tmp_path):
+    path = recipe(tmp_path, sweep=SWEEP)
+    cells = Sweep(path, ["sweep.variations.few=null"]).cells()
+    assert {cell.variation for cell in cells} == {"easytransfer"}
+    with pytest.raises(InputError, match="at least one variation must not be null"):
+        Sweep(path, ["sweep.variations.few=null", "sweep.variations.easytransfer=null"])
+
+
+def test_a_dry_run_of_a_sweep_trains_nothing(tmp_path):
+    """3 texts of 2 classes in 3 domains, seen in 2 epochs: 36, alone or in two phases."""
+    path = recipe(tmp_path, sweep=SWEEP)
+    few_single, few_mft, *_, total = Sweep(path).plan()
+    assert few_single.startswith("few, single: 2 of 2 runs to do; each sees 36 training texts")
+    assert few_mft.startswith("few, mft: 2 of 2 runs to do; each sees 36 training texts")
+    assert total == "estimated training time of all: about 1 min"
+    assert not (tmp_path / "runs").exists()
+
+
 def test_a_sweep_leaves_tables_and_goes_on_where_it_was_killed(tmp_path, monkeypatch):
     small = {**SWEEP, "variations": {"few": SWEEP["variations"]["few"]}}
     path = recipe(tmp_path, sweep=small)
     run, ran = Experiment.run, []
 
-    def dying_run(experiment, *args):
+    def dying_run(experiment, **arguments):
         ran.append(f"{experiment.config.method} {experiment.config.seed}")
         if len(ran) == 3:
             raise KeyboardInterrupt
-        return run(experiment, *args)
+        return run(experiment, **arguments)
 
     with monkeypatch.context() as patch:
         patch.setattr(Experiment, "run", dying_run)
