@@ -10,7 +10,7 @@ from easymft.data.batches import Batches
 from easymft.data.pipeline import TokenizedTexts
 from easymft.distribution import Distribution, buckets, jit_compile
 from easymft.memory import KeepFreedMemory
-from easymft.models.cpu_kernels import use_cpu_kernels
+from easymft.models import use_cpu_kernels
 from easymft.progress import progress_bar
 
 

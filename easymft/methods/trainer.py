@@ -20,8 +20,7 @@ from easymft.errors import InputError, WorkerError
 from easymft.files import read_json, remove, staged, write_json
 from easymft.memory import KeepFreedMemory
 from easymft.methods.stop_when_asked import StopWhenAsked
-from easymft.models import TextClassifier, WarmupLinearDecay, adamw
-from easymft.models.cpu_kernels import use_cpu_kernels
+from easymft.models import TextClassifier, WarmupLinearDecay, adamw, use_cpu_kernels
 from easymft.models.lora import lora_state, set_lora_state
 from easymft.progress import progress_bar
 

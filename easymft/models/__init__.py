@@ -2,6 +2,7 @@
 
 from easymft.models.adversarial_text_classifier import AdversarialTextClassifier
 from easymft.models.backbone import encoder, load_backbone
+from easymft.models.cpu_kernels import use_cpu_kernels
 from easymft.models.metrics import DomainMetrics
 from easymft.models.mft_text_classifier import MFTTextClassifier
 from easymft.models.multi_task_text_classifier import MultiTaskTextClassifier
@@ -22,4 +23,5 @@ __all__ = [
     "encoder",
     "load_backbone",
     "load_preprocessor",
+    "use_cpu_kernels",
 ]
