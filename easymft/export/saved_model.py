@@ -10,6 +10,7 @@ from easymft.errors import InputError
 from easymft.export.combined import DomainModels
 from easymft.export.text_input import tokenize
 from easymft.models import TextClassifier
+from easymft.models.cpu_kernels import use_keras_kernels
 
 CLASSIFY_METHOD = "tensorflow/serving/classify"
 
@@ -59,6 +60,8 @@ def write_saved_model(
         )
     routed = isinstance(models, Mapping)
     answers = DomainModels(models if routed else {"meta-learner": models}, domains)
+    for model in answers.models:
+        use_keras_kernels(model)
     if len(labels) != answers.num_classes:
         raise ValueError(
             f"`labels` must name the {answers.num_classes} classes of the model. "

@@ -29,8 +29,19 @@ def use_cpu_kernels(model: keras.Model) -> None:
     for layer in model._flatten_layers():
         if type(layer) is keras.layers.Dropout:
             layer.__class__ = _FusedDropout
-        elif getattr(getattr(layer, "activation", None), "__name__", "").startswith("gelu"):
-            layer.activation = _fused(layer.activation)
+            continue
+        activation = getattr(layer, "activation", None)
+        if getattr(activation, "__name__", "").startswith("gelu"):
+            layer.activation = _fused(activation)
+
+
+def use_keras_kernels(model: keras.Model) -> None:
+    """Undo `use_cpu_kernels`, as for an export: a server may have no XLA to compile them."""
+    for layer in model._flatten_layers():
+        if type(layer) is _FusedDropout:
+            layer.__class__ = keras.layers.Dropout
+        elif isinstance(fused := getattr(layer, "activation", None), _Fused):
+            layer.activation = fused.function
 
 
 def _is_one_cpu() -> bool:
@@ -79,25 +90,33 @@ def _kept() -> Callable[[Any, Any, int], Any]:
     return kept
 
 
-@functools.cache
-def _fused(activation: Callable[[Any], Any]) -> Callable[[Any], Any]:
+class _Fused:
     """An elementwise function whose value and gradient are one pass each."""
-    import tensorflow as tf
 
-    @tf.function(jit_compile=True)
-    def value(x: Any) -> Any:
-        return tf.cast(activation(tf.cast(x, tf.float32)), x.dtype)
+    def __init__(self, function: Callable[[Any], Any]):
+        import tensorflow as tf
 
-    @tf.function(jit_compile=True)
-    def gradient(x: Any, upstream: Any) -> Any:
-        x32 = tf.cast(x, tf.float32)
-        with tf.GradientTape() as tape:
-            tape.watch(x32)
-            y = activation(x32)
-        return tf.cast(tape.gradient(y, x32, tf.cast(upstream, tf.float32)), x.dtype)
+        @tf.function(jit_compile=True)
+        def value(x: Any) -> Any:
+            return tf.cast(function(tf.cast(x, tf.float32)), x.dtype)
 
-    @tf.custom_gradient
-    def fused(x: Any) -> tuple[Any, Callable[[Any], Any]]:
-        return value(x), lambda upstream: gradient(x, upstream)
+        @tf.function(jit_compile=True)
+        def gradient(x: Any, upstream: Any) -> Any:
+            x32 = tf.cast(x, tf.float32)
+            with tf.GradientTape() as tape:
+                tape.watch(x32)
+                y = function(x32)
+            return tf.cast(tape.gradient(y, x32, tf.cast(upstream, tf.float32)), x.dtype)
 
-    return functools.wraps(activation)(lambda x: fused(x))
+        @tf.custom_gradient
+        def fused(x: Any) -> tuple[Any, Callable[[Any], Any]]:
+            return value(x), lambda upstream: gradient(x, upstream)
+
+        self.function, self._fused = function, fused
+
+    def __call__(self, x: Any) -> Any:
+        return self._fused(x)
+
+
+# One object a function, so that all layers share what is compiled for a shape.
+_fused = functools.cache(_Fused)

@@ -8,6 +8,7 @@ import tensorflow as tf
 from easymft.data.batches import batch_plan
 from tests.benchmarks import (
     contest,
+    share,
     texts,
     train_easymft,
     train_keras_hub,
@@ -109,3 +110,17 @@ def test_unbucketed_batches_are_mixed_and_of_one_length():
     # Among 64 lengths, 8 neighbours span 7; 8 drawn at random span more.
     assert min(np.ptp(lengths[batch]) for batch in plan) > 7
     assert max(np.ptp(lengths[batch]) for batch in batch_plan(lengths, 8, seed=1)) == 7
+
+
+def test_the_share_of_counted_calls_counts_nested_ones_once():
+    now = [0.0]
+    whole = share.Share(lambda: now[0])
+
+    def wait(seconds, then=lambda: None):
+        now[0] += seconds
+        then()
+
+    counted = whole.counted(wait)
+    counted(2.0, lambda: counted(1.0))
+    wait(1.0)
+    assert str(whole) == "75.0% of 4 s: training and encoder passes, 3 s"

@@ -4,6 +4,7 @@ import tensorflow as tf
 
 from easymft.errors import InputError
 from easymft.export.saved_model import write_saved_model
+from easymft.models import use_cpu_kernels
 from tests.export.conftest import DOMAINS, HOSTILE, LABELS, expected, make_model
 
 TEXTS = ["good", "the CAFÉ is bad!", "", "good goods good goods good goods good", "cafe\u0301s"]
@@ -49,6 +50,13 @@ def test_embeds_as_keras_does(meta_learner, models, preprocessor):
     answer = meta_learner.signatures["embed"](text=tf.constant(TEXTS))["embedding"]
     expected_embedding = models["meta-learner"].embed(preprocessor(x=TEXTS), training=False)
     np.testing.assert_allclose(answer, expected_embedding, atol=1e-5)
+
+
+def test_holds_no_kernel_that_a_server_would_have_to_compile(tmp_path, preprocessor):
+    model = make_model(0)
+    use_cpu_kernels(model)
+    write_saved_model(tmp_path / "model", model, preprocessor, LABELS)
+    assert b"_XlaMustCompile" not in (tmp_path / "model" / "saved_model.pb").read_bytes()
 
 
 def test_reads_text_pairs(pair_folder, models, preprocessor):
