@@ -68,7 +68,7 @@ def _dropped(inputs: Any, rate: float, seed: Any) -> Any:
         [(count + 1) // 2], tf.cast(seed, tf.int32), minval=None, maxval=None, dtype=tf.uint32
     )
     bits = tf.reshape(tf.bitcast(words, tf.uint16), [-1])[:count]
-    kept, threshold = _kept(), round(rate * _LEVELS)
+    kept, threshold = _kept(), min(round(rate * _LEVELS), _LEVELS - 1)
 
     @tf.custom_gradient
     def drop(x: Any, bits: Any) -> tuple[Any, Callable[[Any], tuple[Any, None]]]:
