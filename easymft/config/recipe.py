@@ -113,8 +113,8 @@ class Config(Section):
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
     """Dropout before the class head."""
     adversary_strength: Annotated[float, Field(ge=0)] = 0.01
-    """Adv: how strongly, at most, the encoder fights the domain classifier. At 0.1 and more, and
-    few steps, it forgets the classes (app_zoo/RESULTS.md)."""
+    """Adv: how strongly, at most, the encoder fights the domain classifier. At 1, the usual value,
+    and few steps, it forgets the classes (app_zoo/RESULTS.md)."""
     mft: MFT = Field(default_factory=lambda: MFT.model_validate({}))
     """Meta fine-tuning: typicality and domain corruption."""
     meta_fine_tune: Phase = Phase()
