@@ -7,9 +7,17 @@ import keras
 import numpy as np
 from keras import ops
 
-from easymft.layers.vector_math import ratio, scaled, shortening, sum_of_others, unit
+from easymft.layers.vector_math import (
+    ratio,
+    scaled,
+    shortening,
+    sum_of_others,
+    unit,
+    within_range,
+)
 
 VARIANTS = ("paper", "easytransfer")
+_FEW_CELLS = 64  # up to which a product with all cells beats a pass for each text's own
 
 
 @keras.saving.register_keras_serializable(package="easymft")
@@ -137,17 +145,24 @@ class TypicalityWeighting(keras.layers.Layer):
 
     def update_state(self, embeddings, labels, domains, sample_weight=None) -> None:
         """Add a batch to the sums and counts (`sample_weight`: float `(batch,)`, >= 0)."""
-        embeddings = ops.cast(embeddings, "float32")
         if not self.built:
             self.build(embeddings.shape)
+        if sample_weight is None and self._is_for_numpy(embeddings):
+            cells, inside = self._numpy_cells(labels, domains)
+            members = np.float32((cells == np.arange(self._number)[:, None]) & inside)
+            sums = members @ embeddings
+            if np.abs(sums).max() < 1e30:  # never so if a component is no finite number
+                self.sums.assign_add(sums.reshape(self.sums.shape))
+                self.counts.assign_add(members.sum(axis=1).reshape(self.counts.shape))
+                return
+        embeddings = ops.cast(embeddings, "float32")
         cells, weight = self._cells(labels, domains)
         if sample_weight is not None:
             weight = weight * ops.cast(sample_weight, "float32")
-        number = self.num_domains * self.num_classes
         # One factor for both, since a pass over the embeddings is what costs here.
         factors = weight[:, None] * shortening(embeddings)
-        sums = ops.segment_sum(embeddings * factors, cells, num_segments=number)
-        counts = ops.segment_sum(weight, cells, num_segments=number)
+        sums = ops.segment_sum(embeddings * factors, cells, num_segments=self._number)
+        counts = ops.segment_sum(weight, cells, num_segments=self._number)
         self.sums.assign_add(ops.reshape(sums, self.sums.shape))
         self.counts.assign_add(ops.reshape(counts, self.counts.shape))
 
@@ -173,6 +188,14 @@ class TypicalityWeighting(keras.layers.Layer):
 
     def raw_scores(self, embeddings, labels, domains):
         """Scores before clipping, float32 `(batch,)`; arguments as those of `call`."""
+        if self._is_for_numpy(embeddings):
+            vectors, squares = within_range(embeddings)
+            if np.isfinite(squares).all():
+                cells, inside = self._numpy_cells(labels, domains)
+                directions = ops.convert_to_numpy(self.directions).reshape(self._number, -1)
+                products = (vectors @ directions.T)[np.arange(len(cells)), cells]
+                norms = np.sqrt(np.where(squares > 0, squares, 1))
+                return ops.convert_to_tensor(products / norms * np.float32(inside))
         cells, inside = self._cells(labels, domains)
         directions = ops.reshape(self.directions, (-1, self.directions.shape[-1]))
         vectors, norms = scaled(ops.cast(embeddings, "float32"))
@@ -207,6 +230,23 @@ class TypicalityWeighting(keras.layers.Layer):
         # An index out of range would silently be another cell's.
         cells = ops.clip(domains, 0, last_domain) * self.num_classes
         return cells + ops.clip(labels, 0, last_label), ops.cast(inside, "float32")
+
+    @property
+    def _number(self) -> int:
+        return self.num_domains * self.num_classes
+
+    def _is_for_numpy(self, embeddings) -> bool:
+        """Whether a batch outside a graph is little work: two products with a matrix of few cells.
+
+        The general way is a dozen passes over the batch, two of which only carry it to the backend.
+        """
+        is_plain = isinstance(embeddings, np.ndarray) and embeddings.dtype == np.float32
+        return is_plain and embeddings.size > 0 and self._number <= _FEW_CELLS
+
+    def _numpy_cells(self, labels, domains):
+        """`_cells` as arrays, the second of booleans."""
+        cells, inside = map(ops.convert_to_numpy, self._cells(labels, domains))
+        return cells, inside > 0
 
     def _directions(self, centroids: np.ndarray, present: np.ndarray) -> np.ndarray:
         """The vector of each cell whose dot product with a unit embedding is t, `(K, M, H)`.

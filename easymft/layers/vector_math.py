@@ -34,6 +34,25 @@ def _peak(vectors):
     return ops.maximum(highest, -ops.min(vectors, axis=-1, keepdims=True))
 
 
+# Of batches, float32 arrays.
+
+
+def within_range(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The vectors with their squared norms; those whose squares would leave float32 are shortened.
+
+    Or lengthened: by powers of two, which change no digit. Zeros stay zeros.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        squares = np.einsum("ij,ij->i", vectors, vectors)
+        odd = ~((squares > 1e-20) & (squares < 1e20))
+        if odd.any():
+            _, exponents = np.frexp(np.abs(vectors[odd]).max(axis=-1, keepdims=True))
+            vectors = vectors.copy()
+            vectors[odd] = np.ldexp(vectors[odd], -exponents)
+            squares = np.einsum("ij,ij->i", vectors, vectors)
+    return vectors, squares
+
+
 # Of a few vectors, float64 arrays, in which no square of a float32 overflows.
 
 

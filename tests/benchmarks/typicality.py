@@ -65,7 +65,11 @@ def chunks(texts, size, num_domains, num_classes, hidden=384):
         count = min(size, texts - start)
         embeddings = random.standard_normal((count, hidden), dtype=np.float32)
         labels = random.integers(0, num_classes, count, dtype=np.int32)
-        yield embeddings + labels[:, None], labels, random.integers(0, num_domains, count)
+        yield (
+            embeddings + np.float32(labels[:, None]),
+            labels,
+            random.integers(0, num_domains, count),
+        )
 
 
 def stream(settings):

@@ -54,7 +54,7 @@ def test_typicality_is_finite_and_within_bounds_for_every_finite_input(layer, co
     assert np.isfinite(scores).all()
     assert np.abs(scores).max() <= 1 + ROUNDING
     layer.clip = 0.25
-    clipped = keras.ops.convert_to_numpy(layer(*corpus))
+    clipped = keras.ops.convert_to_numpy(layer.call(*corpus))
     np.testing.assert_array_equal(clipped, np.maximum(scores, 0.25))
 
 
@@ -68,6 +68,17 @@ def test_typicality_goes_with_its_text(layer, corpus, random):
     # Sums in another order are rounded otherwise; where vectors cancel, what is left is rounding.
     if is_well_conditioned(corpus):
         np.testing.assert_allclose(permuted, scores[order], atol=1e-3)
+
+
+@few
+@given(layers, corpora())
+def test_tensors_are_scored_as_arrays_are(layer, corpus):
+    scores = raw_scores(layer, corpus)
+    tensors = [keras.ops.convert_to_tensor(part) for part in corpus]
+    found = keras.ops.convert_to_numpy(layer.raw_scores(*tensors))
+    np.testing.assert_allclose(found, scores, atol=1e-6)
+    if is_well_conditioned(corpus):
+        np.testing.assert_allclose(raw_scores(layer, tensors), scores, atol=1e-3)
 
 
 @few
