@@ -16,6 +16,9 @@ BUCKETS = (32, 64, 96, 128, 192, 256, 384, 512)
 FINE_BUCKETS = (*range(16, 64, 8), *range(64, 128, 16), *range(128, 256, 32), *range(256, 513, 64))
 _PREFETCHED = 2  # batches made while a step computes
 WINDOW = 50  # batches among which texts are sorted by length: enough to pad little, still random
+# Windows of an epoch at least: the texts of a small corpus would else meet the same few others in
+# every epoch.
+LEAST_WINDOWS = 4
 
 
 class Batches(keras.utils.PyDataset):
@@ -247,8 +250,9 @@ def batch_plan(
     """Say which texts go together in which order: a pure function of its arguments.
 
     Every text comes once; only the last batch may be smaller. With a seed the texts are mixed,
-    sorted by length within windows of `WINDOW` batches, and the batches mixed again; without one
-    all texts are sorted by length, longest first, so that memory runs out at once or never.
+    sorted by length within windows of `WINDOW` batches, fewer in an epoch of less than
+    `LEAST_WINDOWS` of these, and the batches mixed again; without one all texts are sorted by
+    length, longest first, so that memory runs out at once or never.
 
     Args:
         lengths: int array `(n,)`, tokens of each text.
@@ -266,9 +270,10 @@ def batch_plan(
     order = random.permutation(len(lengths))
     # The rest is drawn before sorting, so that it is not made of the longest or shortest texts.
     full = len(order) // batch_size * batch_size
+    window = max(1, min(WINDOW, full // batch_size // LEAST_WINDOWS))
     batches = []
-    for window in _cut(order[:full], WINDOW * batch_size):
-        batches += _cut(window[np.argsort(lengths[window], kind="stable")], batch_size)
+    for texts in _cut(order[:full], window * batch_size):
+        batches += _cut(texts[np.argsort(lengths[texts], kind="stable")], batch_size)
     mixed = [batches[index] for index in random.permutation(len(batches))]
     return mixed + _cut(order[full:], batch_size)
 

@@ -79,7 +79,7 @@ def test_a_plan_without_a_seed_goes_from_long_to_short():
 
 
 def test_a_seeded_plan_differs_by_seed_and_epoch_and_sorts_within_windows():
-    lengths = np.random.default_rng(0).integers(2, 500, 1601)
+    lengths = np.random.default_rng(0).integers(2, 500, 3201)
     plans = {
         key: np.concatenate(batch_plan(lengths, 16, *key)).tolist()
         for key in ((1, 0), (1, 1), (2, 0))
@@ -91,6 +91,17 @@ def test_a_seeded_plan_differs_by_seed_and_epoch_and_sorts_within_windows():
     firsts = [lengths[batch[0]] for batch in batch_plan(lengths, 16, 1)]
     assert (np.diff(firsts) > 0).any()
     assert (np.diff(firsts) < 0).any()
+
+
+@pytest.mark.parametrize(("count", "window"), [(3, 1), (7, 1), (8, 2), (20, 5), (1000, 50)])
+def test_a_window_is_a_quarter_of_an_epoch_at_most(count, window):
+    # Lengths differ, so sorting a window leaves only one way to cut it into batches.
+    lengths = np.arange(4 * count)
+    order = np.random.Generator(np.random.PCG64([1, 0])).permutation(4 * count)
+    batches = {tuple(sorted(batch)) for batch in batch_plan(lengths, 4, 1)}
+    for start in range(0, 4 * count, 4 * window):
+        texts = sorted(order[start : start + 4 * window])
+        assert batches >= {tuple(texts[i : i + 4]) for i in range(0, len(texts), 4)}
 
 
 def test_a_batch_holds_the_texts_padded_to_the_bucket():
