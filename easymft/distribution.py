@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
-from easymft import files, preemption, strategies
+from easymft import files, preemption, replicas, strategies
 from easymft.data.batches import BUCKETS, FINE_BUCKETS
 from easymft.errors import InputError, WorkerError
 
@@ -76,11 +76,11 @@ class Distribution:
     @classmethod
     def current(cls) -> "Distribution":
         """That of the scope that this is called in."""
-        if keras.backend.backend() != "tensorflow":
+        if not replicas.in_strategy():
             return cls()
         import tensorflow as tf
 
-        return cls(tf.distribute.get_strategy() if tf.distribute.has_strategy() else None)
+        return cls(tf.distribute.get_strategy())
 
     @property
     def replicas(self) -> int:

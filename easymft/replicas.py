@@ -16,6 +16,15 @@ FAULTY_KERAS = (3, 15)
 _STEP_OF_SEEDS = 0x9E3779B1  # to a seed that no other generator has
 
 
+def in_strategy() -> bool:
+    """Whether this is called in the scope of a strategy of `tf.distribute`."""
+    if keras.backend.backend() != "tensorflow":
+        return False
+    import tensorflow as tf
+
+    return tf.distribute.has_strategy()
+
+
 def of_whole_batch(loss: Any, texts: Any) -> Any:
     """The replica's mean loss with the gradient that it has in the mean over the whole batch.
 
@@ -90,12 +99,11 @@ def repair_keras() -> None:
     the logs over their axis 0, which scalars do not have. Reported as keras issue #20585.
     Nothing is touched outside the scope of a strategy.
     """
-    if keras.backend.backend() != "tensorflow" or not _is_faulty(keras.__version__):
+    if not in_strategy() or not _is_faulty(keras.__version__):
         return
-    import tensorflow as tf
     from keras.src.backend.tensorflow import trainer
 
-    if tf.distribute.has_strategy() and not hasattr(trainer.reduce_per_replica, "__wrapped__"):
+    if not hasattr(trainer.reduce_per_replica, "__wrapped__"):
         trainer.reduce_per_replica = _reducing_scalars(trainer.reduce_per_replica)
         kind = trainer.TensorFlowTrainer
         kind._maybe_symbolic_build = _building_on_one_part(kind._maybe_symbolic_build)

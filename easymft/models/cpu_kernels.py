@@ -11,6 +11,8 @@ from typing import Any
 
 import keras
 
+from easymft import replicas
+
 _LEVELS = 1 << 16  # of the random numbers that decide what is dropped
 
 
@@ -47,7 +49,7 @@ def use_keras_kernels(model: keras.Model) -> None:
 def _is_one_cpu() -> bool:
     import tensorflow as tf
 
-    return not (tf.distribute.has_strategy() or tf.config.list_physical_devices("GPU"))
+    return not (replicas.in_strategy() or tf.config.list_physical_devices("GPU"))
 
 
 @keras.saving.register_keras_serializable(package="easymft")

@@ -86,7 +86,7 @@ class BertAdamW(keras.optimizers.AdamW):
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Keras' own, by TensorFlow's kernel where it can: one pass over memory, not a dozen."""
-        if self.amsgrad or not hasattr(variable, "handle") or _is_distributed():
+        if self.amsgrad or not hasattr(variable, "handle") or replicas.in_strategy():
             super().update_step(gradient, variable, learning_rate)
             return
         import tensorflow as tf
@@ -107,12 +107,6 @@ class BertAdamW(keras.optimizers.AdamW):
 
     def _all_reduce_sum_gradients(self, grads_and_vars: list[Any]) -> list[Any]:
         return grads_and_vars  # `apply` has done it
-
-
-def _is_distributed() -> bool:
-    import tensorflow as tf  # asked only where there are its variables
-
-    return tf.distribute.has_strategy()
 
 
 def _dense(gradient: Any) -> Any:
