@@ -158,6 +158,7 @@ class Sweep:
         return [
             Cell(name, method, seed, {**settings, **sweep.per_method.get(method, {})})
             for name, settings in sweep.variations.items()
+            if sweep.only is None or name in sweep.only
             for seed in sweep.seeds
             for method in sweep.methods
         ]

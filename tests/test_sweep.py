@@ -66,12 +66,13 @@ def test_every_cell_has_its_own_recipe(tmp_path):
     assert all(config.sweep is None for config in configs.values())
 
 
-def test_a_variation_set_to_null_is_left_out(tmp_path):
+def test_a_sweep_may_run_only_some_variations(tmp_path):
     path = recipe(tmp_path, sweep=SWEEP)
-    cells = Sweep(path, ["sweep.variations.few=null"]).cells()
+    cells = Sweep(path, ['sweep.only=["easytransfer"]']).cells()
     assert {cell.variation for cell in cells} == {"easytransfer"}
-    with pytest.raises(InputError, match="at least one variation must not be null"):
-        Sweep(path, ["sweep.variations.few=null", "sweep.variations.easytransfer=null"])
+    with pytest.raises(InputError, match="must name variations: few, easytransfer") as error:
+        Sweep(path, ['sweep.only=["few", "many"]'])
+    assert "sweep.only" in str(error.value)
 
 
 def test_a_dry_run_of_a_sweep_trains_nothing(tmp_path):

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from easymft.config.section import METHODS, Count, MethodName, Section
 
@@ -17,21 +17,22 @@ class Sweep(Section):
     """Rows of the table, in its order."""
     seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] = [1, 2, 3, 4, 5]
     """Every method runs once with each."""
-    variations: Annotated[dict[Names, Settings | None], Field(min_length=1)] = {"all": {}}
-    """Named changes of settings, a table each: {"5-percent": {"data.split.few_shot": {...}}}; null
-    leaves out one that the recipe has, as in `--set sweep.variations.20-percent=null`."""
+    variations: Annotated[dict[Names, Settings], Field(min_length=1)] = {"all": {}}
+    """Named changes of settings, a table each: {"5-percent": {"data.split.few_shot": {...}}}."""
+    only: Annotated[list[Names], Field(min_length=1)] | None = None
+    """Variations to run, as in `--set 'sweep.only=["5-percent"]'`; null: all."""
     per_method: dict[MethodName, Settings] = {}
     """Settings of one method only, such as a search found for it."""
     compare_with: list[MethodName] = ["single", "mix", "mix_then_fine_tune"]
     """Methods that every other is compared with."""
 
-    @field_validator("variations")
+    @field_validator("only")
     @classmethod
-    def _leave_out(cls, given: dict[str, Settings | None]) -> dict[str, Settings]:
-        kept = {name: settings for name, settings in given.items() if settings is not None}
-        if not kept:
-            raise ValueError("at least one variation must not be null")
-        return kept
+    def _are_variations(cls, only: list[str] | None, info: ValidationInfo) -> list[str] | None:
+        known = info.data.get("variations", {})
+        if known and not set(only or ()) <= set(known):
+            raise ValueError(f"must name variations: {', '.join(known)}")
+        return only
 
 
 class Search(Section):
