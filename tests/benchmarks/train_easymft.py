@@ -39,8 +39,9 @@ def prepare(settings):
         checkpoint = Path(scratch, "checkpoint")
         # A round stands for a part of a large corpus' epoch, and is shorter than a window there.
         with mock.patch("easymft.data.batches.LEAST_WINDOWS", 1):
-            run = lambda: trainer.run(name, tokens, rows, checkpoint, weights)  # noqa: E731
-            return timed(settings["name"], run)
+            return timed(
+                settings["name"], lambda: trainer.run(name, tokens, rows, checkpoint, weights)
+            )
 
     return one_round
 
