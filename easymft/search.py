@@ -71,7 +71,7 @@ class Search:
     def run(self, restart: bool = False) -> str:
         """Run the unfinished trials, or all anew; return the best of each method as Markdown."""
         rows = []
-        for cell, experiment, summary in self._runner.run(self.trials(), restart):
+        for cell, experiment, summary, _ in self._runner.run(self.trials(), restart):
             dev = summary["metrics"][answering_model(experiment)]["dev"]
             settings = {k: v for k, v in cell.settings.items() if k not in _FIXED}
             rows.append(

@@ -100,8 +100,8 @@ class CellRunner:
 
     def run(
         self, cells: Sequence[Cell], restart: bool = False
-    ) -> Iterator[tuple[Cell, Experiment, dict[str, Any]]]:
-        """Yield every cell with its experiment and summary as soon as it is finished.
+    ) -> Iterator[tuple[Cell, Experiment, dict[str, Any], bool]]:
+        """Yield every cell with its experiment, its summary and whether it ran just now.
 
         Args:
             cells: What to run, in this order.
@@ -128,7 +128,7 @@ class CellRunner:
                     *(number, len(cells), cell, outcome(experiment, summary)),
                     *(time.monotonic() - start, left / 60),
                 )
-            yield cell, experiment, summary
+            yield cell, experiment, summary, fresh
             # A finished run's graphs are of no use to the next.
             del experiment
             keras.utils.clear_session()
@@ -169,12 +169,13 @@ class Sweep:
 
     def run(self, restart: bool = False) -> str:
         """Run what is not finished, or all anew; return the tables as Markdown."""
-        rows, runs, text = [], [], ""
-        for cell, experiment, summary in self._runner.run(self.cells(), restart):
+        rows, runs = [], []
+        for cell, experiment, summary, fresh in self._runner.run(self.cells(), restart):
             rows += result_rows(cell, experiment, summary)
             runs.append((cell, experiment.state.method, experiment.folder.predictions))
-            text = self._write(rows, runs)
-        return text
+            if fresh:
+                self._write(rows, runs)
+        return self._write(rows, runs)
 
     def _write(self, rows: list[dict[str, Any]], runs: list[tuple[Any, ...]]) -> str:
         files.write_parquet(self.folder / "results.parquet", pa.Table.from_pylist(rows))

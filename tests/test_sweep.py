@@ -6,6 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 import tensorflow as tf
 
+from easymft import sweep
 from easymft.errors import InputError
 from easymft.experiment import Experiment
 from easymft.report.sweep import MethodFigures
@@ -130,6 +131,14 @@ def test_a_sweep_leaves_tables_and_goes_on_where_it_was_killed(tmp_path, monkeyp
         assert f" {100 * sum(means) / 2:.1f}" in line
         assert model in {row["model"] for row in rows}
     assert r"\begin{tabular}{lrrrrr}" in (folder / "tables.tex").read_text()
+
+    # Once more: nothing runs, and the tables are made once, not for every run that is there.
+    stages.clear()
+    with monkeypatch.context() as patch:
+        make, made = sweep.sweep_figures, []
+        patch.setattr(sweep, "sweep_figures", lambda *given: made.append(given) or make(*given))
+        assert Sweep(path).run() == text
+    assert (stages, len(made)) == ([], 1)
 
 
 def method_title(method):

@@ -45,19 +45,20 @@ def paired_difference(
     random = np.random.default_rng(seed)
     domains = [domain for domain, texts in one[0].items() if texts]
     totals = np.zeros((draws, len(one)))  # of every draw, the difference under each seed
-    observed = 0.0
+    observed = np.zeros(len(one))
+    every_seed = list(range(len(one)))
     for domain in domains:
         gains = [_gain(a[domain], b[domain]) for a, b in zip(one, other, strict=True)]
         shared = all(gain.keys() == gains[0].keys() for gain in gains)
-        weights = _resample(random, len(gains[0]), draws) if shared else None
-        for number, gain in enumerate(gains):
-            values = np.array([gain[key] for key in (gains[0] if shared else gain)])
-            own = weights if shared else _resample(random, len(values), draws)
-            totals[:, number] += own @ values / len(domains)
-            observed += values.mean() / len(domains) / len(gains)
-    means = (totals * _resample(random, len(one), draws)).sum(axis=1)
+        for seeds in [every_seed] if shared else [[number] for number in every_seed]:
+            texts = [[gains[number][key] for number in seeds] for key in gains[seeds[0]]]
+            # Few kinds of text are quickly drawn: those that fare alike under all seeds are one.
+            kinds, counts = np.unique(texts, axis=0, return_counts=True)
+            totals[:, seeds] += _resample(random, counts, draws) @ kinds / len(domains)
+            observed[seeds] += counts @ kinds / counts.sum() / len(domains)
+    means = (totals * _resample(random, np.ones(len(one), int), draws)).sum(axis=1)
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
-    return float(observed), float(low), float(high)
+    return float(observed.mean()), float(low), float(high)
 
 
 def _gain(one: Mapping[str, float], other: Mapping[str, float]) -> dict[str, float]:
@@ -66,6 +67,7 @@ def _gain(one: Mapping[str, float], other: Mapping[str, float]) -> dict[str, flo
     return {key: one[key] - other[key] for key in one}
 
 
-def _resample(random: np.random.Generator, count: int, draws: int) -> np.ndarray:
-    """Weights `(draws, count)` of `count` things drawn with replacement; each row sums to 1."""
-    return random.multinomial(count, np.full(count, 1 / count), size=draws) / count
+def _resample(random: np.random.Generator, counts: np.ndarray, draws: int) -> np.ndarray:
+    """Shares `(draws, kinds)` of each kind when all `counts.sum()` things are drawn anew."""
+    total = counts.sum()
+    return random.multinomial(total, counts / total, size=draws) / total
