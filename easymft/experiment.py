@@ -95,9 +95,13 @@ class Experiment:
             yield
 
     def _run_all(self, stages: list[str]) -> None:
+        news = False
         for name in stages:
-            if not self.folder.is_done(name) and (name != "export" or self.config.export):
+            wanted = name != "export" or self.config.export
+            # A finished run that is asked for more, such as `diagnose`, reports that too.
+            if wanted and (not self.folder.is_done(name) or (news and name == "report")):
                 self._run_stage(name)
+                news = True
         if not self.config.keep_models:
             self.folder.drop_models()
 

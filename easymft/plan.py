@@ -19,18 +19,21 @@ class Plan:
         report: What checking the data found.
         steps: Training steps per phase and domain.
         texts_seen: Training texts of all phases and epochs together.
-        text_seconds: Estimate of the time that training takes for a text.
+        texts_predicted: Texts of all predictions together: for typicalities, curves and results.
+        text_seconds: Time that the encoder takes to predict a text.
     """
 
     report: Report
     steps: dict[str, list[int]]
     texts_seen: int
+    texts_predicted: int
     text_seconds: float
 
     @property
     def minutes(self) -> float:
-        """Estimate of the training time."""
-        return self.texts_seen * self.text_seconds / 60
+        """Estimate of the time for training and predicting; starting and reports come on top."""
+        # The gradients of a step take about twice what its predictions do.
+        return (3 * self.texts_seen + self.texts_predicted) * self.text_seconds / 60
 
     def lines(self) -> list[str]:
         """The plan as text."""
@@ -42,8 +45,8 @@ class Plan:
             *self.report.lines(),
             "",
             *phases,
-            f"training texts seen: {self.texts_seen:,}",
-            f"estimated training time: about {max(self.minutes, 1):.0f} min",
+            f"training texts seen: {self.texts_seen:,}; predicted: {self.texts_predicted:,}",
+            f"estimated time: about {max(self.minutes, 1):.0f} min",
         ]
 
 
@@ -59,7 +62,10 @@ def plan(run: Run, text_seconds: float | None = None) -> Plan:
     train = splits["train"]
     per_domain = np.bincount(data.corpus.codes("domain")[train], minlength=data.num_domains)
     mixed, own = run.method.phases(run.config)
-    steps, seen = {}, 0
+    steps, seen, predicted = {}, 0, 0
+    if run.method.uses_typicality:
+        predicted += len(train)
+    evaluated = sum(len(splits[name]) for name in run.config.evaluate_on)
     for name, phase, parts in (
         ("meta_fine_tune", mixed, [len(train)]),
         ("fine_tune", own, per_domain.tolist()),
@@ -67,13 +73,17 @@ def plan(run: Run, text_seconds: float | None = None) -> Plan:
         if phase is not None:
             steps[name] = [phase.steps(count) for count in parts]
             seen += phase.epochs * sum(parts)
+            # What a phase leaves predicts every text once.
+            predicted += evaluated
+            if phase.dev_every:
+                predicted += phase.epochs // phase.dev_every * len(splits["dev"])
     if text_seconds is None:
-        text_seconds = _seconds_per_training_text(run, train)
-    return Plan(report, steps, seen, text_seconds)
+        text_seconds = _seconds_per_text(run, train)
+    return Plan(report, steps, seen, predicted, text_seconds)
 
 
-def _seconds_per_training_text(run: Run, rows: np.ndarray) -> float:
-    """A guess: three times what the encoder takes for a text of usual length."""
+def _seconds_per_text(run: Run, rows: np.ndarray) -> float:
+    """What the encoder takes for a text of usual length."""
     tokens = run.data.tokens
     embedder = TextEmbedder(run.new_classifier())
     by_length = rows[np.argsort(tokens.lengths[rows], kind="stable")]
@@ -81,4 +91,4 @@ def _seconds_per_training_text(run: Run, rows: np.ndarray) -> float:
     predict(embedder, "warm-up", tokens, usual)
     start = time.monotonic()
     predict(embedder, "timing", tokens, usual)
-    return 3.0 * (time.monotonic() - start) / len(usual)
+    return (time.monotonic() - start) / len(usual)

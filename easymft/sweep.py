@@ -96,7 +96,7 @@ class CellRunner:
                 f"{variation}, {method}: {waiting} of {len(experiments)} runs to do; each sees "
                 f"{planned.texts_seen:,} training texts, about {max(planned.minutes, 1):.0f} min"
             )
-        yield f"estimated training time of all: about {max(total, 1):.0f} min"
+        yield f"estimated time of all: about {max(total, 1):.0f} min"
 
     def run(
         self, cells: Sequence[Cell], restart: bool = False

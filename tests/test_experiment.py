@@ -361,6 +361,24 @@ def test_models_need_not_be_kept_nor_every_epoch_be_looked_at(tmp_path):
     experiment.run()  # nothing left to do
 
 
+def test_what_a_finished_run_is_asked_for_later_is_in_its_report(tmp_path, monkeypatch):
+    recipe = write_recipe(tmp_path)
+    experiment = Experiment(load_config(recipe))
+    experiment.run()
+    report, figure = experiment.folder.path / "report.html", "Accuracy of a domain probe per layer"
+    assert figure not in report.read_text()
+
+    stages, run_stage = [], Experiment._run_stage
+    monkeypatch.setattr(
+        Experiment, "_run_stage", lambda self, name: stages.append(name) or run_stage(self, name)
+    )
+    Experiment(load_config(recipe, ["diagnose=true"])).run()
+    assert stages == ["diagnose", "report"]
+    assert figure in report.read_text()
+    Experiment(load_config(recipe, ["diagnose=true"])).run()
+    assert stages == ["diagnose", "report"]
+
+
 def test_restart_keeps_the_old_run(tmp_path):
     experiment = Experiment(load_config(write_recipe(tmp_path)))
     experiment.run("validate")

@@ -82,7 +82,7 @@ def test_a_dry_run_of_a_sweep_trains_nothing(tmp_path):
     few_single, few_mft, *_, total = Sweep(path).plan()
     assert few_single.startswith("few, single: 2 of 2 runs to do; each sees 36 training texts")
     assert few_mft.startswith("few, mft: 2 of 2 runs to do; each sees 36 training texts")
-    assert total == "estimated training time of all: about 1 min"
+    assert total == "estimated time of all: about 1 min"
     assert not (tmp_path / "runs").exists()
 
 
