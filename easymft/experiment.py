@@ -95,13 +95,12 @@ class Experiment:
             yield
 
     def _run_all(self, stages: list[str]) -> None:
-        news = False
         for name in stages:
-            wanted = name != "export" or self.config.export
-            # A finished run that is asked for more, such as `diagnose`, reports that too.
-            if wanted and (not self.folder.is_done(name) or (news and name == "report")):
+            if not self.folder.is_done(name) and (name != "export" or self.config.export):
+                # A finished run that is asked for more, such as `diagnose`, reports that too.
+                if name not in _LEAVES and self.folder.is_done("report"):
+                    self._forget(["report"])
                 self._run_stage(name)
-                news = True
         if not self.config.keep_models:
             self.folder.drop_models()
 
@@ -114,10 +113,14 @@ class Experiment:
                     field="--mode",
                 )
         if self.folder.is_done(only) and only not in _LEAVES:
-            self.state.distribution.wait()
-            self.folder.forget(later)
-            self.state.distribution.wait()
+            self._forget(later)
         self._run_stage(only)
+
+    def _forget(self, stages: list[str]) -> None:
+        """Mark stages as not done, once every worker has seen that they were."""
+        self.state.distribution.wait()
+        self.folder.forget(stages)
+        self.state.distribution.wait()
 
     def _run_stage(self, name: str) -> None:
         logger.info("Stage %s ...", name)

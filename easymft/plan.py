@@ -62,9 +62,8 @@ def plan(run: Run, text_seconds: float | None = None) -> Plan:
     train = splits["train"]
     per_domain = np.bincount(data.corpus.codes("domain")[train], minlength=data.num_domains)
     mixed, own = run.method.phases(run.config)
-    steps, seen, predicted = {}, 0, 0
-    if run.method.uses_typicality:
-        predicted += len(train)
+    steps, seen = {}, 0
+    predicted = len(train) if run.method.uses_typicality else 0
     evaluated = sum(len(splits[name]) for name in run.config.evaluate_on)
     for name, phase, parts in (
         ("meta_fine_tune", mixed, [len(train)]),

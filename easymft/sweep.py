@@ -169,13 +169,13 @@ class Sweep:
 
     def run(self, restart: bool = False) -> str:
         """Run what is not finished, or all anew; return the tables as Markdown."""
-        rows, runs = [], []
-        for cell, experiment, summary, fresh in self._runner.run(self.cells(), restart):
+        cells, rows, runs, text = self.cells(), [], [], ""
+        for cell, experiment, summary, fresh in self._runner.run(cells, restart):
             rows += result_rows(cell, experiment, summary)
             runs.append((cell, experiment.state.method, experiment.folder.predictions))
-            if fresh:
-                self._write(rows, runs)
-        return self._write(rows, runs)
+            if fresh or len(runs) == len(cells):
+                text = self._write(rows, runs)
+        return text
 
     def _write(self, rows: list[dict[str, Any]], runs: list[tuple[Any, ...]]) -> str:
         files.write_parquet(self.folder / "results.parquet", pa.Table.from_pylist(rows))

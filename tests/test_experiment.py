@@ -369,14 +369,21 @@ def test_what_a_finished_run_is_asked_for_later_is_in_its_report(tmp_path, monke
     assert figure not in report.read_text()
 
     stages, run_stage = [], Experiment._run_stage
-    monkeypatch.setattr(
-        Experiment, "_run_stage", lambda self, name: stages.append(name) or run_stage(self, name)
-    )
+
+    def dying_once(self, name):
+        stages.append(name)
+        if stages == ["diagnose", "report"]:
+            raise KeyboardInterrupt
+        run_stage(self, name)
+
+    monkeypatch.setattr(Experiment, "_run_stage", dying_once)
+    with pytest.raises(KeyboardInterrupt):
+        Experiment(load_config(recipe, ["diagnose=true"])).run()
     Experiment(load_config(recipe, ["diagnose=true"])).run()
-    assert stages == ["diagnose", "report"]
+    assert stages == ["diagnose", "report", "report"]
     assert figure in report.read_text()
     Experiment(load_config(recipe, ["diagnose=true"])).run()
-    assert stages == ["diagnose", "report"]
+    assert stages == ["diagnose", "report", "report"]
 
 
 def test_restart_keeps_the_old_run(tmp_path):
