@@ -367,6 +367,8 @@ def test_what_a_finished_run_is_asked_for_later_is_in_its_report(tmp_path, monke
     experiment.run()
     report, figure = experiment.folder.path / "report.html", "Accuracy of a domain probe per layer"
     assert figure not in report.read_text()
+    before = typicality.read_scores(experiment.folder.typicality)
+    assert list(before) == ["train"]
 
     stages, run_stage = [], Experiment._run_stage
 
@@ -382,6 +384,14 @@ def test_what_a_finished_run_is_asked_for_later_is_in_its_report(tmp_path, monke
     Experiment(load_config(recipe, ["diagnose=true"])).run()
     assert stages == ["diagnose", "report", "report"]
     assert figure in report.read_text()
+    # Typicalities of held-out texts are asked for by `diagnose` alone.
+    after = typicality.read_scores(experiment.folder.typicality)
+    assert {name: len(scores) for name, scores in after.items()} == {
+        name: len(rows) for name, rows in experiment.data.splits.items()
+    }
+    np.testing.assert_allclose(after["train"], before["train"], atol=1e-6)
+    diagnostics = json.loads(experiment.folder.diagnostics.read_text())
+    assert diagnostics["typicality_and_errors"]
     Experiment(load_config(recipe, ["diagnose=true"])).run()
     assert stages == ["diagnose", "report", "report"]
 

@@ -18,6 +18,7 @@ from easymft.report import render_html, render_markdown
 from easymft.report.model_card import render_model_card
 from easymft.stages.run import Run
 from easymft.stages.summary import summary
+from easymft.stages.training import score_texts, texts_to_score
 
 
 def evaluate(run: Run) -> dict[str, Any]:
@@ -68,7 +69,7 @@ def diagnose(run: Run) -> dict[str, Any]:
         data.corpus,
         {name: rows if name in asked else nothing for name, rows in data.splits.items()},
         pq.read_table(run.folder.predictions),
-        _table(run.folder.typicality),
+        _complete_typicality(run),
         layers,
         run.config.seed,
     )
@@ -110,6 +111,16 @@ def export(run: Run) -> dict[str, Any]:
         card=functools.partial(render_model_card, summary(run), pair=corpus.is_pair),
     )
     return {"models": [str(path.relative_to(run.folder.path)) for path in paths]}
+
+
+def _complete_typicality(run: Run) -> pa.Table | None:
+    """Of the held-out texts too, which a run that was made without `diagnose` did not score."""
+    typicality = _table(run.folder.typicality)
+    asked = sum(len(rows) for rows in texts_to_score(run).values())
+    if typicality is None or len(typicality) >= asked:
+        return typicality
+    score_texts(run)
+    return _table(run.folder.typicality)
 
 
 def _wrong_labels_found(run: Run, after: TextClassifier | None) -> dict[str, Any] | None:

@@ -53,25 +53,34 @@ def validate(run: Run) -> dict[str, Any]:
 
 def typicality(run: Run) -> dict[str, Any]:
     """Score texts with the encoder as it was pre-trained: those that later stages ask about."""
-    data, config, clip = run.data, run.config, run.config.mft.clip
-    wanted = {
+    train, clip = score_texts(run)["train"], run.config.mft.clip
+    clipped = 0 if clip is None else int((train < clip).sum())
+    if clipped:
+        logger.warning("%d typicalities lie below %g and are clipped.", clipped, clip)
+    return {"mean": float(train.mean()), "clipped": clipped, "texts": len(train)}
+
+
+def texts_to_score(run: Run) -> Splits:
+    """The texts whose typicality the stages of a run ask about."""
+    config = run.config
+    asked = {
         "train": True,
         "dev": config.diagnose or config.mft.weighted_evaluation,
         "test": config.diagnose and "test" in config.evaluate_on,
     }
-    splits = {name: data.splits[name] for name, asked in wanted.items() if asked}
+    return {name: run.data.splits[name] for name in asked if asked[name]}
+
+
+def score_texts(run: Run) -> dict[str, np.ndarray]:
+    """Write `typicality.parquet`; return the scores by split, not clipped."""
+    data, splits = run.data, texts_to_score(run)
     if "typicality" in data.corpus.table.column_names:
         given = data.corpus.table["typicality"].to_numpy()
         scores = {name: given[rows] for name, rows in splits.items()}
     else:
         scores = _scores(run, run.new_classifier(), splits)
-    table = scoring.table(data.corpus, splits, scores)
-    files.write_parquet(run.folder.typicality, table)
-    train = scores["train"]
-    clipped = 0 if clip is None else int((train < clip).sum())
-    if clipped:
-        logger.warning("%d typicalities lie below %g and are clipped.", clipped, clip)
-    return {"mean": float(train.mean()), "clipped": clipped, "texts": len(train)}
+    files.write_parquet(run.folder.typicality, scoring.table(data.corpus, splits, scores))
+    return scores
 
 
 def meta_fine_tune(run: Run) -> dict[str, Any]:
