@@ -44,15 +44,18 @@ class FewShot(Section):
 class Split(Section):
     """How the corpus is cut into train, dev and test."""
 
-    kind: Literal["auto", "paper", "seeded", "given", "saved"] = "auto"
-    """auto: the corpus's own split if it has one, the paper's sizes if they fit, else seeded."""
+    kind: Literal["auto", "paper", "seeded", "folds", "given", "saved"] = "auto"
+    """auto: the corpus's own split if it has one, the paper's sizes if they fit, else seeded.
+    folds: cross-validation, where the run's seed picks the fold that is the test."""
+    folds: Annotated[int, Field(ge=2, le=100)] = 5
+    """Number of folds, for kind `folds`: seeds 1 to `folds` test every text once."""
     dev: Share = 0.1
     """Share of the texts for development (or a number of texts per domain)."""
     test: Share = 0.1
-    """Share of the texts for the test (or a number of texts per domain)."""
+    """Share of the texts for the test (or a number of texts per domain); not for kind `folds`."""
     seed: int | None = None
-    """Seed of the cut; the run's seed when null. Fix it to test all seeds on the same texts;
-    `few_shot` goes by the run's seed in any case."""
+    """Seed of the cut; the run's seed when null (0 for kind `folds`, whose cut all seeds share).
+    Fix it to test all seeds on the same texts; `few_shot` goes by the run's seed in any case."""
     few_shot: FewShot | None = None
     """Keep only a part of the training texts."""
     leave_out: str | None = None

@@ -53,7 +53,9 @@ def make_splits(
 
     Kinds (`config.kind`): `seeded` takes `dev` and `test` as shares of every domain-class cell
     (a cell of three texts or more has at least one in each part), or as numbers of texts per
-    domain. `paper` takes the paper's sizes. `given` keeps the corpus's own split; a text without
+    domain. `folds` cuts every cell into `config.folds` equal parts, of which the run's seed picks
+    the one that tests (seed 1 the first; beyond the last it begins anew); `dev` is cut from the
+    others. `paper` takes the paper's sizes. `given` keeps the corpus's own split; a text without
     one trains, and a missing dev or test part is cut from train as in `seeded`. `saved` reads
     ids from `config.ids`; texts it does not name stay unused. `auto`: given, paper or seeded,
     the first that applies.
@@ -79,10 +81,11 @@ def make_splits(
     Raises:
         InputError: The kind does not fit the corpus, or a part of it cannot be used.
     """
-    split_seed = seed if config.seed is None else config.seed
+    kind = config.kind
+    own_seed = 0 if kind == "folds" else seed
+    split_seed = own_seed if config.seed is None else config.seed
     cells = Cells(labels, domains, ids, split_seed, domain_names, label_names)
     has_given = given is not None and any(value for value in given)
-    kind = config.kind
     if kind == "auto":
         kind = "given" if has_given else "paper" if _paper_fits(cells) else "seeded"
     if kind == "saved":
@@ -97,6 +100,8 @@ def make_splits(
         splits = _given(cells, given, config)
     elif kind == "paper":
         splits = _paper(cells)
+    elif kind == "folds":
+        splits = _fold(cells, config, (seed - 1) % config.folds)
     else:
         splits = _cut(cells, cells.rows, lambda name: (config.dev, config.test))
     thinned = "train"
@@ -164,6 +169,23 @@ def _cut(cells: Cells, rows: np.ndarray, shares: Callable[[str], tuple]) -> Spli
             parts["dev"].append(cell[t : t + d])
             parts["train"].append(cell[t + d :])
     return {part: joined(arrays) for part, arrays in parts.items()}
+
+
+def _fold(cells: Cells, config: "Split", fold: int) -> Splits:
+    """Test on one of `config.folds` parts of every domain; cut dev from the rest of its cells."""
+    tested = []
+    for _, classes in cells.by_domain(cells.rows, "folds"):
+        # Dealt out like cards, class after class, so that no fold gets all the remainders.
+        dealt = joined(classes)
+        tested.append(dealt[fold :: config.folds])
+    test = joined(tested)
+    rest = np.setdiff1d(cells.rows, test)
+    if not len(rest) or not len(test):
+        raise InputError(
+            f"has too few texts for {config.folds} folds. Received: {len(cells.rows)}",
+            field="data.split.folds",
+        )
+    return {**_cut(cells, rest, lambda name: (config.dev, 0)), "test": test}
 
 
 def _counts(sizes, dev: float, test: float, name: str) -> tuple[np.ndarray, np.ndarray]:

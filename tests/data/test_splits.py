@@ -25,6 +25,7 @@ def _config(**settings):
         "dev": 0.1,
         "test": 0.1,
         "seed": None,
+        "folds": 5,
         "few_shot": None,
         "leave_out": None,
         "ids": None,
@@ -66,6 +67,30 @@ corpora = st.dictionaries(
     st.tuples(st.integers(0, 2), st.integers(0, 1)), st.integers(1, 60), min_size=1
 ).map(_corpus)
 shares = st.floats(0.01, 0.4)
+
+
+@settings(max_examples=60, deadline=None)
+@given(corpora, st.integers(2, 7), shares)
+def test_folds_test_every_text_once_and_share_out_every_cell(corpus, folds, dev):
+    config, every = _config(kind="folds", folds=folds, dev=dev), np.arange(len(corpus[0]))
+    if len(every) <= folds * len(DOMAINS):  # some fold may be empty
+        return
+    cut = [_split(corpus, config, seed) for seed in range(1, folds + 1)]
+    for splits in cut:
+        np.testing.assert_array_equal(np.sort(np.concatenate(list(splits.values()))), every)
+        sizes = _cell_sizes(corpus, splits["test"])
+        assert (np.abs(sizes - _cell_sizes(corpus, every) / folds) < 1).all()
+    tested = np.concatenate([splits["test"] for splits in cut])
+    np.testing.assert_array_equal(np.sort(tested), every)
+
+
+def test_the_fold_goes_by_the_seed_and_the_cut_by_the_split_s_seed():
+    corpus = _corpus({(0, 0): 20, (0, 1): 20})
+    tested = [_split(corpus, _config(kind="folds"), seed)["test"] for seed in (1, 2, 6)]
+    assert not set(tested[0]) & set(tested[1])
+    np.testing.assert_array_equal(tested[0], tested[2])
+    other = _split(corpus, _config(kind="folds", seed=3), 1)["test"]
+    assert set(other) != set(tested[0])
 
 
 @settings(max_examples=60, deadline=None)
