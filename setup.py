@@ -11,7 +11,7 @@ setup(
     license="Apache-2.0",
     packages=find_packages(include=["easymft", "easymft.*"]),
     package_data={
-        "easymft.data": ["*.tsv"],
+        "easymft.data.sources": ["*.tsv"],
         "easymft.data.sample": ["LICENSE", "*.jsonl"],
         "easymft.export": ["*.json", "templates/*"],
         "easymft.report": ["templates/*"],

@@ -28,7 +28,7 @@ _HOMES = {
     "MultiTaskTextClassifier": "easymft.models",
     "TextClassifier": "easymft.models",
     "TypicalityWeighting": "easymft.layers",
-    "load_config": "easymft.recipe",
+    "load_config": "easymft.config.loading",
     "typicality_scores": "easymft.in_memory.typicality_scores",
 }
 

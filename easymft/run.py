@@ -25,13 +25,13 @@ from typing import TYPE_CHECKING, Any
 from absl import app, flags
 from absl import logging as absl_logging
 
-from easymft import launcher, preemption
+from easymft.devices import launcher, preemption
+from easymft.devices.start_up import import_tensorflow
 from easymft.errors import InputError, WorkerError
-from easymft.quiet import import_tensorflow
 
 if TYPE_CHECKING:
     from easymft.config import Config
-    from easymft.experiment import Experiment
+    from easymft.runs.experiment import Experiment
 
 logger = logging.getLogger(__name__)
 # absl's own --verbosity, but with progress shown by default.
@@ -130,7 +130,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _dispatch() -> int:
-    from easymft.recipe import list_recipes, load_config
+    from easymft.config.loading import list_recipes, load_config
 
     if _MODE.value == "schema":
         from easymft.config import Config
@@ -158,12 +158,12 @@ def _dispatch() -> int:
     if _LOCAL_WORKERS.value and not _DRY_RUN.value and _MODE.value not in ("predict", "pack"):
         return launcher.run_workers(_LOCAL_WORKERS.value, sys.argv[1:])
     _set_up_logging()
-    from easymft.memory import keep_freed_memory
+    from easymft.devices.freed_memory import keep_freed_memory
 
     keep_freed_memory()
     if _MODE.value == "search" or (_MODE.value == "run" and config.sweep):
         return _many_runs(config, overrides)
-    from easymft.experiment import Experiment
+    from easymft.runs.experiment import Experiment
 
     experiment = Experiment(config)
     if _MODE.value == "predict":
@@ -190,9 +190,9 @@ def _set_up_logging() -> None:
 
 def _many_runs(config: "Config", overrides: Sequence[str]) -> int:
     """A recipe's `sweep`, or with --mode search its `search`."""
-    from easymft.distribution import Distribution
-    from easymft.search import Search
-    from easymft.sweep import Sweep
+    from easymft.devices.distribution import Distribution
+    from easymft.runs.search import Search
+    from easymft.runs.sweep import Sweep
 
     kind = Search if _MODE.value == "search" else Sweep
     if kind is Search and config.search is None:
@@ -200,7 +200,7 @@ def _many_runs(config: "Config", overrides: Sequence[str]) -> int:
     if flags.FLAGS.verbosity < 1:
         # Of the single runs only warnings are shown; each has its own run.log.
         logging.getLogger().handlers[0].addFilter(
-            lambda record: record.levelno > logging.INFO or record.name == "easymft.sweep"
+            lambda record: record.levelno > logging.INFO or record.name == "easymft.runs.sweep"
         )
     if _SEED.value is not None:
         overrides = [*overrides, f"{kind.__name__.lower()}.seeds=[{_SEED.value}]"]
@@ -227,7 +227,7 @@ def _predict(experiment: "Experiment") -> int:
 
 
 def _pack(experiment: "Experiment") -> int:
-    from easymft.data.packed import write_packed
+    from easymft.data.sources.packed import write_packed
 
     if _OUTPUT.value == "-":
         raise InputError("must name a new folder", field="--output")
@@ -238,7 +238,7 @@ def _pack(experiment: "Experiment") -> int:
 
 
 def _dry_run(experiment: "Experiment") -> int:
-    from easymft.plan import plan
+    from easymft.runs.plan import plan
 
     print(json.dumps(experiment.config.to_dict(), indent=2, ensure_ascii=False))
     dry = plan(experiment.state)

@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 import pyarrow.parquet as pq
 
-from tests.runs import write_recipe
+from tests.small_run import write_recipe
 
 ROOT = Path(__file__).parents[1]
 STAGES = (

@@ -28,8 +28,8 @@ from absl import flags
 from absl.testing import flagsaver
 
 from easymft import run
-from easymft.recipe import load_config
-from tests.runs import texts
+from easymft.config.loading import load_config
+from tests.small_run import texts
 
 LANGUAGES = ("python", "bash", "json", "text")
 TINY = (

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from easymft.run import STAGES
-from tests.runs import LABELS, texts, write_recipe
+from tests.small_run import LABELS, texts, write_recipe
 
 APP_ZOO = Path(__file__).parents[1] / "app_zoo"
 
@@ -29,7 +29,7 @@ def test_help_teaches_and_imports_no_tensorflow():
 
 def test_stage_names_of_the_command_line_are_those_of_a_full_run():
     from easymft.config import Config
-    from easymft.experiment import Experiment
+    from easymft.runs.experiment import Experiment
 
     assert tuple(Experiment(Config(name="x")).state.stages()) == STAGES
 

@@ -92,7 +92,7 @@ def _predict(given: argparse.Namespace) -> tuple[beam.PTransform, dict[str, pa.D
 
 def _typicality(given: argparse.Namespace) -> tuple[beam.PTransform, dict[str, pa.DataType]]:
     from easymft.beam.typicality import Typicality
-    from easymft.recipe import load_config
+    from easymft.config.loading import load_config
 
     if given.config is None:
         raise InputError("is missing", field="--config")

@@ -12,4 +12,4 @@ import wrapt
 @wrapt.when_imported("tensorflow_datasets")
 def _register_builders(_tfds) -> None:
     """TFDS registers a builder when its class is defined, so define ours once TFDS is there."""
-    importlib.import_module("easymft.data.builders")
+    importlib.import_module("easymft.data.sources.builders")

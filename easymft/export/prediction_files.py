@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from easymft.data import delimited, records
-from easymft.data.columns import to_name
-from easymft.data.row_source import RowSource
-from easymft.data.text_files import find_encoding, open_lines
+from easymft.data.files import delimited, records
+from easymft.data.files.columns import to_name
+from easymft.data.files.row_source import RowSource
+from easymft.data.files.text_files import find_encoding, open_lines
 from easymft.errors import InputError, Problems
 from easymft.files import staged
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from easymft.data.pipeline import CHARACTERS_PER_TOKEN
+from easymft.data.batches.tokenized import CHARACTERS_PER_TOKEN
 
 
 def clean_text(text: Any, max_length: int) -> Any:

@@ -11,7 +11,8 @@ from sklearn.utils import Tags, check_consistent_length, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from easymft.config import Config
-from easymft.data.columns import to_name
+from easymft.config.loading import config_from_dict
+from easymft.data.files.columns import to_name
 from easymft.errors import InputError
 from easymft.in_memory.classifier_folder import read_classifier, write_classifier
 from easymft.in_memory.corpus import corpus_of, tokenized
@@ -21,7 +22,6 @@ from easymft.methods import METHODS
 from easymft.methods.evaluation import class_probabilities
 from easymft.models import load_preprocessor
 from easymft.progress import progress_bars
-from easymft.recipe import config_from_dict
 
 # Those whose meta-learner answers for a text of any domain, or none.
 USABLE_METHODS = ("mft", "mft_dc", "mft_tw", "mix", "mix_then_fine_tune", "adv")

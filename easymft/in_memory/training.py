@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from easymft.config import Config
-from easymft.data.pipeline import TokenizedTexts
-from easymft.distribution import precision_policy
+from easymft.data.batches.tokenized import TokenizedTexts
+from easymft.devices.distribution import precision_policy
 from easymft.in_memory.corpus import all_train
 from easymft.methods import typicality
 from easymft.methods.method import Method

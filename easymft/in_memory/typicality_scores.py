@@ -6,11 +6,11 @@ from typing import Any, Literal
 import numpy as np
 
 from easymft.config import Backbone
-from easymft.distribution import precision_policy
+from easymft.config.loading import config_from_dict
+from easymft.devices.distribution import precision_policy
 from easymft.in_memory.corpus import all_train, corpus_of, tokenized
 from easymft.methods import typicality
 from easymft.models import TextClassifier, TextEmbedder, load_backbone, load_preprocessor
-from easymft.recipe import config_from_dict
 
 DEFAULT_PRESET = Backbone().preset
 

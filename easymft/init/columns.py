@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from easymft.config import DataConfig
-from easymft.data.columns import to_name
-from easymft.data.delimited import find_dialect, read_delimited
-from easymft.data.records import read_jsonl, read_parquet
-from easymft.data.row_source import RowSource
-from easymft.data.text_files import find_encoding, open_lines
+from easymft.data.files.columns import to_name
+from easymft.data.files.delimited import find_dialect, read_delimited
+from easymft.data.files.records import read_jsonl, read_parquet
+from easymft.data.files.row_source import RowSource
+from easymft.data.files.text_files import find_encoding, open_lines
 from easymft.errors import InputError, Problems
 
 # Enough to tell classes from texts; the whole file is read when it is validated.
@@ -77,7 +77,7 @@ def read_columns(files: list[tuple[Path, str | None, str]], data: DataConfig) ->
     """The columns of the first file, with the first `MAX_ROWS` rows of all files.
 
     Args:
-        files: Path, split and format of each; see `easymft.data.file_search.find_files`.
+        files: Path, split and format of each; see `easymft.data.files.file_search.find_files`.
         data: Says encoding and delimiter.
 
     Raises:

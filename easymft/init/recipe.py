@@ -6,12 +6,12 @@ from pathlib import Path
 
 from easymft import files
 from easymft.config import Columns, Config
-from easymft.data.columns import SPLIT_NAMES
-from easymft.data.file_search import find_files
+from easymft.config.loading import apply_overrides, config_from_dict, merge
+from easymft.data.files.columns import SPLIT_NAMES
+from easymft.data.files.file_search import find_files
 from easymft.errors import InputError
 from easymft.init.columns import MAX_ROWS, Column, read_columns
 from easymft.init.roles import REQUIRED, Guess, guess_roles
-from easymft.recipe import apply_overrides, config_from_dict, merge
 
 SCHEMA = "schema/recipe.schema.json"
 """Where a recipe finds its schema: in a folder, so that no list of recipes shows it."""

@@ -10,9 +10,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from easymft.data.pipeline import TokenizedTexts
-from easymft.data.schema import Corpus
-from easymft.data.splits import Splits
+from easymft.data.batches.tokenized import TokenizedTexts
+from easymft.data.corpus.schema import Corpus
+from easymft.data.corpus.splits import Splits
 from easymft.methods import reliability
 from easymft.methods.inference import predict
 from easymft.models import TextClassifier

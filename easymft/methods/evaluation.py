@@ -9,8 +9,8 @@ import pyarrow as pa
 from scipy.stats import binomtest
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
 
-from easymft.data.pipeline import TokenizedTexts
-from easymft.data.schema import Corpus
+from easymft.data.batches.tokenized import TokenizedTexts
+from easymft.data.corpus.schema import Corpus
 from easymft.methods.inference import predict
 from easymft.models import TextClassifier
 

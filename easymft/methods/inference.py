@@ -5,11 +5,11 @@ from typing import Any
 import keras
 import numpy as np
 
-from easymft import preemption
-from easymft.data.batches import Batches
-from easymft.data.pipeline import TokenizedTexts
-from easymft.distribution import Distribution, buckets, jit_compile
-from easymft.memory import KeepFreedMemory
+from easymft.data.batches.batches import Batches, bucket_lengths
+from easymft.data.batches.tokenized import TokenizedTexts
+from easymft.devices import preemption
+from easymft.devices.distribution import Distribution, jit_compile
+from easymft.devices.freed_memory import KeepFreedMemory
 from easymft.models import use_cpu_kernels
 from easymft.progress import progress_bar
 
@@ -32,7 +32,7 @@ def predict(
     Returns:
         Arrays `(n, ...)`, nested as the model's outputs are.
     """
-    batches = Batches(tokens, rows, batch_size, buckets=buckets())
+    batches = Batches(tokens, rows, batch_size, buckets=bucket_lengths(bool(jit_compile())))
     if not model.compiled:
         use_cpu_kernels(model)
         # Keras' own choice on CPUs would compile every shape with XLA.

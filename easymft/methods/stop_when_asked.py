@@ -4,8 +4,8 @@ from typing import Any
 
 import keras
 
-from easymft import preemption
-from easymft.distribution import Distribution
+from easymft.devices import preemption
+from easymft.devices.distribution import Distribution
 
 # Batches after which workers ask each other whether one of them was asked to stop.
 AGREEMENT_STEPS = 5

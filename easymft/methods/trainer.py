@@ -11,14 +11,14 @@ from typing import Any
 import keras
 import numpy as np
 
-from easymft import preemption
 from easymft.config import Optimizer, Phase
-from easymft.data.batches import Batches
-from easymft.data.pipeline import TokenizedTexts
-from easymft.distribution import Distribution, buckets, jit_compile
+from easymft.data.batches.batches import Batches, bucket_lengths
+from easymft.data.batches.tokenized import TokenizedTexts
+from easymft.devices import preemption
+from easymft.devices.distribution import Distribution, jit_compile
+from easymft.devices.freed_memory import KeepFreedMemory
 from easymft.errors import InputError, WorkerError
 from easymft.files import read_json, remove, staged, write_json
-from easymft.memory import KeepFreedMemory
 from easymft.methods.stop_when_asked import StopWhenAsked
 from easymft.models import TextClassifier, WarmupLinearDecay, adamw, use_cpu_kernels
 from easymft.models.lora import lora_state, set_lora_state
@@ -95,7 +95,10 @@ class Trainer:
         """
         seed, parts = _stable_seed(self.seed, name), self.phase.accumulate
         of_phase = functools.partial(
-            Batches, tokens, batch_size=self.phase.batch_size, buckets=buckets()
+            Batches,
+            tokens,
+            batch_size=self.phase.batch_size,
+            buckets=bucket_lengths(bool(jit_compile())),
         )
         batches = of_phase(rows, seed=seed, parts=parts)
         dev, dev_every = None, self.phase.dev_every

@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from easymft.config import MFT
-from easymft.data.pipeline import TokenizedTexts
-from easymft.data.schema import Corpus
-from easymft.data.splits import Splits
+from easymft.data.batches.tokenized import TokenizedTexts
+from easymft.data.corpus.schema import Corpus
+from easymft.data.corpus.splits import Splits
 from easymft.errors import InputError
 from easymft.layers import TypicalityWeighting
 from easymft.methods.inference import predict

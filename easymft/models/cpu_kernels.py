@@ -11,7 +11,7 @@ from typing import Any
 
 import keras
 
-from easymft import replicas
+from easymft.devices import replicas
 
 _LEVELS = 1 << 16  # of the random numbers that decide what is dropped
 

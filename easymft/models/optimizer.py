@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from easymft import replicas
+from easymft.devices import replicas
 
 # Biases, and scale and shift of layer normalizations: names that Keras gives these variables.
 NO_DECAY = ("bias", "gamma", "beta")

@@ -12,7 +12,7 @@ from typing import Any
 import keras_hub
 
 from easymft.errors import InputError
-from easymft.fetch import package_path
+from easymft.fetch.packages import package_path
 
 SUPPORTED = (
     "BertBackbone",

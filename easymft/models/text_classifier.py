@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from easymft import replicas
+from easymft.devices import replicas
 from easymft.layers import MaskedMeanPooling
 from easymft.models.backbone import encoder, load_backbone
 from easymft.models.metrics import DomainMetrics

@@ -84,7 +84,7 @@ def render_markdown(summary: dict[str, Any]) -> str:
     """The whole report of a run.
 
     Args:
-        summary: What `easymft.experiment.Experiment.summary` returns.
+        summary: What `easymft.runs.experiment.Experiment.summary` returns.
     """
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("easymft.report"),

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from easymft.report.statistics import Hits, mean_and_error, paired_difference
 
-# (cell, method, path of its predictions); see `easymft.sweep`
+# (cell, method, path of its predictions); see `easymft.runs.sweep`
 Runs = Sequence[tuple[Any, Any, Path]]
 # Figures beside the accuracy, by their column in the tidy results.
 _OTHERS = {
@@ -50,7 +50,7 @@ def sweep_figures(
 
     Args:
         runs: The finished runs.
-        rows: Their tidy results; see `easymft.sweep.result_rows`.
+        rows: Their tidy results; see `easymft.runs.sweep.result_rows`.
         compare_with: Names of the methods that every other is compared with.
     """
     tables = {}

@@ -15,7 +15,7 @@ from easymft.export.predict import predict_file
 from easymft.in_memory.typicality_scores import typicality_scores
 from easymft.models import TextClassifier, load_backbone, load_preprocessor
 from tests.models.hugging_face import write_bert
-from tests.runs import DOMAINS, LABELS, texts
+from tests.small_run import DOMAINS, LABELS, texts
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from unittest import mock
 
 from easymft import run
-from easymft.quiet import import_tensorflow
+from easymft.devices.start_up import import_tensorflow
 
 
 class Share:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from easymft.data.batches import batch_plan
+from easymft.data.batches.batches import batch_plan
 from tests.benchmarks import (
     contest,
     share,
@@ -101,12 +101,14 @@ def test_streamed_numbers_are_the_same_at_every_pass():
 
 
 def test_unbucketed_batches_are_mixed_and_of_one_length(monkeypatch):
-    monkeypatch.setattr("easymft.data.batches.LEAST_WINDOWS", 1)  # all 8 batches in one window
+    monkeypatch.setattr(
+        "easymft.data.batches.batches.LEAST_WINDOWS", 1
+    )  # all 8 batches in one window
     lengths = np.arange(1, 65)
     with unbucketed.unbucketed():
         from easymft.methods import trainer
 
-        assert trainer.buckets() == ()
+        assert trainer.bucket_lengths(False) == ()
         plan = batch_plan(lengths, 8, seed=1)
     # Among 64 lengths, 8 neighbours span 7; 8 drawn at random span more.
     assert min(np.ptp(lengths[batch]) for batch in plan) > 7

@@ -20,9 +20,9 @@ def load(recipe: str, count: int, pairs: bool) -> dict[str, Any]:
         Lists `text`, `text_pair` (or None), `label`, `domain`; the numbers `num_classes` and
         `num_domains`; and `origin`.
     """
-    from easymft.data.sources import load_corpus
+    from easymft.config.loading import load_config
+    from easymft.data.sources.load import load_corpus
     from easymft.errors import InputError
-    from easymft.recipe import load_config
 
     try:
         corpus = load_corpus(load_config(f"app_zoo/{recipe}.json").data)

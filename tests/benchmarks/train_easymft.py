@@ -11,16 +11,16 @@ from tests.benchmarks.worker import Times, serve, timed
 
 
 def prepare(settings):
-    from easymft.quiet import import_tensorflow
+    from easymft.devices.start_up import import_tensorflow
 
     import_tensorflow()
     from easymft.config import Optimizer, Phase
-    from easymft.distribution import precision_policy
+    from easymft.config.loading import config_from_dict
+    from easymft.devices.distribution import precision_policy
     from easymft.in_memory.corpus import all_train
     from easymft.methods import typicality
     from easymft.methods.trainer import Trainer
     from easymft.models import MFTTextClassifier, TextEmbedder, load_backbone
-    from easymft.recipe import config_from_dict
 
     mft = config_from_dict({"name": "benchmark"}).mft
     texts, tokens = settings["texts"], tokens_of(settings)
@@ -38,7 +38,7 @@ def prepare(settings):
         name, rows = f"round {next(numbers)}", np.arange(len(tokens))
         checkpoint = Path(scratch, "checkpoint")
         # A round stands for a part of a large corpus' epoch, and is shorter than a window there.
-        with mock.patch("easymft.data.batches.LEAST_WINDOWS", 1):
+        with mock.patch("easymft.data.batches.batches.LEAST_WINDOWS", 1):
             return timed(
                 settings["name"], lambda: trainer.run(name, tokens, rows, checkpoint, weights)
             )

@@ -9,14 +9,14 @@ from tests.benchmarks.worker import Times, serve, timed
 
 
 def prepare(settings):
-    from easymft.quiet import import_tensorflow
+    from easymft.devices.start_up import import_tensorflow
 
     import_tensorflow()
     import keras
 
-    from easymft.data.batches import Batches
-    from easymft.distribution import jit_compile, precision_policy
-    from easymft.memory import KeepFreedMemory
+    from easymft.data.batches.batches import Batches
+    from easymft.devices.distribution import jit_compile, precision_policy
+    from easymft.devices.freed_memory import KeepFreedMemory
     from easymft.models import MFTTextClassifier, TextClassifier, adamw, load_backbone
 
     texts, tokens = settings["texts"], tokens_of(settings)

@@ -9,8 +9,8 @@ from tests.benchmarks.worker import Times, serve, timed
 
 def prepare(settings):
     """Rounds of both ways to score `texts` embeddings of `hidden` numbers."""
+    from easymft.devices.freed_memory import keep_freed_memory
     from easymft.layers import TypicalityWeighting
-    from easymft.memory import keep_freed_memory
 
     num_domains, num_classes = settings["domains"], settings["classes"]
     data = next(chunks(settings["texts"], settings["texts"], num_domains, num_classes))

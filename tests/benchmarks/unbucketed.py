@@ -11,7 +11,7 @@ import contextlib
 from unittest import mock
 
 from easymft import run
-from easymft.quiet import import_tensorflow
+from easymft.devices.start_up import import_tensorflow
 
 
 @contextlib.contextmanager
@@ -19,8 +19,8 @@ def unbucketed():
     """Within it, training batches are drawn and padded without regard to length."""
     import_tensorflow()
     with (
-        mock.patch("easymft.data.batches.WINDOW", 1),
-        mock.patch("easymft.methods.trainer.buckets", tuple),
+        mock.patch("easymft.data.batches.batches.WINDOW", 1),
+        mock.patch("easymft.methods.trainer.bucket_lengths", lambda compiled: ()),
     ):
         yield
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from easymft.config import Columns
-from easymft.data.amazon_reviews import parse_reviews
-from easymft.data.own_files import read_files
+from easymft.config.loading import load_config
+from easymft.data.sources.amazon_reviews import parse_reviews
+from easymft.data.sources.own_files import read_files
 from easymft.errors import InputError
-from easymft.recipe import load_config
 
 _SCRATCH = tempfile.TemporaryDirectory(prefix="easymft-fuzz-")
 _ALL_COLUMNS = Columns(text_pair="pair", id="id", split="split", weight="weight")

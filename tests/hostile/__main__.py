@@ -147,9 +147,6 @@ def _spawn(trial: _Trial, command: tuple[str, ...]) -> int:
 def _import_all() -> None:
     """Import what every later case needs, once: its process is a copy of this one."""
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
-    import easymft.experiment
-    import easymft.plan
-    import easymft.run  # noqa: F401
 
 
 def _fork(trial: _Trial, command: tuple[str, ...]) -> int:

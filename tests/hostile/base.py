@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.runs import write_recipe
+from tests.small_run import write_recipe
 
 HEADER = "text,label,domain\n"
 GOOD_ROWS = "".join(

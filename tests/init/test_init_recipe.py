@@ -10,11 +10,11 @@ import jsonschema
 import pandas as pd
 import pytest
 
+from easymft.config.loading import load_config
 from easymft.errors import InputError
-from easymft.experiment import Experiment
 from easymft.init import init_recipe
 from easymft.init.recipe import TRAINING
-from easymft.recipe import load_config
+from easymft.runs.experiment import Experiment
 from tests.models.hugging_face import write_bert
 
 ROOT = Path(__file__).parents[2]

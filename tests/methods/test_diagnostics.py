@@ -4,8 +4,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from easymft.data.pipeline import TokenizedTexts
-from easymft.data.schema import Corpus
+from easymft.data.batches.tokenized import TokenizedTexts
+from easymft.data.corpus.schema import Corpus
 from easymft.methods import diagnostics
 from easymft.methods.diagnostics import (
     centroids,

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from easymft.config import Optimizer, Phase
-from easymft.data.batches import Batches
+from easymft.data.batches.batches import Batches
 from easymft.methods import trainer as module
 from easymft.methods.trainer import Trainer
 from easymft.models import MFTTextClassifier, TextClassifier

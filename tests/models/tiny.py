@@ -4,7 +4,7 @@ import keras
 import keras_hub
 import numpy as np
 
-from easymft.data.pipeline import TokenizedTexts
+from easymft.data.batches.tokenized import TokenizedTexts
 
 NUM_CLASSES, NUM_DOMAINS, WIDTH = 2, 3, 4
 SIZES = {

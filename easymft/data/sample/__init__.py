@@ -3,8 +3,8 @@
 import json
 from importlib import resources
 
-from easymft.data.corpus_builder import CorpusBuilder
-from easymft.data.schema import Corpus
+from easymft.data.corpus.corpus_builder import CorpusBuilder
+from easymft.data.corpus.schema import Corpus
 
 NAME = "sample"
 FILE = "reviews.jsonl"

@@ -1,0 +1,1 @@
+"""Batches: token ids once per corpus, then padded little and in an order that can be resumed."""

@@ -1,0 +1,1 @@
+"""The corpus: what a row is, its checks, its splits."""

@@ -1,0 +1,136 @@
+"""From batches of rows, as parsers give them, to a `Corpus`."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from easymft.data.corpus.schema import COLUMN_TYPES, Corpus, build_vocabulary
+from easymft.errors import InputError
+
+# Every class has a weight vector, every domain a model of its own: more of them are a mistake, such
+# as the column of ids.
+MAX_LABELS = 1_000
+MAX_DOMAINS = 1_000
+# A corpus is kept in memory, several times over while it is checked; and an Arrow array of text
+# ends at 2 GiB.
+MAX_CORPUS_BYTES = 2_000_000_000
+# Rows are gathered as Python objects up to either number.
+BATCH_ROWS = 50_000
+BATCH_CHARACTERS = 16_000_000
+
+_OPTIONAL = ("split", "typicality", "line")
+
+
+class CorpusBuilder:
+    """Takes rows batch by batch and keeps them as Arrow arrays, never as Python objects."""
+
+    def __init__(self):
+        self._batches: list[dict[str, pa.Array]] = []
+        self._codes: dict[str, dict[str, int]] = {"label": {}, "domain": {}}
+        self._places: dict[str, list[dict[str, Any]]] = {"label": [], "domain": []}
+        self.rows = self._bytes = 0
+
+    def add(self, columns: dict[str, Sequence[Any]]) -> None:
+        """Append rows.
+
+        Args:
+            columns: Equally long sequences under the column names of `Corpus`, `label` and
+                `domain` as names instead of codes, `file` with `line` or neither. A column that
+                only some batches have is null elsewhere.
+
+        Raises:
+            InputError: More classes, domains or text than a corpus may have.
+        """
+        batch = {name: pa.array(columns[name], pa.string()) for name in ("id", "text")}
+        if "text_pair" in columns:
+            batch["text_pair"] = pa.array(columns["text_pair"], pa.string())
+        self._bytes += sum(array.nbytes for array in batch.values())
+        if self._bytes > MAX_CORPUS_BYTES:
+            raise InputError(
+                f"more than {MAX_CORPUS_BYTES:,} bytes of text, which is more than is kept in"
+                " memory; name fewer files",
+                field="data.files",
+                **{key: columns[key][0] for key in ("file", "line") if key in columns},
+            )
+        for name, limit in (("label", MAX_LABELS), ("domain", MAX_DOMAINS)):
+            batch[name] = self._encode(name, columns, limit)
+        for name in _OPTIONAL:
+            if name in columns:
+                batch[name] = pa.array(columns[name], COLUMN_TYPES[name])
+        if "file" in columns:
+            batch["file"] = pa.array(columns["file"], pa.string()).dictionary_encode()
+        self._batches.append(batch)
+        self.rows += len(batch["id"])
+
+    def add_rows(self, rows: Iterable[dict[str, Any]]) -> None:
+        """Append rows given one by one as dicts with the same keys."""
+        batch: list[dict[str, Any]] = []
+        for row in rows:
+            batch.append(row)
+            if len(batch) == BATCH_ROWS:
+                self.add(_transpose(batch))
+                batch = []
+        if batch:
+            self.add(_transpose(batch))
+
+    def first_places(self, column: str) -> dict[str, dict[str, Any]]:
+        """Every name of the `label` or `domain` column and the file and line it first stood."""
+        return dict(zip(self._codes[column], self._places[column], strict=True))
+
+    def finish(self, **facts: Any) -> Corpus:
+        """The corpus; `facts` are the remaining fields of `Corpus` (name, origin, notes ...)."""
+        vocabularies = {name: build_vocabulary(codes) for name, codes in self._codes.items()}
+        present = {name for batch in self._batches for name in batch}
+        columns = {
+            name: self._column(name, vocabularies) for name in COLUMN_TYPES if name in present
+        }
+        if not columns:
+            raise InputError("no texts found", field="data.source")
+        return Corpus(
+            table=pa.table(columns),
+            labels=vocabularies["label"],
+            domains=vocabularies["domain"],
+            **facts,
+        )
+
+    def _encode(self, column: str, columns: dict[str, Sequence[Any]], limit: int) -> pa.Array:
+        """Codes in order of first appearance; `finish` renumbers them by vocabulary."""
+        known = self._codes[column]
+        encoded = pa.array(columns[column], pa.string()).dictionary_encode()
+        positions = encoded.indices.to_numpy()
+        codes = []
+        for position, name in enumerate(encoded.dictionary.to_pylist()):
+            if name not in known:
+                row = int(np.argmax(positions == position))
+                place = {key: columns[key][row] for key in ("file", "line") if key in columns}
+                if len(known) == limit:
+                    raise InputError(
+                        f"more than {limit:,} different {column}s; is this the right column?"
+                        f" Received: {name!r}, ...",
+                        field=f"data.columns.{column}",
+                        **place,
+                    )
+                known[name] = len(known)
+                self._places[column].append(place)
+            codes.append(known[name])
+        return pa.array(np.asarray(codes, np.int32)[positions], pa.int32())
+
+    def _column(self, name: str, vocabularies: dict[str, tuple[str, ...]]) -> pa.ChunkedArray:
+        if name in vocabularies:
+            code = {text: position for position, text in enumerate(vocabularies[name])}
+            renumber = np.asarray([code[text] for text in self._codes[name]], np.int32)
+            chunks = [pa.array(renumber[batch[name].to_numpy()]) for batch in self._batches]
+            return pa.chunked_array(chunks, pa.int32())
+        kind = COLUMN_TYPES[name]
+        chunks = [
+            batch[name] if name in batch else pa.nulls(len(batch["id"]), kind)
+            for batch in self._batches
+        ]
+        # Every batch has a dictionary of its own; rows are taken across batches later.
+        return pa.chunked_array(chunks, kind).unify_dictionaries()
+
+
+def _transpose(rows: list[dict[str, Any]]) -> dict[str, list[Any]]:
+    return {name: [row[name] for row in rows] for name in rows[0]}

@@ -1,0 +1,1 @@
+"""Files of rows: found, decoded and parsed, whatever their format."""

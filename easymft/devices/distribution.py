@@ -1,0 +1,226 @@
+"""What the machine offers: devices to spread a run over, and which precision to compute in."""
+
+import contextlib
+import logging
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import keras
+
+from easymft import files
+from easymft.devices import preemption, replicas, strategies
+from easymft.errors import InputError, WorkerError
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+logger = logging.getLogger(__name__)
+
+_CPU_FLAGS = ("avx512_bf16", "amx_bf16")
+
+
+class Distribution:
+    """A strategy of tf.distribute, and what this process is in it.
+
+    All workers do the same stages with the same numbers, in step; the first, the chief, also
+    writes what the run leaves.
+
+    Args:
+        strategy: `None`: one device, nothing is distributed.
+
+    Example:
+
+    ```python
+    distribution = Distribution.of("mirrored")
+    with distribution.scope():
+        model = MFTTextClassifier(backbone, num_classes=2, num_domains=4)
+        model.compile("adamw", loss)
+        model.fit(batches.feed(), steps_per_epoch=len(batches), shuffle=False)
+    ```
+    """
+
+    def __init__(self, strategy: "tf.distribute.Strategy | None" = None):
+        self.strategy = strategy
+
+    @classmethod
+    def of(cls, name: str, tpu: str = "local") -> "Distribution":
+        """Make a strategy by its name, before TensorFlow has computed anything.
+
+        Args:
+            name: `one_device`; `mirrored`, all GPUs of this machine; `multi_worker`, the workers
+                that the environment variable TF_CONFIG names; `tpu`; or `auto`, which is
+                `multi_worker` where TF_CONFIG names several workers, else `tpu` or `mirrored`
+                where there is a TPU or several GPUs, else `one_device`.
+            tpu: Name or gRPC address of the TPU; `local`: the one of this machine.
+
+        Raises:
+            InputError: The backend or the machine cannot do it.
+        """
+        backend = keras.backend.backend()
+        if name == "auto":
+            name = strategies.suitable() if backend == "tensorflow" else "one_device"
+        if name == "one_device":
+            return cls()
+        if backend != "tensorflow":
+            raise InputError(
+                f"`{name}` needs Keras on TensorFlow, this is {backend}; take `one_device`",
+                field="distribution.strategy",
+            )
+        made = cls(strategies.make(name, tpu))
+        preemption.listen_again()  # TensorFlow's server of several workers takes SIGTERM
+        logger.info("Distribution: %s, %d replicas, %d workers.", name, made.replicas, made.workers)
+        return made
+
+    @classmethod
+    def current(cls) -> "Distribution":
+        """That of the scope that this is called in."""
+        if not replicas.in_strategy():
+            return cls()
+        import tensorflow as tf
+
+        return cls(tf.distribute.get_strategy())
+
+    @property
+    def replicas(self) -> int:
+        """Copies of the model, each of which does its part of every batch."""
+        return 1 if self.strategy is None else self.strategy.num_replicas_in_sync
+
+    @property
+    def workers(self) -> int:
+        """Processes that do the run together."""
+        resolver = self._resolver
+        return 1 if resolver is None else len(strategies.workers(resolver.cluster_spec().as_dict()))
+
+    @property
+    def is_chief(self) -> bool:
+        """Whether this process writes what the run leaves."""
+        resolver = self._resolver
+        if self.workers == 1:
+            return True
+        first = "chief" if "chief" in resolver.cluster_spec().jobs else "worker"
+        return (resolver.task_type, resolver.task_id) == (first, 0)
+
+    def scope(self) -> contextlib.AbstractContextManager:
+        """Where models are made and used."""
+        return contextlib.nullcontext() if self.strategy is None else self.strategy.scope()
+
+    def sum(self, value: int) -> int:
+        """The sum of the workers' values; waits for all of them."""
+        if self.workers == 1:
+            return value
+        import tensorflow as tf
+
+        number = tf.constant(value, tf.int64)
+        parts = self.strategy.run(tf.identity, args=(number,))
+        local_replicas = self.replicas // self.workers
+        return int(self.strategy.reduce("SUM", parts, axis=None)) // local_replicas
+
+    def any(self, flag: bool) -> bool:
+        """Whether it is so on any worker; waits for all of them."""
+        return self.sum(int(flag)) > 0
+
+    def wait(self) -> None:
+        """Wait until all workers are here."""
+        self.sum(0)
+
+    @contextlib.contextmanager
+    def only_chief_writes(self, folder: Path) -> Iterator[None]:
+        """While the block runs, what other workers write below `folder` is dropped."""
+        if self.is_chief:
+            yield
+            return
+        with tempfile.TemporaryDirectory() as own, files.redirected(folder, Path(own)):
+            yield
+
+    @contextlib.contextmanager
+    def watched(self) -> Iterator[None]:
+        """Turn TensorFlow's errors about other workers into one line that says what to do.
+
+        Raises:
+            WorkerError: Another worker ended or cannot be reached.
+        """
+        if self.workers == 1:
+            yield
+            return
+        import tensorflow as tf
+
+        remote = "Collective ops is aborted by: "
+        try:
+            yield
+        except tf.errors.OpError as error:
+            if remote not in error.message and not isinstance(error, tf.errors.UnavailableError):
+                raise
+            reason = error.message.split(remote)[-1].split("\n")[0].rstrip(":")
+            raise WorkerError(f"another worker ended or cannot be reached ({reason})") from error
+
+    @property
+    def _resolver(self) -> Any:
+        return (
+            getattr(self.strategy, "cluster_resolver", None) if _is_multi(self.strategy) else None
+        )
+
+
+def precision_policy(name: str) -> str:
+    """The Keras dtype policy for a recipe's `precision`; says which when it had to choose.
+
+    Args:
+        name: `"auto"` or a policy. `"auto"` is mixed_bfloat16 where the processor computes in
+            bfloat16 (CPUs with avx512_bf16 or amx_bf16, GPUs from Ampere on, TPUs), float32
+            elsewhere.
+    """
+    if name != "auto":
+        return name
+    reason = _bfloat16_hardware()
+    policy = "mixed_bfloat16" if reason else "float32"
+    logger.info("Precision: %s (%s).", policy, reason or "no bfloat16 arithmetic found")
+    return policy
+
+
+def has_accelerator() -> bool:
+    """Whether Keras' backend sees a GPU or TPU."""
+    return _has("gpu") or _has("tpu")
+
+
+def jit_compile() -> bool | str:
+    """What to give to Keras' `compile`: whether XLA compiles the steps.
+
+    JAX needs it. TensorFlow on a CPU does better without: Keras' own choice there compiles every
+    shape for up to a minute and then computes more slowly.
+    """
+    return "auto" if keras.backend.backend() == "jax" or has_accelerator() else False
+
+
+def _is_multi(strategy: Any) -> bool:
+    return getattr(getattr(strategy, "extended", None), "_in_multi_worker_mode", lambda: False)()
+
+
+def _has(kind: str) -> bool:
+    # Not `list_devices(kind)`, which JAX answers with an error where there is no such device.
+    return any(name.startswith(kind) for name in keras.distribution.list_devices())
+
+
+def _bfloat16_hardware() -> str | None:
+    if _has("tpu"):
+        return "TPU"
+    if _has("gpu"):
+        return "GPU" if _gpu_capability() >= (8, 0) else None
+    cpuinfo = Path("/proc/cpuinfo")
+    flags = cpuinfo.read_text().split() if cpuinfo.exists() else []
+    found = [flag for flag in _CPU_FLAGS if flag in flags]
+    return f"CPU with {found[0]}" if found else None
+
+
+def _gpu_capability() -> tuple[int, int]:
+    """Compute capability of the first GPU; (0, 0) where the backend does not tell."""
+    if keras.backend.backend() == "jax":
+        import jax
+
+        text = getattr(jax.devices()[0], "compute_capability", "0.0")
+        major, minor = text.split(".")
+        return int(major), int(minor)
+    import tensorflow as tf
+
+    details = tf.config.experimental.get_device_details(tf.config.list_physical_devices("GPU")[0])
+    return details.get("compute_capability", (0, 0))

@@ -1,0 +1,1 @@
+"""What others publish, checked against its hash."""

@@ -1,0 +1,138 @@
+"""The data of one run: read, tokenized, split and checked, each once."""
+
+import dataclasses
+import functools
+import logging
+from typing import Any
+
+import numpy as np
+
+from easymft.config import Config
+from easymft.data.sources import packed
+from easymft.data.corpus.label_noise import flip_labels
+from easymft.data.batches.tokenized import TokenizedTexts, corpus_fingerprint, tokenize
+from easymft.data.corpus.schema import Corpus
+from easymft.data.sources.load import load_corpus
+from easymft.data.corpus.splits import Splits, load_splits, make_splits, save_splits
+from easymft.data.corpus.validation import drop_leaks, validate
+from easymft.data.corpus.validation_report import Report
+from easymft.errors import InputError
+from easymft.fetch.packages import cache_dir
+from easymft.models.tokenizer import load_preprocessor
+from easymft.runs.folder import RunFolder
+
+logger = logging.getLogger(__name__)
+
+
+class RunData:
+    """Corpus, tokens and splits of a run, read when first asked for.
+
+    Args:
+        config: The complete recipe.
+        folder: Where the splits are kept.
+    """
+
+    def __init__(self, config: Config, folder: RunFolder):
+        self.config = config
+        self.folder = folder
+
+    @functools.cached_property
+    def corpus(self) -> Corpus:
+        corpus = load_corpus(self.config.data)
+        if corpus.is_sample:
+            logger.warning("WARNING: this is the bundled sample, not a real corpus.")
+        for note in corpus.notes:
+            logger.info("%s", note)
+        return corpus
+
+    @functools.cached_property
+    def preprocessor(self) -> Any:
+        """From strings to the encoder's inputs; see `load_preprocessor`."""
+        return load_preprocessor(self.config.backbone.preset, self.config.backbone.max_length)
+
+    @functools.cached_property
+    def tokens(self) -> TokenizedTexts:
+        data, max_length = self.config.data, self.config.backbone.max_length
+        if data.source == packed.NAME:
+            return packed.read_tokens(data.dir, max_length, len(self.corpus))
+        return tokenize(self.corpus, self.preprocessor, max_length, cache_dir() / "tokens")
+
+    @functools.cached_property
+    def training_tokens(self) -> TokenizedTexts:
+        """The tokens with the labels that training sees: wrong ones too, if the recipe asks."""
+        share = self.config.data.label_noise
+        if not share:
+            return self.tokens
+        labels = np.array(self.tokens.labels)
+        rows = np.concatenate([rows for part, rows in self.splits.items() if "train" in part])
+        labels[rows] = flip_labels(labels[rows], self.num_classes, share, self.config.seed)
+        return dataclasses.replace(self.tokens, labels=labels)
+
+    @property
+    def flipped(self) -> np.ndarray:
+        """Whether a training text was given a wrong label, in the order of `splits["train"]`."""
+        rows = self.splits["train"]
+        return self.training_tokens.labels[rows] != self.tokens.labels[rows]
+
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """A hash of texts, labels and domains."""
+        return corpus_fingerprint(self.corpus)
+
+    @property
+    def num_classes(self) -> int:
+        return len(self.corpus.labels)
+
+    @property
+    def num_domains(self) -> int:
+        return len(self.corpus.domains)
+
+    def checked_splits(self) -> tuple[Splits, int, Report]:
+        """Cut the corpus anew: splits, how many repeated texts were dropped, what was found."""
+        corpus, given = self.corpus, None
+        if corpus.given_splits() is not None:
+            given = corpus.table["split"].to_pylist()
+        splits = make_splits(
+            corpus.codes("label"),
+            corpus.codes("domain"),
+            self._ids,
+            self.config.data.split,
+            self.config.seed,
+            domain_names=corpus.domains,
+            label_names=corpus.labels,
+            given=given,
+        )
+        splits, dropped = drop_leaks(corpus, splits)
+        needs_pair = self.config.data.columns.text_pair is not None
+        return splits, dropped, validate(corpus, splits, needs_pair, self.tokens.lengths)
+
+    def save_splits(self, splits: Splits) -> None:
+        save_splits(self.folder.splits, splits, self._ids)
+
+    def check_unchanged(self) -> None:
+        """Raise `InputError` if the data are no longer those that the run began with."""
+        if self.folder.facts("validate")["fingerprint"] != self.fingerprint:
+            raise InputError(
+                "the data changed since this run began; `--restart` begins anew",
+                file=self.folder.path,
+            )
+
+    @functools.cached_property
+    def splits(self) -> Splits:
+        """The splits that the run began with.
+
+        Raises:
+            InputError: The data are no longer those it began with.
+        """
+        self.check_unchanged()
+        return load_splits(self.folder.splits, self._ids)
+
+    def rows_of(self, split: str, domain: int) -> np.ndarray:
+        """Rows of one domain; of a domain the meta-learner never saw, those kept for later."""
+        parts = [self.splits[name] for name in (split, f"left_out_{split}") if name in self.splits]
+        rows = np.concatenate(parts)
+        return rows[self.corpus.codes("domain")[rows] == domain]
+
+    @functools.cached_property
+    def _ids(self) -> list[str]:
+        return self.corpus.table["id"].to_pylist()

@@ -1,0 +1,189 @@
+"""The folder of one run: what lies where, which stages are done, whose run it is."""
+
+import importlib.metadata
+import os
+import platform
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from easymft import files
+from easymft.config import Config
+from easymft.errors import InputError
+from easymft.runs.lock import SHARED_SECONDS
+
+PACKAGES = ("easymft", "tensorflow", "keras", "keras-hub", "tensorflow-text", "numpy")
+# Settings that say where results go or how they look, not what they are.
+_INERT = {
+    "output_dir",
+    "description",
+    "case_study",
+    "export",
+    "diagnose",
+    "keep_models",
+    "distribution",
+}
+
+
+class RunFolder:
+    """`output_dir/<recipe>/<method>/seed-<n>/`.
+
+    Everything in it is written under another name and then renamed, so whatever stands there is
+    whole.
+
+    Args:
+        config: The complete recipe of the run.
+    """
+
+    def __init__(self, config: Config):
+        self.config = config
+        self.path = Path(config.output_dir) / config.name / config.method / f"seed-{config.seed}"
+        self.splits = self.path / "splits.json"
+        self.typicality = self.path / "typicality.parquet"
+        self.predictions = self.path / "predictions.parquet"
+        self.metrics = self.path / "metrics.json"
+        self.diagnostics = self.path / "diagnostics.json"
+        self.embeddings = self.path / "embeddings.parquet"
+        self.logs = self.path / "logs"
+        self.export = self.path / "export"
+
+    def check_writable(self) -> None:
+        """Raise `InputError` if the folder can neither be made nor written."""
+        existing = self.path
+        while not os.path.exists(existing):
+            existing = existing.parent
+        if not (existing.is_dir() and os.access(existing, os.W_OK | os.X_OK)):
+            raise InputError(
+                f"cannot be written ({existing} is no folder that this user may write in); "
+                "choose another `output_dir`",
+                file=self.path,
+            )
+
+    def open(self) -> None:
+        """Make sure that this run can go on here; remove what killed writes left behind.
+
+        Raises:
+            InputError: The folder holds a run with other settings.
+        """
+        path = self.path / "config.json"
+        # Not `Path.exists`, which raises an error of its own where a name is too long.
+        if os.path.exists(path):
+            saved = _with_later_settings(files.read_json(path))
+            difference = first_difference(saved, self.config.to_dict())
+            if difference:
+                raise InputError(
+                    f"this folder holds a run with other settings ({difference}); take another "
+                    "`--set name=...`, or `--restart` to move it aside",
+                    file=self.path,
+                )
+        if os.path.exists(self.path):
+            for leftover in self.path.rglob(f"{files.TEMPORARY}*"):
+                files.remove(leftover)
+
+    def begin(self) -> None:
+        """Write down whose run this is: the first files of a run whose data are in order.
+
+        Raises:
+            InputError: The folder cannot be made or written.
+        """
+        try:
+            files.write_json(self.path / "config.json", self.config.to_dict())
+            files.write_json(self.path / "versions.json", _versions())
+        except OSError as error:
+            raise InputError(
+                f"cannot be written ({error.strerror}); choose another `output_dir`",
+                file=self.path,
+            ) from None
+
+    def move_aside(self) -> Path | None:
+        """Rename the folder to the first free `<name>.old-<n>`; `None` if there is none."""
+        if not os.path.exists(self.path):
+            return None
+        number = 1
+        while (target := self.path.with_name(f"{self.path.name}.old-{number}")).exists():
+            number += 1
+        os.rename(self.path, target)
+        return target
+
+    def is_done(self, stage: str) -> bool:
+        return os.path.exists(self._marker(stage))
+
+    def facts(self, stage: str) -> dict[str, Any]:
+        """What a finished stage left in its marker."""
+        return files.read_json(self._marker(stage))
+
+    def mark_done(self, stage: str, facts: dict[str, Any]) -> None:
+        """Write a stage's marker, last of all that the stage writes."""
+        files.write_json(self._marker(stage), facts)
+
+    def await_done(self, stage: str) -> None:
+        """Wait for the marker that another host wrote, which network file systems show late.
+
+        Raises:
+            InputError: It does not appear.
+        """
+        last = time.monotonic() + SHARED_SECONDS
+        while not self.is_done(stage):
+            if time.monotonic() > last:
+                raise InputError("has not appeared on this host", file=self._marker(stage))
+            time.sleep(0.5)
+
+    def forget(self, stages: Sequence[str]) -> None:
+        """Mark stages as not done, with their parts and any state of unfinished training."""
+        for stage in reversed(stages):
+            for marker in (self._marker(stage), *self._marker(stage).parent.glob(f"{stage}-*")):
+                files.remove(marker)
+        for checkpoint in self.checkpoint("*").parent.glob(self.checkpoint("*").name):
+            files.remove(checkpoint)
+
+    def drop_models(self) -> None:
+        """Remove the trained models; predictions, metrics and reports stay."""
+        files.remove(self.model("any").parent)
+
+    def model(self, name: str) -> Path:
+        """A trained model."""
+        return self.path / "checkpoints" / f"{name}.keras"
+
+    def checkpoint(self, name: str) -> Path:
+        """State of a model in training."""
+        return self.path / "checkpoints" / f"{name}.partial"
+
+    def versions(self) -> dict[str, str]:
+        return files.read_json(self.path / "versions.json")
+
+    def _marker(self, stage: str) -> Path:
+        return self.path / "stages" / f"{stage}.json"
+
+
+def _with_later_settings(saved: Any) -> Any:
+    """A saved recipe with the defaults of settings that came after the version that saved it."""
+    try:
+        return Config.model_validate(saved).to_dict()
+    except ValidationError:  # It has settings that are gone; the comparison names the first.
+        return saved
+
+
+def first_difference(old: Any, new: Any, path: str = "") -> str | None:
+    """The first setting in which two complete recipes differ, described; `None` if they agree."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in (*new, *(key for key in old if key not in new)):
+            inner = f"{path}.{key}" if path else key
+            if inner not in _INERT and (
+                difference := first_difference(old.get(key), new.get(key), inner)
+            ):
+                return difference
+        return None
+    return None if old == new else f"`{path}` was {old!r}, now {new!r}"
+
+
+def _versions() -> dict[str, str]:
+    versions = {"python": platform.python_version(), "machine": platform.machine()}
+    for name in PACKAGES:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            versions[name] = "not installed"
+    return versions

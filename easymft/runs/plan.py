@@ -1,0 +1,93 @@
+"""What a run would do: `--dry_run`."""
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from easymft.data.corpus.validation_report import Report
+from easymft.methods.inference import predict
+from easymft.models import TextEmbedder
+from easymft.runs.stages import Run
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The size of a run.
+
+    Attributes:
+        report: What checking the data found.
+        steps: Training steps per phase and domain.
+        texts_seen: Training texts of all phases and epochs together.
+        texts_predicted: Texts of all predictions together: for typicalities, curves and results.
+        text_seconds: Time that the encoder takes to predict a text.
+    """
+
+    report: Report
+    steps: dict[str, list[int]]
+    texts_seen: int
+    texts_predicted: int
+    text_seconds: float
+
+    @property
+    def minutes(self) -> float:
+        """Estimate of the time for training and predicting; starting and reports come on top."""
+        # The gradients of a step take about twice what its predictions do.
+        return (3 * self.texts_seen + self.texts_predicted) * self.text_seconds / 60
+
+    def lines(self) -> list[str]:
+        """The plan as text."""
+        phases = [
+            f"{name}: {sum(steps):,} steps ({' + '.join(map(str, steps))})"
+            for name, steps in self.steps.items()
+        ]
+        return [
+            *self.report.lines(),
+            "",
+            *phases,
+            f"training texts seen: {self.texts_seen:,}; predicted: {self.texts_predicted:,}",
+            f"estimated time: about {max(self.minutes, 1):.0f} min",
+        ]
+
+
+def plan(run: Run, text_seconds: float | None = None) -> Plan:
+    """Read the data and time one batch; trains nothing and writes nothing to the run folder.
+
+    Args:
+        run: The run.
+        text_seconds: What the plan of another run with the same encoder found: no batch is timed.
+    """
+    data = run.data
+    splits, _, report = data.checked_splits()
+    train = splits["train"]
+    per_domain = np.bincount(data.corpus.codes("domain")[train], minlength=data.num_domains)
+    mixed, own = run.method.phases(run.config)
+    steps, seen = {}, 0
+    predicted = len(train) if run.method.uses_typicality else 0
+    evaluated = sum(len(splits[name]) for name in run.config.evaluate_on)
+    for name, phase, parts in (
+        ("meta_fine_tune", mixed, [len(train)]),
+        ("fine_tune", own, per_domain.tolist()),
+    ):
+        if phase is not None:
+            steps[name] = [phase.steps(count) for count in parts]
+            seen += phase.epochs * sum(parts)
+            # What a phase leaves predicts every text once.
+            predicted += evaluated
+            if phase.dev_every:
+                predicted += phase.epochs // phase.dev_every * len(splits["dev"])
+    if text_seconds is None:
+        text_seconds = _seconds_per_text(run, train)
+    return Plan(report, steps, seen, predicted, text_seconds)
+
+
+def _seconds_per_text(run: Run, rows: np.ndarray) -> float:
+    """What the encoder takes for a text of usual length."""
+    tokens = run.data.tokens
+    embedder = TextEmbedder(run.new_classifier())
+    by_length = rows[np.argsort(tokens.lengths[rows], kind="stable")]
+    usual = by_length[len(by_length) // 2 :][:32]
+    predict(embedder, "warm-up", tokens, usual)
+    start = time.monotonic()
+    predict(embedder, "timing", tokens, usual)
+    return (time.monotonic() - start) / len(usual)

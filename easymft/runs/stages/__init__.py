@@ -1,0 +1,24 @@
+"""The stages of a run: each is a function of the `Run` that returns facts for its marker."""
+
+from collections.abc import Callable
+from typing import Any
+
+from easymft.runs.stages.results import diagnose, evaluate, export, report
+from easymft.runs.run import Run
+from easymft.runs.stages.training import fine_tune, meta_fine_tune, typicality, validate
+
+STAGES: dict[str, Callable[[Run], dict[str, Any]]] = {
+    stage.__name__: stage
+    for stage in (
+        validate,
+        typicality,
+        meta_fine_tune,
+        fine_tune,
+        evaluate,
+        diagnose,
+        report,
+        export,
+    )
+}
+
+__all__ = ["STAGES", "Run"]

@@ -1,0 +1,141 @@
+"""From trained models to what people look at: evaluate, diagnose, report, export."""
+
+import functools
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from easymft import files
+from easymft.data.corpus.schema import META_LEARNER
+from easymft.methods import diagnostics, evaluation, reliability
+from easymft.methods import typicality as scoring
+from easymft.models import TextClassifier
+from easymft.models.backbone import default_corruption_layers, num_layers
+from easymft.report import render_html, render_markdown
+from easymft.report.model_card import render_model_card
+from easymft.runs.run import Run
+from easymft.runs.summary import summary
+from easymft.runs.stages.training import score_texts, texts_to_score
+
+
+def evaluate(run: Run) -> dict[str, Any]:
+    """Predict dev and test once with every model; write predictions and metrics."""
+    data, tables, model = run.data, [], None
+    for name, domain in run.models().items():
+        if model is None:
+            model = run.load(name)
+        else:
+            # One model, many weights: prediction is traced once.
+            run.load_weights(model, name)
+        parts = {
+            split: data.splits[split] if domain is None else data.rows_of(split, domain)
+            for split in run.config.evaluate_on
+        }
+        rows = np.concatenate(list(parts.values()))
+        if not len(rows):
+            continue
+        tables.append(
+            evaluation.predictions_table(
+                data.corpus,
+                rows,
+                evaluation.class_probabilities(model, f"evaluating {name}", data.tokens, rows),
+                "meta_learner" if domain is None else "fine_tuned",
+                np.repeat(list(parts), [len(part) for part in parts.values()]),
+            )
+        )
+    predictions = pa.concat_tables(tables)
+    files.write_parquet(run.folder.predictions, predictions)
+    metrics = evaluation.metrics(predictions, data.corpus.labels, data.corpus.domains)
+    files.write_json(run.folder.metrics, metrics)
+    return {}
+
+
+def diagnose(run: Run) -> dict[str, Any]:
+    """Look into the encoder before and after: domains, calibration, typicality, a map."""
+    data, before = run.data, run.new_classifier()
+    layers = run.config.mft.corruption_layers
+    if layers is None:
+        layers = default_corruption_layers(num_layers(before.backbone))
+    asked = {*run.config.evaluate_on, "train"}
+    nothing = np.array([], int)
+    after = run.load(META_LEARNER) if META_LEARNER in run.models() else None
+    found = diagnostics.diagnose(
+        before,
+        after,
+        data.tokens,
+        data.corpus,
+        {name: rows if name in asked else nothing for name, rows in data.splits.items()},
+        pq.read_table(run.folder.predictions),
+        _complete_typicality(run),
+        layers,
+        run.config.seed,
+    )
+    wrong_labels = _wrong_labels_found(run, after)
+    files.write_json(run.folder.diagnostics, {**found.figures, "wrong_labels": wrong_labels})
+    files.write_parquet(run.folder.embeddings, found.map)
+    with run.logs() as logs:
+        logs.add_embeddings(found.embeddings, found.map)
+    return {}
+
+
+def report(run: Run) -> dict[str, Any]:
+    """Write `report.html` and `report.md`: results, data, curves, typicality, how to repeat it."""
+    folder, facts = run.folder, summary(run)
+    html = render_html(
+        facts, _table(folder.predictions), _table(folder.typicality), _table(folder.embeddings)
+    )
+    files.write_text(folder.path / "report.html", html)
+    files.write_text(folder.path / "report.md", render_markdown(facts))
+    return {}
+
+
+def export(run: Run) -> dict[str, Any]:
+    """Export every model, and all of them as one, for TensorFlow Serving."""
+    # Imported here: TensorFlow only, where training runs on other backends too.
+    from easymft.export import export_run
+
+    corpus = run.data.corpus
+    paths = export_run(
+        {
+            META_LEARNER if code is None else corpus.domains[code]: run.load(name)
+            for name, code in run.models().items()
+        },
+        run.data.preprocessor,
+        corpus.labels,
+        corpus.domains,
+        run.folder.export,
+        pair=corpus.is_pair,
+        card=functools.partial(render_model_card, summary(run), pair=corpus.is_pair),
+    )
+    return {"models": [str(path.relative_to(run.folder.path)) for path in paths]}
+
+
+def _complete_typicality(run: Run) -> pa.Table | None:
+    """Of the held-out texts too, which a run that was made without `diagnose` did not score."""
+    typicality = _table(run.folder.typicality)
+    asked = sum(len(rows) for rows in texts_to_score(run).values())
+    if typicality is None or len(typicality) >= asked:
+        return typicality
+    score_texts(run)
+    return _table(run.folder.typicality)
+
+
+def _wrong_labels_found(run: Run, after: TextClassifier | None) -> dict[str, Any] | None:
+    """Do low typicality and the meta-learner's loss find the labels that `label_noise` flipped?"""
+    if not run.config.data.label_noise:
+        return None
+    tokens, rows, suspicion = run.data.training_tokens, run.data.splits["train"], {}
+    if run.folder.typicality.exists():
+        suspicion["low typicality"] = -scoring.read_scores(run.folder.typicality)["train"]
+    if after is not None:
+        name = "losses of the training texts"
+        probabilities = evaluation.class_probabilities(after, name, tokens, rows)
+        suspicion["high loss"] = 1 - probabilities[np.arange(len(rows)), tokens.labels[rows]]
+    return reliability.wrong_labels_found(run.data.flipped, suspicion)
+
+
+def _table(path: Path) -> pa.Table | None:
+    return pq.read_table(path) if path.exists() else None

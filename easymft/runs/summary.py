@@ -1,0 +1,29 @@
+"""What a run folder holds, as the plain values that reports are made of."""
+
+from typing import Any
+
+from easymft import files
+from easymft.methods import typicality
+from easymft.runs.run import Run
+
+
+def summary(run: Run) -> dict[str, Any]:
+    """Recipe, versions, facts of the finished stages, metrics, diagnostics, case study."""
+    folder = run.folder
+    count = run.config.case_study
+    return {
+        "config": run.config.to_dict(),
+        "versions": folder.versions(),
+        "method": run.method.title,
+        "folder": str(folder.path),
+        "stages": {name: folder.facts(name) for name in run.stages() if folder.is_done(name)},
+        "metrics": files.read_json(folder.metrics) if folder.metrics.exists() else None,
+        "diagnostics": (
+            files.read_json(folder.diagnostics) if folder.diagnostics.exists() else None
+        ),
+        "case_study": (
+            typicality.case_study(folder.typicality, run.data.corpus, count)
+            if folder.typicality.exists()
+            else []
+        ),
+    }

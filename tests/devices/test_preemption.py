@@ -1,0 +1,118 @@
+"""Training that is asked to stop saves, says so, and goes on to the same numbers."""
+
+import os
+import signal
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from easymft.config import Optimizer, Phase
+from easymft.devices import preemption
+from easymft.devices.preemption import Stopped
+from easymft.files import read_json
+from easymft.methods.trainer import Trainer
+from easymft.models import MFTTextClassifier
+from tests.models.tiny import NUM_CLASSES, NUM_DOMAINS, tiny_backbone, tokenized
+
+
+@pytest.fixture(autouse=True)
+def listening():
+    before = signal.getsignal(signal.SIGTERM)
+    preemption.listen()
+    # Tracing would take most of a test's time.
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+    signal.signal(signal.SIGTERM, before)
+    preemption._request = preemption._Request()
+
+
+def ask():
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_it_is_an_exit_with_code_75():
+    with pytest.raises(SystemExit) as raised:
+        ask()
+    assert raised.value.code == 75
+    assert preemption.requested()
+
+
+def test_a_request_waits_for_the_end_of_a_block():
+    done = []
+
+    def block():
+        with preemption.deferred():
+            ask()
+            done.append(preemption.requested())
+
+    with pytest.raises(Stopped):
+        block()
+    assert done == [True]
+
+
+def train(checkpoint):
+    """The history and last weights of a training with all that is random in it."""
+    keras.utils.set_random_seed(3)
+    model = MFTTextClassifier(
+        tiny_backbone(dropout=0.2, num_layers=1), NUM_CLASSES, NUM_DOMAINS, seed=1
+    )
+    phase = Phase(epochs=3, learning_rate=0.01, batch_size=4)
+    history = Trainer(model, phase, Optimizer(), seed=5).run(
+        "all",
+        tokenized(30),
+        np.arange(20),
+        checkpoint,
+        sample_weight=np.linspace(0.5, 1.5, 20),
+        dev_rows=np.arange(20, 30),
+    )
+    return history, model.get_weights()
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A training that nobody stops."""
+    tf.config.run_functions_eagerly(True)
+    return train(tmp_path_factory.mktemp("whole") / "state")
+
+
+@pytest.mark.parametrize(
+    ("event", "step"),
+    [
+        ("on_train_batch_end", 4),
+        pytest.param("on_test_batch_end", 10, marks=pytest.mark.slow),
+    ],
+)
+def test_training_that_was_stopped_goes_on_to_the_same_numbers(
+    whole, tmp_path, monkeypatch, event, step
+):
+    (history, weights), checkpoint = whole, tmp_path / "state"
+    calls = []
+    original = getattr(keras.callbacks.CallbackList, event)
+
+    def asking(callbacks, batch, logs=None):
+        calls.append(batch)
+        if len(calls) == 4:
+            ask()
+        original(callbacks, batch, logs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(keras.callbacks.CallbackList, event, asking)
+        with pytest.raises(Stopped):
+            train(checkpoint)
+    assert len(calls) == 4
+    assert read_json(checkpoint / "history.json")[-1]["step"] == step
+    preemption._request.made = False
+
+    other_history, other_weights = train(checkpoint)
+    for one, other in zip(weights, other_weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+    # Legs end elsewhere, and with them what Keras averages; what epochs end with is the same.
+    ends = [
+        {entry["step"]: entry["dev_loss"] for entry in curve if "dev_loss" in entry}
+        for curve in (history, other_history)
+    ]
+    assert ends[0] == ends[1]
+    assert list(ends[0]) == [5, 10, 15]

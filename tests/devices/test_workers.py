@@ -1,0 +1,95 @@
+"""Real worker processes that find each other through TF_CONFIG."""
+
+import json
+import re
+import signal
+import time
+
+import pytest
+
+from easymft.files import read_json
+from tests.devices import workers
+from tests.small_run import write_recipe
+
+pytestmark = pytest.mark.slow
+TIMEOUT = 400
+
+
+def last_lines(folder):
+    return [workers.log(folder, index).read_text().splitlines()[-1] for index in range(2)]
+
+
+def test_plain_user_code_trains_on_two_workers(tmp_path):
+    processes = workers.start(2, ["-m", "tests.devices.workers", "all"], tmp_path)
+    assert [process.wait(TIMEOUT) for process in processes] == [0, 0], last_lines(tmp_path)
+    one, other = map(json.loads, last_lines(tmp_path))
+    for name in ("history", "figures", "weights"):
+        assert one[name] == other[name]
+    assert all(a != b for a, b in zip(one["drawn"], other["drawn"], strict=True))
+
+
+@pytest.mark.parametrize(
+    ("repair", "words"), [("none", "PerReplica"), ("before", "reduction dimension")]
+)
+def test_keras_needs_all_of_the_repair(tmp_path, repair, words):
+    """Once this fails, Keras has mended keras #20585; `FAULTY_KERAS` says up to which release."""
+    processes = workers.start(2, ["-m", "tests.devices.workers", repair], tmp_path)
+    assert all(process.wait(TIMEOUT) for process in processes)
+    assert words in workers.log(tmp_path, 0).read_text()
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A run of one process."""
+    folder = tmp_path_factory.mktemp("whole")
+    recipe = write_recipe(folder, diagnose=False)
+    (process,) = workers.start(1, ["-m", "easymft.run", "--config", str(recipe)], folder)
+    assert process.wait(TIMEOUT) == 0
+    return folder / "runs/tiny/mft/seed-1"
+
+
+def test_two_workers_do_a_whole_run_and_survive_the_loss_of_one(tmp_path, whole):
+    recipe = write_recipe(tmp_path, diagnose=False)
+    run = tmp_path / "runs/tiny/mft/seed-1"
+    command = ["-m", "easymft.run", "--config", str(recipe), "--verbosity=0"]
+
+    processes = workers.start(2, command, tmp_path)
+    while "epoch 1 of 2" not in workers.log(tmp_path, 0).read_text():
+        assert processes[0].poll() is None, last_lines(tmp_path)
+        time.sleep(0.05)
+    processes[1].kill()
+    assert processes[0].wait(60) == 1
+    assert "another worker ended or cannot be reached" in last_lines(tmp_path)[0]
+
+    processes = workers.start(2, command, tmp_path)
+    assert [process.wait(TIMEOUT) for process in processes] == [0, 0], last_lines(tmp_path)
+    # Each worker logs the figures that it has itself.
+    epochs = [
+        re.findall(r"epoch \d.*", workers.log(tmp_path, index).read_text()) for index in range(2)
+    ]
+    assert epochs[0] == epochs[1] != []
+    tables = [workers.log(tmp_path, index).read_text().split("|", 1)[1] for index in range(2)]
+    assert tables[0] == tables[1]
+    assert read_json(run / "splits.json") == read_json(whole / "splits.json")
+    one, two = (read_json(folder / "stages/typicality.json")["mean"] for folder in (whole, run))
+    assert one == pytest.approx(two, abs=1e-6)
+    losses = [
+        read_json(folder / "stages/meta_fine_tune.json")["history"][-1]["dev_loss"]
+        for folder in (whole, run)
+    ]
+    assert losses[0] == pytest.approx(losses[1], abs=0.05)
+
+
+def test_the_launcher_stops_all_workers_when_asked(tmp_path):
+    recipe = write_recipe(
+        tmp_path, meta_fine_tune={"epochs": 500, "learning_rate": 0.01, "batch_size": 8}
+    )
+    command = ["-m", "easymft.run", "--config", str(recipe), "--local_workers=2"]
+    (process,) = workers.start(1, command, tmp_path)
+    while "epoch 2 of 500" not in workers.log(tmp_path, 0).read_text():
+        assert process.poll() is None, last_lines(tmp_path)
+        time.sleep(0.1)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(60) == 75
+    state = tmp_path / "runs/tiny/mft/seed-1/checkpoints/meta-learner.partial"
+    assert read_json(state / "history.json")[-1]["step"] > 10

@@ -1,0 +1,58 @@
+import importlib.util
+import io
+import sys
+import tarfile
+import zipfile
+
+import pytest
+
+from easymft.errors import InputError
+from easymft.fetch.pip_download import pip_download
+
+
+@pytest.fixture(autouse=True)
+def links(tmp_path, monkeypatch):
+    """A folder that stands for the package index, so that the real pip runs without a network."""
+    folder = tmp_path / "links"
+    folder.mkdir()
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
+    return folder
+
+
+def test_a_source_archive_comes_whole_and_none_of_its_code_runs(tmp_path, links):
+    ran = tmp_path / "ran"
+    setup = f"open({str(ran)!r}, 'w').close()\nfrom setuptools import setup\nsetup()\n"
+    info = "Metadata-Version: 2.1\nName: tiny-corpus\nVersion: 1.0\nSummary: a: b\n"
+    archive = links / "tiny-corpus-1.0.tar.gz"
+    with tarfile.open(archive, "w:gz") as opened:
+        for name, text in {"setup.py": setup, "PKG-INFO": info, "data.txt": "hello"}.items():
+            member = tarfile.TarInfo(f"tiny-corpus-1.0/{name}")
+            member.size = len(text)
+            opened.addfile(member, io.BytesIO(text.encode()))
+    got = pip_download("tiny-corpus==1.0", "sdist", tmp_path / "pip")
+    assert got.read_bytes() == archive.read_bytes()
+    assert not ran.exists()
+
+
+def test_a_wheel_comes_without_its_dependencies(tmp_path, links):
+    wheel = links / "tiny_model-1.0-py3-none-any.whl"
+    info = "Metadata-Version: 2.1\nName: tiny-model\nVersion: 1.0\nRequires-Dist: absent-thing\n"
+    with zipfile.ZipFile(wheel, "w") as opened:
+        opened.writestr("tiny_model-1.0.dist-info/METADATA", info)
+        opened.writestr("tiny_model-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\n")
+        opened.writestr("tiny_model-1.0.dist-info/RECORD", "")
+    got = pip_download("tiny-model==1.0", "wheel", tmp_path / "pip")
+    assert got.read_bytes() == wheel.read_bytes()
+
+
+def test_what_pip_cannot_get_is_an_error_that_says_what_to_do(tmp_path):
+    with pytest.raises(InputError, match=r"could not get tiny==1 .*PIP_FIND_LINKS"):
+        pip_download("tiny==1", "wheel", tmp_path / "pip")
+
+
+def test_missing_pip_is_an_error_that_says_what_to_do(tmp_path, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(InputError, match="ensurepip") as caught:
+        pip_download("tiny==1", "wheel", tmp_path / "pip")
+    assert sys.executable in str(caught.value)

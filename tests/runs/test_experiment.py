@@ -1,0 +1,406 @@
+"""Whole runs on a tiny encoder: what they leave, and what interrupting them changes (nothing)."""
+
+import json
+
+import keras
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import tensorflow as tf
+
+from easymft import files
+from easymft.errors import InputError
+from easymft.runs.experiment import Experiment
+from easymft.methods import METHODS, trainer, typicality
+from easymft.models.backbone import load_backbone, load_preprocessor
+from easymft.config.loading import load_config
+from easymft.runs.stages import training
+from tests.layers import oracle
+from tests.small_run import DOMAINS, LABELS, texts, write_recipe
+
+
+@pytest.fixture(autouse=True)
+def fast(tmp_path, monkeypatch):
+    """No tracing, which would take most of the time; and a cache of the test's own."""
+    monkeypatch.setenv("EASYMFT_CACHE_DIR", str(tmp_path / "cache"))
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+def results(experiment):
+    table = pq.read_table(experiment.folder.predictions)
+    return table.drop_columns("probabilities").to_pylist(), np.stack(
+        table["probabilities"].to_numpy()
+    )
+
+
+def test_a_run_leaves_consistent_results(tmp_path):
+    recipe = write_recipe(tmp_path, diagnose=True)
+    experiment = Experiment(load_config(recipe, ["data.label_noise=0.2"]))
+    summary = experiment.run()
+
+    assert experiment.folder.path == tmp_path / "runs/tiny/mft/seed-1"
+    splits = json.loads(experiment.folder.splits.read_text())
+    ids = [id_ for part in splits.values() for id_ in part]
+    assert sorted(ids) == sorted(row["id"] for row in texts())
+
+    # Every dev and test text once by the meta-learner and once by its own domain's model.
+    rows, probabilities = results(experiment)
+    for model in ("meta_learner", "fine_tuned"):
+        seen = [row["id"] for row in rows if row["model"] == model]
+        assert sorted(seen) == sorted(splits["dev"] + splits["test"])
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-6)
+    guesses = [LABELS[i] for i in probabilities.argmax(axis=1)]
+    assert guesses == [row["predicted"] for row in rows]
+
+    # The metrics are those of the predictions.
+    for model, by_split in summary["metrics"].items():
+        accuracies = []
+        for domain in DOMAINS:
+            own = [
+                row["label"] == row["predicted"]
+                for row in rows
+                if (row["model"], row["split"], row["domain"]) == (model, "test", domain)
+            ]
+            figures = by_split["test"]["domains"][domain]
+            assert figures["texts"] == len(own)
+            assert figures["accuracy"] == pytest.approx(np.mean(own))
+            low, high = figures["accuracy_interval"]
+            assert low <= figures["accuracy"] <= high
+            assert np.sum(figures["confusion"]) == len(own)
+            accuracies.append(np.mean(own))
+        assert by_split["test"]["average_accuracy"] == pytest.approx(np.mean(accuracies))
+        assert by_split["test"]["worst_domain_accuracy"] == pytest.approx(min(accuracies))
+
+    assert "MFT (Full)" in (experiment.folder.path / "report.html").read_text()
+    report = (experiment.folder.path / "report.md").read_text()
+    assert "MFT (Full)" in report
+    assert not list(experiment.folder.path.rglob("*.partial"))
+
+    # What the encoder knows of domains, before and after; a map of the held-out texts.
+    found = summary["diagnostics"]
+    trained_on = len(splits["train"])
+    assert found["wrong_labels"]["texts"] == trained_on
+    assert found["wrong_labels"]["flipped"] == round(0.2 * trained_on)
+    assert found["wrong_labels"]["rankings"].keys() == {"low typicality", "high loss"}
+    assert "were given a wrong label" in (experiment.folder.path / "report.html").read_text()
+    assert found["layers"][-1] == "embedding"
+    assert set(found["probe"]["before"]) == set(found["probe"]["after"]) == set(found["layers"])
+    mapped = pq.read_table(experiment.folder.embeddings)["id"].to_pylist()
+    assert sorted(mapped) == sorted(splits["dev"] + splits["test"])
+    assert list((experiment.folder.logs / "meta-learner").glob("events*"))
+    assert len(summary["case_study"]) == 6 * len(DOMAINS)
+
+
+def test_typicality_is_that_of_the_plain_numpy_computation(tmp_path):
+    experiment = Experiment(load_config(write_recipe(tmp_path)))
+    experiment.run("validate")
+    experiment.run("typicality")
+    scores = pq.read_table(experiment.folder.typicality).to_pylist()
+
+    row_of = {row["id"]: row for row in texts()}
+    inputs = load_preprocessor(str(tmp_path / "bert"), 12)(
+        [row_of[s["id"]]["text"] for s in scores]
+    )
+    inputs = {name: np.asarray(value) for name, value in inputs.items()}
+    output = np.asarray(load_backbone(str(tmp_path / "bert"))(inputs)["sequence_output"])
+    mask = inputs["padding_mask"][..., None].astype(float)
+    embeddings = (output * mask).sum(axis=1) / mask.sum(axis=1)
+    labels = np.array([LABELS.index(s["label"]) for s in scores])
+    domains = np.array([DOMAINS.index(s["domain"]) for s in scores])
+    cells = oracle.centroids(embeddings, labels, domains, len(DOMAINS), len(LABELS))
+    expected = [
+        oracle.typicality(*text, cells, np.eye(len(LABELS)))
+        for text in zip(embeddings, labels, domains, strict=True)
+    ]
+    np.testing.assert_allclose([s["score"] for s in scores], expected, atol=1e-5)
+
+
+# The first two differ from `mft` in one setting of the model alone, and tests/test_sweep.py runs
+# the others: they wait for the slow tests.
+_SLOW = {"mft_dc", "mft_tw", "single", "mix"}
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] if name in _SLOW else [])
+        for name in METHODS
+        if name != "mft"  # every other test of this file runs it
+    ],
+)
+def test_every_method_runs(tmp_path, method):
+    path = write_recipe(tmp_path, method=method)
+    experiment = Experiment(load_config(path, ["mft.variant=easytransfer"]))
+    metrics = experiment.run()["metrics"]
+    expected = {"meta_learner"} if METHODS[method].build else set()
+    expected |= {"fine_tuned"} if METHODS[method].fine_tunes else set()
+    assert set(metrics) == expected
+
+
+def test_all_methods_see_the_same_number_of_texts(tmp_path):
+    config = load_config(write_recipe(tmp_path))
+    for method in METHODS.values():
+        assert sum(phase.epochs for phase in method.phases(config) if phase) == 3
+
+
+def test_a_run_killed_in_training_ends_with_the_same_numbers(tmp_path, monkeypatch):
+    path = write_recipe(tmp_path, fine_tune={"learning_rate": 0.01, "batch_size": 8, "epochs": 1})
+    whole = Experiment(load_config(path, ["name=whole"]))
+    whole.run()
+
+    # Checkpoints after every step; the process dies in the third of the six of meta fine-tuning,
+    # then in the last of the two of the second domain.
+    monkeypatch.setattr(trainer, "LEG_STEPS", 1)
+    monkeypatch.setattr(trainer, "CHECKPOINT_SECONDS", 0)
+    for stage, deadly_leg in (("meta_fine_tune", 3), ("fine_tune", 8)):
+        legs = []
+        fit = keras.Model.fit
+
+        def dying_fit(model, *args, legs=legs, fit=fit, deadly_leg=deadly_leg, **kwargs):
+            legs.append(1)
+            if len(legs) == deadly_leg:
+                raise KeyboardInterrupt
+            return fit(model, *args, **kwargs)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(keras.Model, "fit", dying_fit)
+            killed = Experiment(load_config(path, ["name=killed"]))
+            with pytest.raises(KeyboardInterrupt):
+                killed.run()
+        assert not killed.folder.is_done(stage)
+    Experiment(load_config(path, ["name=killed"])).run()
+
+    (rows, probabilities), (other_rows, other) = results(whole), results(killed)
+    assert rows == other_rows
+    np.testing.assert_allclose(probabilities, other, atol=1e-5)
+
+
+def test_another_seed_or_the_same_one(tmp_path):
+    path = write_recipe(tmp_path, method="mix")
+    first, again, other = (
+        Experiment(load_config(path, overrides))
+        for overrides in (["name=a"], ["name=b"], ["name=c", "seed=2", "data.split.seed=1"])
+    )
+    for experiment in (first, again, other):
+        experiment.run()
+    np.testing.assert_array_equal(results(first)[1], results(again)[1])
+    assert results(first)[0] == results(again)[0]
+    assert np.abs(results(first)[1] - results(other)[1]).max() > 1e-4
+
+
+def test_leave_one_domain_out(tmp_path):
+    path = write_recipe(tmp_path)
+    overrides = ["data.split.leave_out=tools", 'data.split.few_shot={"per_class":3}']
+    experiment = Experiment(load_config(path, overrides))
+    metrics = experiment.run()["metrics"]
+    scored = pq.read_table(experiment.folder.typicality, filters=[("split", "=", "train")])
+    assert set(scored["domain"].to_pylist()) == {"books", "films"}
+    for model in ("meta_learner", "fine_tuned"):
+        assert metrics[model]["test"]["domains"]["tools"]["texts"] > 0
+
+
+def test_a_folder_of_other_settings_or_data_is_refused(tmp_path):
+    path = write_recipe(tmp_path)
+    Experiment(load_config(path)).run("validate")
+    with pytest.raises(InputError, match=r"other settings \(`mft.alpha` was 0.5, now 0.25\)"):
+        Experiment(load_config(path, ["mft.alpha=0.25"])).run("validate")
+    # How results are shown is no other setting.
+    Experiment(load_config(path, ["case_study=1"])).run("validate")
+    # Nor is a setting that the version which began the run did not have.
+    experiment = Experiment(load_config(path))
+    saved = json.loads((experiment.folder.path / "config.json").read_text())
+    del saved["fine_tune"]["keep_if_better"]
+    (experiment.folder.path / "config.json").write_text(json.dumps(saved))
+    Experiment(load_config(path)).run("validate")
+    with pytest.raises(InputError, match=r"`fine_tune.keep_if_better` was False, now True"):
+        Experiment(load_config(path, ["fine_tune.keep_if_better=true"])).run("validate")
+
+    data = tmp_path / "texts.csv"
+    data.write_text(data.read_text().replace("the the the", "cafe cafe cafe !", 1))
+    with pytest.raises(InputError, match="data changed"):
+        Experiment(load_config(path)).run("typicality")
+
+
+def test_a_stage_needs_those_before_it(tmp_path):
+    path = write_recipe(tmp_path)
+    with pytest.raises(InputError, match="stage `fine_tune` needs `validate` first"):
+        Experiment(load_config(path)).run("fine_tune")
+    with pytest.raises(InputError, match="method `mix` has no stage `typicality`"):
+        Experiment(load_config(path, ["method=mix"])).run("typicality")
+
+
+def test_a_stage_done_once_more_is_done_and_later_stages_follow(tmp_path):
+    path = write_recipe(tmp_path)
+    experiment = Experiment(load_config(path))
+    experiment.run()
+    folder = experiment.folder
+    before = {path.name: path.stat().st_mtime_ns for path in folder.path.glob("checkpoints/*")}
+    first = results(experiment)
+
+    # Checking the data, or writing the report, once more leaves the rest as it is.
+    for leaf in ("validate", "report"):
+        assert "evaluate" in Experiment(load_config(path)).run(leaf)["stages"]
+
+    stages = Experiment(load_config(path)).run("fine_tune")["stages"]
+    after = {path.name: path.stat().st_mtime_ns for path in folder.path.glob("checkpoints/*")}
+    changed = {name for name in before if before[name] != after[name]}
+    assert changed == {"0-books.keras", "1-films.keras", "2-tools.keras"}
+    assert list(stages) == ["validate", "typicality", "meta_fine_tune", "fine_tune"]
+    Experiment(load_config(path)).run()
+    np.testing.assert_allclose(first[1], results(experiment)[1], atol=1e-6)
+
+
+def test_refused_data_leave_nothing_and_leftovers_of_killed_writes_go(tmp_path):
+    path = write_recipe(tmp_path)
+    data = tmp_path / "texts.csv"
+    whole = data.read_text()
+    data.write_text(whole + "t99,,good,books\n")
+    with pytest.raises(InputError, match=r"texts\.csv"):
+        Experiment(load_config(path)).run("validate")
+    assert not (tmp_path / "runs").exists()
+
+    data.write_text(whole)
+    experiment = Experiment(load_config(path))
+    experiment.run("validate")
+    leftover = experiment.folder.path / "checkpoints" / f"{files.TEMPORARY}1234-books.keras"
+    leftover.mkdir(parents=True)
+    Experiment(load_config(path)).run("validate")
+    assert not leftover.exists()
+    assert "domain" in (experiment.folder.path / "run.log").read_text()
+
+
+def test_typicality_can_weight_the_evaluation_and_be_made_anew_every_epoch(tmp_path, monkeypatch):
+    scored = []
+    score = typicality.scores
+
+    def recorded(*args):
+        scored.append(score(*args))
+        return scored[-1]
+
+    monkeypatch.setattr(typicality, "scores", recorded)
+    path = write_recipe(tmp_path)
+    curves, small = {}, "meta_fine_tune.batch_size=8"  # more steps, so that an epoch tells
+    halves = "data.columns.weight=weight"
+    for name, overrides in {
+        "plain": [halves],
+        "weighted": [halves, "mft.weighted_evaluation=true"],
+        "refreshed": ["mft.refresh_typicality=true"],
+    }.items():
+        experiment = Experiment(load_config(path, [f"name={name}", small, *overrides]))
+        for stage in ("validate", "typicality", "meta_fine_tune"):
+            stages = experiment.run(stage)["stages"]
+        curves[name] = stages["meta_fine_tune"]["history"]
+    first = {name: curve[0] for name, curve in curves.items()}
+    # Half of each text's loss counts; training is the same.
+    assert first["weighted"]["dev_loss"] == pytest.approx(first["plain"]["dev_loss"] / 2, rel=1e-5)
+    assert first["weighted"]["loss"] == pytest.approx(first["plain"]["loss"], rel=1e-5)
+    # By the stage `typicality`, then before each of two epochs, of which the first begins with the
+    # same encoder.
+    assert len(scored) == 3
+    np.testing.assert_allclose(scored[1]["train"], scored[0]["train"], atol=1e-6)
+    assert np.abs(scored[2]["train"] - scored[1]["train"]).max() > 2e-6
+
+
+def test_lora_leaves_plain_models_that_differ_from_the_encoder_in_attention_only(tmp_path):
+    path = write_recipe(tmp_path, method="single")
+    experiment = Experiment(load_config(path, ["fine_tune.lora_rank=2", "meta_fine_tune.epochs=0"]))
+    experiment.run()
+    models = [experiment.state.load(name) for name in experiment.state.models()]
+    encoder = load_backbone(str(tmp_path / "bert"))
+    for weight, *others in zip(encoder.weights, *(m.backbone.weights for m in models), strict=True):
+        learns = "/query/" in weight.path or "/value/" in weight.path
+        for other in others:
+            assert np.array_equal(weight, other) != learns, weight.path
+
+
+def test_a_domain_keeps_the_meta_learner_where_fine_tuning_does_not_help(tmp_path, monkeypatch):
+    path = write_recipe(tmp_path, method="mix_then_fine_tune")
+    settings = ["fine_tune.keep_if_better=true"]
+    untrained = Experiment(load_config(path, [*settings, "fine_tune.epochs=0", "name=untrained"]))
+    summary = untrained.run()
+    assert summary["stages"]["fine_tune"]["keep_meta_learner"] == list(DOMAINS)
+    figures = summary["metrics"]["meta_learner"]["dev"]["domains"]
+    for code, domain in enumerate(DOMAINS):
+        accuracy = figures[domain]["accuracy"]
+        found = untrained.folder.facts(f"fine_tune-{code}")["dev_accuracy"]
+        assert found == {"meta_learner": accuracy, "fine_tuned": accuracy}
+    assert "does as well without" in (untrained.folder.path / "report.md").read_text()
+
+    accuracies = [
+        {"meta_learner": 0.5, "fine_tuned": 0.6},
+        {"meta_learner": 0.5, "fine_tuned": 0.5},
+        {},  # no development texts
+    ]
+    monkeypatch.setattr(training, "_dev_accuracies", lambda run, a, b, code: accuracies[code])
+    experiment = Experiment(load_config(path, settings))
+    stage = experiment.run()["stages"]["fine_tune"]
+    assert stage["keep_meta_learner"] == [DOMAINS[1]]
+    run = experiment.state
+    learner, *own = (run.load(name).get_weights() for name in run.models())
+    same = [all(map(np.array_equal, learner, weights)) for weights in own]
+    assert same == [False, True, False]
+
+
+def test_steps_in_parts_are_refused_where_keras_cannot_do_them(tmp_path, monkeypatch):
+    monkeypatch.setattr("easymft.devices.distribution.Distribution.replicas", 2)
+    path = write_recipe(tmp_path)
+    with pytest.raises(InputError, match=r"`fine_tune.accumulate`: .*Received: 4"):
+        Experiment(load_config(path, ["fine_tune.accumulate=4"])).run("validate")
+
+
+def test_models_need_not_be_kept_nor_every_epoch_be_looked_at(tmp_path):
+    path = write_recipe(tmp_path, method="mix")
+    # Three epochs: those of both phases.
+    experiment = Experiment(load_config(path, ["keep_models=false", "meta_fine_tune.dev_every=2"]))
+    history = experiment.run()["stages"]["meta_fine_tune"]["history"]
+    assert ["dev_loss" in entry for entry in history] == [False, True, False]
+    assert experiment.folder.metrics.exists()
+    assert not (experiment.folder.path / "checkpoints").exists()
+    experiment.run()  # nothing left to do
+
+
+def test_what_a_finished_run_is_asked_for_later_is_in_its_report(tmp_path, monkeypatch):
+    recipe = write_recipe(tmp_path)
+    experiment = Experiment(load_config(recipe))
+    experiment.run()
+    report, figure = experiment.folder.path / "report.html", "Accuracy of a domain probe per layer"
+    assert figure not in report.read_text()
+    before = typicality.read_scores(experiment.folder.typicality)
+    assert list(before) == ["train"]
+
+    stages, run_stage = [], Experiment._run_stage
+
+    def dying_once(self, name):
+        stages.append(name)
+        if stages == ["diagnose", "report"]:
+            raise KeyboardInterrupt
+        run_stage(self, name)
+
+    monkeypatch.setattr(Experiment, "_run_stage", dying_once)
+    with pytest.raises(KeyboardInterrupt):
+        Experiment(load_config(recipe, ["diagnose=true"])).run()
+    Experiment(load_config(recipe, ["diagnose=true"])).run()
+    assert stages == ["diagnose", "report", "report"]
+    assert figure in report.read_text()
+    # Typicalities of held-out texts are asked for by `diagnose` alone.
+    after = typicality.read_scores(experiment.folder.typicality)
+    assert {name: len(scores) for name, scores in after.items()} == {
+        name: len(rows) for name, rows in experiment.data.splits.items()
+    }
+    np.testing.assert_allclose(after["train"], before["train"], atol=1e-6)
+    diagnostics = json.loads(experiment.folder.diagnostics.read_text())
+    assert diagnostics["typicality_and_errors"]
+    Experiment(load_config(recipe, ["diagnose=true"])).run()
+    assert stages == ["diagnose", "report", "report"]
+
+
+def test_restart_keeps_the_old_run(tmp_path):
+    experiment = Experiment(load_config(write_recipe(tmp_path)))
+    experiment.run("validate")
+    for number in (1, 2):
+        kept = experiment.folder.move_aside()
+        assert kept.name == f"seed-1.old-{number}"
+        experiment.run("validate")
+    assert Experiment(load_config(tmp_path / "tiny.json", ["seed=9"])).folder.move_aside() is None

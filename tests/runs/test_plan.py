@@ -1,0 +1,40 @@
+"""What a dry run counts and estimates, against numbers worked out by hand."""
+
+import json
+
+import pytest
+
+from easymft.runs.experiment import Experiment
+from easymft.runs.plan import plan
+from easymft.config.loading import load_config
+from tests.small_run import write_recipe
+
+# Texts of each of the three domains: 6 train, 4 dev, 4 test.
+SPLIT = {"kind": "seeded", "dev": 4, "test": 4, "seed": 1, "few_shot": {"per_class": 3}}
+
+
+@pytest.mark.parametrize(
+    ("method", "dev_every", "predicted"),
+    [
+        # Both phases' models predict 12 dev and 12 test texts; 18 texts have a typicality, and
+        # the curves look at 12 dev texts after each of 2 + 1 epochs.
+        ("mft", 1, 2 * 24 + 18 + 3 * 12),
+        ("mft", 2, 2 * 24 + 18 + 12),
+        # One phase of three epochs.
+        ("mix", 1, 24 + 3 * 12),
+        ("single", 0, 24),
+    ],
+)
+def test_a_plan_counts_what_is_seen_and_predicted(tmp_path, method, dev_every, predicted):
+    path = write_recipe(tmp_path)
+    settings = [
+        f"method={method}",
+        f"data.split={json.dumps(SPLIT)}",
+        f"meta_fine_tune.dev_every={dev_every}",
+        f"fine_tune.dev_every={dev_every}",
+    ]
+    planned = plan(Experiment(load_config(path, settings)).state, text_seconds=0.5)
+    assert planned.texts_seen == 18 * 3
+    assert planned.texts_predicted == predicted
+    # A step takes three times what its predictions do.
+    assert planned.minutes == pytest.approx((3 * 54 + predicted) * 0.5 / 60)

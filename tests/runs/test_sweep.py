@@ -1,0 +1,279 @@
+"""Many runs of a recipe: cells, tables, resuming; and the search for settings."""
+
+import json
+
+import pyarrow.parquet as pq
+import pytest
+import tensorflow as tf
+
+from easymft.runs import sweep
+from easymft.errors import InputError
+from easymft.runs.experiment import Experiment
+from easymft.report.sweep import MethodFigures
+from easymft.report.sweep_tables import (
+    render_latex,
+    render_markdown_tables,
+    render_sweep_html,
+)
+from easymft.runs.search import Search, _standard_error, best_settings, draw, matters
+from easymft.runs.sweep import Sweep
+from tests.small_run import write_recipe
+
+
+@pytest.fixture(autouse=True)
+def fast(tmp_path, monkeypatch):
+    monkeypatch.setenv("EASYMFT_CACHE_DIR", str(tmp_path / "cache"))
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+SWEEP = {
+    "methods": ["single", "mft"],
+    "seeds": [1, 2],
+    "variations": {
+        "few": {"data.split.few_shot": {"per_class": 3}},
+        "easytransfer": {"mft.variant": "easytransfer"},
+    },
+    "per_method": {"mft": {"mft.alpha": 0.75}},
+}
+
+
+def recipe(folder, **settings):
+    path = write_recipe(folder, keep_models=False, **settings)
+    values = json.loads(path.read_text())
+    values["data"]["split"]["seed"] = 1
+    values["meta_fine_tune"]["epochs"] = values["fine_tune"]["epochs"] = 1
+    path.write_text(json.dumps(values))
+    return path
+
+
+def test_every_cell_has_its_own_recipe(tmp_path):
+    sweep = Sweep(recipe(tmp_path, sweep=SWEEP))
+    cells = sweep.cells()
+    assert [str(cell) for cell in cells[:3]] == [
+        "few, single, seed 1",
+        "few, mft, seed 1",
+        "few, single, seed 2",
+    ]
+    assert len(cells) == 8
+    configs = {str(cell): sweep._runner.config(cell) for cell in cells}
+    assert configs["few, mft, seed 2"].data.split.few_shot.per_class == 3
+    assert configs["few, mft, seed 2"].mft.alpha == 0.75
+    assert configs["few, single, seed 2"].mft.alpha == 0.5
+    # A variant decides its switches in a variation as it does in a recipe.
+    assert configs["easytransfer, mft, seed 1"].mft.embedding == "pooler"
+    assert configs["few, mft, seed 1"].mft.embedding == "mean"
+    assert all(config.sweep is None for config in configs.values())
+
+
+def test_a_sweep_may_run_only_some_variations(tmp_path):
+    path = recipe(tmp_path, sweep=SWEEP)
+    cells = Sweep(path, ['sweep.only=["easytransfer"]']).cells()
+    assert {cell.variation for cell in cells} == {"easytransfer"}
+    with pytest.raises(InputError, match="must name variations: few, easytransfer") as error:
+        Sweep(path, ['sweep.only=["few", "many"]'])
+    assert "sweep.only" in str(error.value)
+
+
+def test_a_dry_run_of_a_sweep_trains_nothing(tmp_path):
+    """3 texts of 2 classes in 3 domains, seen in 2 epochs: 36, alone or in two phases."""
+    path = recipe(tmp_path, sweep=SWEEP)
+    few_single, few_mft, *_, total = Sweep(path).plan()
+    assert few_single.startswith("few, single: 2 of 2 runs to do; each sees 36 training texts")
+    assert few_mft.startswith("few, mft: 2 of 2 runs to do; each sees 36 training texts")
+    assert total == "estimated time of all: about 1 min"
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_sweep_leaves_tables_and_goes_on_where_it_was_killed(tmp_path, monkeypatch):
+    small = {**SWEEP, "variations": {"few": SWEEP["variations"]["few"]}}
+    path = recipe(tmp_path, sweep=small)
+    run, ran = Experiment.run, []
+
+    def dying_run(experiment, **arguments):
+        ran.append(f"{experiment.config.method} {experiment.config.seed}")
+        if len(ran) == 3:
+            raise KeyboardInterrupt
+        return run(experiment, **arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Experiment, "run", dying_run)
+        with pytest.raises(KeyboardInterrupt):
+            Sweep(path).run()
+    assert ran == ["single 1", "mft 1", "single 2"]
+    folder = tmp_path / "runs/tiny"
+    assert "| 1 |" in (folder / "tables.md").read_text()
+
+    stages = []
+    monkeypatch.setattr(
+        Experiment,
+        "_run_stage",
+        lambda self, name, run_stage=Experiment._run_stage: (
+            stages.append((self.config.method, self.config.seed)),
+            run_stage(self, name),
+        ),
+    )
+    text = Sweep(path).run()
+    assert set(stages) == {("single", 2), ("mft", 2)}
+    assert text == (folder / "tables.md").read_text()
+
+    rows = pq.read_table(folder / "results.parquet").to_pylist()
+    for method, model in (("single", "fine_tuned"), ("mft", "fine_tuned")):
+        means = [
+            row["accuracy"]
+            for row in rows
+            if (row["method"], row["split"], row["is_method"]) == (method, "test", True)
+            and row["domain"] is None
+        ]
+        assert len(means) == 2
+        line = next(line for line in text.splitlines() if method_title(method) in line)
+        assert f" {100 * sum(means) / 2:.1f}" in line
+        assert model in {row["model"] for row in rows}
+    assert r"\begin{tabular}{lrrrrr}" in (folder / "tables.tex").read_text()
+
+    # Once more: nothing runs, and the tables are made once, not for every run that is there.
+    stages.clear()
+    with monkeypatch.context() as patch:
+        make, made = sweep.sweep_figures, []
+        patch.setattr(sweep, "sweep_figures", lambda *given: made.append(given) or make(*given))
+        assert Sweep(path).run() == text
+    assert (stages, len(made)) == ([], 1)
+
+
+def method_title(method):
+    return {"single": "BERT", "mft": "MFT"}[method]
+
+
+def test_a_wrong_variation_is_found_before_anything_runs(tmp_path):
+    wrong = {**SWEEP, "variations": {"a": {}, "b": {"mft.alhpa": 1}}}
+    with pytest.raises(InputError, match="alhpa"):
+        Sweep(recipe(tmp_path, sweep=wrong)).run()
+    assert not (tmp_path / "runs").exists()
+
+
+def test_tables_show_means_errors_and_differences():
+    methods = [
+        MethodFigures(
+            "S_1",
+            {1: 0.605, 2: 0.645},
+            {"a|b": (0.5, 0.01), "c": (0.75, None)},
+            (0.625, 0.02),
+            others={"macro-F1": (0.61, 0.03)},
+        ),
+        MethodFigures(
+            "<b>M</b>",
+            {1: 0.7},
+            {"a|b": (0.6, None), "c": (0.8, None)},
+            (0.7, None),
+            {"S_1": (0.075, -0.01, 0.16)},
+        ),
+    ]
+    markdown = render_markdown_tables({"5 %": methods})
+    assert "| S\\_1 | 50.0 ± 1.0 | 75.0 | 62.5 ± 2.0 | 2 |" in markdown
+    assert "| S\\_1 | 61.0 ± 3.0 |\n" in markdown
+    assert "| method | seed 1 | seed 2 |" in markdown
+    assert "| S\\_1 | 60.5 | 64.5 |\n" in markdown
+    assert r"\+7.5 \(-1.0 to \+16.0\)" in markdown
+    assert "<b>" not in markdown
+    latex = render_latex({"5 %": methods})
+    assert r"S\_1 & 50.0 $\pm$ 1.0 & 75.0 & 62.5 $\pm$ 2.0 & 2 \\" in latex
+    assert r"5 \%" in latex
+    page = render_sweep_html("t", "<script>", {"5 %": methods})
+    assert "<script>" not in page
+    assert "62.5 ± 2.0" in page
+    assert page.count("<svg") == 2
+
+
+def test_tables_of_nothing_are_empty():
+    assert render_markdown_tables({}) == render_latex({}) == ""
+
+
+SPACE = {
+    "phases": [
+        {"meta_fine_tune.epochs": 2, "fine_tune.epochs": 6},
+        {"meta_fine_tune.epochs": 6, "fine_tune.epochs": 2},
+    ],
+    "rate": [
+        {"meta_fine_tune.learning_rate": r, "fine_tune.learning_rate": r} for r in (1e-5, 5e-5)
+    ],
+    "mft.alpha": [0.0, 0.5, 1.0],
+    "mft.corruption_weight": [0.1, 1.0],
+    "adversary_strength": [0.1, 0.03],
+}
+
+
+# A recipe whose own settings are no point of SPACE.
+GIVEN = {
+    "meta_fine_tune": {"epochs": 3, "learning_rate": 2e-5},
+    "fine_tune": {"epochs": 1, "learning_rate": 2e-5},
+    "mft": {"alpha": 0.5, "corruption_weight": 0.5},
+}
+
+
+@pytest.mark.parametrize(
+    ("method", "points"),
+    [
+        ("mix", 2),  # learning rates alone
+        ("single", 2),
+        ("adv", 4),  # and the strength
+        ("mix_then_fine_tune", 4),  # and the phases
+        ("mft_dc", 8),  # and the weight
+        ("mft_tw", 12),  # and alpha instead
+        ("mft", 24),
+    ],
+)
+def test_the_space_of_a_method_is_what_matters_to_it(method, points):
+    trials = draw(SPACE, method, 100, 0, GIVEN)
+    assert len(trials) == points + 1
+    assert trials[0] == {}
+    assert len({json.dumps(trial, sort_keys=True) for trial in trials}) == len(trials)
+    assert all(matters(key, method) for trial in trials for key in trial)
+    assert draw(SPACE, method, 2, 0, GIVEN) == trials[:2]
+
+
+def test_the_recipe_itself_is_not_tried_twice():
+    given = {"fine_tune": {"learning_rate": 1e-5}, "mft": {"alpha": 0.5}}
+    space = {"fine_tune.learning_rate": [1e-5, 5e-5], "mft.alpha": [0.0, 0.5]}
+    trials = draw(space, "mft", 100, 0, given)
+    assert trials[0] == {}
+    assert {tuple(trial.values()) for trial in trials[1:]} == {
+        (1e-5, 0.0),
+        (5e-5, 0.0),
+        (5e-5, 0.5),
+    }
+    assert draw(space, "single", 100, 0, given) == [{}, {"fine_tune.learning_rate": 5e-5}]
+
+
+def test_the_best_settings_are_best_on_average_and_by_more_than_chance():
+    def row(method, settings, accuracy):
+        named = {"method": method, "settings": json.dumps(settings)}
+        return {**named, "dev_accuracy": accuracy, "dev_error": 0.02}
+
+    rows = [
+        *(row("mix", {}, 0.8), row("mix", {}, 0.6)),
+        *(row("mix", {"a": 1}, 0.75), row("mix", {"a": 1}, 0.75)),  # 5 points above
+        *(row("mft", {}, 0.5), row("mft", {"a": 2}, 0.515)),  # 1.5 points: less than an error
+        *(row("mft", {"a": 3}, 0.51), row("mtl", {"b": 1}, 0.4)),
+    ]
+    assert best_settings(rows) == {"mix": {"a": 1}, "mft": {}, "mtl": {"b": 1}}
+
+
+def test_the_error_of_an_average_over_domains():
+    domains = [{"accuracy": 0.5, "texts": 100}, {"accuracy": 1.0, "texts": 50}, {"texts": 0}]
+    assert _standard_error(domains) == pytest.approx(0.025)  # (0.05^2 + 0)^(1/2) / 2
+
+
+def test_a_search_never_looks_at_the_test_texts(tmp_path):
+    rates = {"meta_fine_tune.learning_rate": [0.001, 0.1]}
+    path = recipe(tmp_path, search={"methods": ["mix"], "space": rates, "trials": 2})
+    text = Search(path).run()
+    folder = tmp_path / "runs/tiny/search"
+    trials = pq.read_table(folder / "trials.parquet").to_pylist()
+    assert [trial["trial"] for trial in trials] == ["trial-0", "trial-1"]
+    best = json.loads((folder / "best.json").read_text())["mix"]
+    assert json.dumps(best) in {trial["settings"] for trial in trials}
+    assert all(0 <= trial["dev_error"] <= 0.5 for trial in trials)
+    assert "mix" in text
+    for predictions in folder.rglob("predictions.parquet"):
+        assert set(pq.read_table(predictions)["split"].to_pylist()) == {"dev"}
