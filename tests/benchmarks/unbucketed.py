@@ -20,7 +20,7 @@ def unbucketed():
     import_tensorflow()
     with (
         mock.patch("easymft.data.batches.batches.WINDOW", 1),
-        mock.patch("easymft.methods.trainer.bucket_lengths", lambda compiled: ()),
+        mock.patch("easymft.methods.trainer.bucket_lengths", return_value=()),
     ):
         yield
 
