@@ -83,7 +83,7 @@ def train(
         np.arange(len(tokens)),
         score if anew else typicalities,
     )
-    classifier = model.plain()
+    classifier = model.without_heads()
     weights: dict[str | None, list[np.ndarray]] = {None: classifier.get_weights()}
     if own is not None:
         if not config.mft.keep_class_head:

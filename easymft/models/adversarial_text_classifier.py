@@ -54,8 +54,8 @@ class AdversarialTextClassifier(TextClassifier):
         self.domain_head = keras.layers.Dense(num_domains, dtype="float32", name="domain_head")
         self.domain_head.build((None, backbone.hidden_dim))
 
-    def plain(self) -> TextClassifier:
-        return TextClassifier.like(self)
+    def without_heads(self) -> TextClassifier:
+        return TextClassifier.from_classifier(self)
 
     def call(self, inputs: dict[str, Any], training: bool | None = None) -> dict[str, Any]:
         embedding = self.embed(inputs, training)

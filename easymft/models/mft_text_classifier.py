@@ -124,8 +124,8 @@ class MFTTextClassifier(TextClassifier):
     def _hidden_layers(self, backbone: keras.Model) -> tuple[int, ...]:
         return self._requested_layers
 
-    def plain(self) -> TextClassifier:
-        return TextClassifier.like(self)
+    def without_heads(self) -> TextClassifier:
+        return TextClassifier.from_classifier(self)
 
     def call(self, inputs: dict[str, Any], training: bool | None = None) -> dict[str, Any]:
         encoded = self.encode(inputs, training)

@@ -89,7 +89,7 @@ class TextClassifier(keras.Model):
         return cls(load_backbone(preset), num_classes, **kwargs)
 
     @classmethod
-    def like(cls, other: "TextClassifier") -> "TextClassifier":
+    def from_classifier(cls, other: "TextClassifier") -> "TextClassifier":
         """A plain classifier on the same encoder, with a copy of the other's class head."""
         config = TextClassifier.get_config(other)
         model = cls(**{**config, "backbone": other.backbone, "name": None})
@@ -118,7 +118,7 @@ class TextClassifier(keras.Model):
         head.kernel.assign(head.kernel_initializer(head.kernel.shape))
         head.bias.assign(head.bias_initializer(head.bias.shape))
 
-    def plain(self) -> "TextClassifier":
+    def without_heads(self) -> "TextClassifier":
         """The classifier without what only training needs; shares the encoder's weights."""
         return self
 

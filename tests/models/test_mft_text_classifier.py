@@ -213,7 +213,7 @@ def test_corruption_in_evaluation(inputs, labels, monkeypatch):
     entropy, corruption = expected_losses(model, inputs, labels, np.ones(8), z)
     figures = model.evaluate(inputs, labels, verbose=0, return_dict=True)
     assert figures["loss"] == pytest.approx(entropy.mean() + 0.3 * corruption.mean(), rel=1e-5)
-    plain = model.plain()
+    plain = model.without_heads()
     assert set(plain(inputs)) == {"logits"}
 
 

@@ -35,7 +35,7 @@ def test_a_domain_trains_its_own_head_alone(model, inputs, labels):
 
 
 def test_it_stays_itself_where_only_training_is_left_out(model):
-    assert model.plain() is model
+    assert model.without_heads() is model
 
 
 def test_num_domains_is_required(backbone):

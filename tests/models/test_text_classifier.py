@@ -129,10 +129,10 @@ def test_without_domains_there_are_no_metrics_of_domains(backbone, inputs, label
 
 
 @pytest.mark.parametrize("model_class", [MFTTextClassifier, AdversarialTextClassifier])
-def test_plain_shares_the_encoder_and_copies_the_class_head(model_class, inputs):
+def test_without_heads_shares_the_encoder_and_copies_the_class_head(model_class, inputs):
     model = model_class(tiny_backbone(), NUM_CLASSES, NUM_DOMAINS)
     scramble(model.class_head)
-    plain = model.plain()
+    plain = model.without_heads()
     assert type(plain) is TextClassifier
     assert plain.backbone is model.backbone
     assert len(plain.weights) == len(model.backbone.weights) + 2
@@ -141,10 +141,10 @@ def test_plain_shares_the_encoder_and_copies_the_class_head(model_class, inputs)
     assert (logits_of(plain, inputs) != logits_of(model, inputs)).any()
 
 
-def test_like_keeps_the_arguments(backbone, inputs):
+def test_from_classifier_keeps_the_arguments(backbone, inputs):
     model = TextClassifier(backbone, NUM_CLASSES, NUM_DOMAINS, "pooler", 0.3, "nonzero")
-    assert model.plain() is model
-    copy = TextClassifier.like(model)
+    assert model.without_heads() is model
+    copy = TextClassifier.from_classifier(model)
     ours, theirs = model.get_config(), copy.get_config()
     assert ours.pop("name") != theirs.pop("name")
     assert ours == theirs

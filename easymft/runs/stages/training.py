@@ -102,7 +102,7 @@ def meta_fine_tune(run: Run) -> dict[str, Any]:
         dev_weight=dev_weight,
     )
     # What later stages need: the classifier, without the heads that only training has.
-    run.keep(model.plain(), META_LEARNER)
+    run.keep(model.without_heads(), META_LEARNER)
     discard(run.folder.checkpoint(META_LEARNER))
     return {"history": history}
 
