@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from easymft import files
-from easymft.devices import preemption, replicas, strategies
+from easymft.devices import preemption, replicas, start_up, strategies
 from easymft.errors import InputError, WorkerError
 
 if TYPE_CHECKING:
@@ -62,15 +62,20 @@ class Distribution:
         if name == "auto":
             name = strategies.suitable() if backend == "tensorflow" else "one_device"
         if name == "one_device":
-            return cls()
-        if backend != "tensorflow":
+            made = cls()
+        elif backend != "tensorflow":
             raise InputError(
                 f"`{name}` needs Keras on TensorFlow, this is {backend}; take `one_device`",
                 field="distribution.strategy",
             )
-        made = cls(strategies.make(name, tpu))
-        preemption.listen_again()  # TensorFlow's server of several workers takes SIGTERM
-        logger.info("Distribution: %s, %d replicas, %d workers.", name, made.replicas, made.workers)
+        else:
+            made = cls(strategies.make(name, tpu))
+            preemption.listen_again()  # TensorFlow's server of several workers takes SIGTERM
+            logger.info(
+                "Distribution: %s, %d replicas, %d workers.", name, made.replicas, made.workers
+            )
+        if backend == "tensorflow":
+            start_up.compute_first_op()
         return made
 
     @classmethod

@@ -9,7 +9,9 @@ from collections.abc import Iterator
 
 
 def import_tensorflow(silently: bool = True) -> None:
-    """Import TensorFlow, where it is installed, and let it look for devices.
+    """Import TensorFlow, where it is installed, and let it look for devices, but compute nothing.
+
+    Several workers can be joined only before the first op: see `compute_first_op`.
 
     It computes with oneDNN, which it would leave off on processors without AVX512: a step of
     fine-tuning takes an eighth less time on AVX2. `TF_ENABLE_ONEDNN_OPTS=0` in the environment
@@ -29,10 +31,20 @@ def import_tensorflow(silently: bool = True) -> None:
         import tensorflow as tf
 
         tf.config.list_physical_devices()
-        # oneDNN tells processors without AVX512 once that it leaves whole numbers alone.
-        tf.transpose(tf.constant([[0]], tf.int64))
         if importlib.util.find_spec("tensorflow_text") is not None:
             import tensorflow_text  # noqa: F401 (says the same again)
+
+
+def compute_first_op() -> None:
+    """Start TensorFlow's runtime, once its devices are settled, without what it says of itself.
+
+    oneDNN tells processors without AVX512 once that it leaves whole numbers alone.
+    """
+    import tensorflow as tf
+
+    silently = os.environ.get("TF_CPP_MIN_LOG_LEVEL", "0") != "0"
+    with _standard_error_kept() if silently else contextlib.nullcontext():
+        tf.transpose(tf.constant([[0]], tf.int64))
 
 
 @contextlib.contextmanager

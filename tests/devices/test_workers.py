@@ -11,7 +11,6 @@ from easymft.files import read_json
 from tests.devices import workers
 from tests.small_run import write_recipe
 
-pytestmark = pytest.mark.slow
 TIMEOUT = 400
 
 
@@ -19,6 +18,22 @@ def last_lines(folder):
     return [workers.log(folder, index).read_text().splitlines()[-1] for index in range(2)]
 
 
+def test_the_command_line_trains_on_two_workers(tmp_path):
+    """The one test of two processes that every commit runs: it is small, the others are slow."""
+    phase = {"epochs": 1, "dev_every": 0, "learning_rate": 0.01, "batch_size": 16}
+    recipe = write_recipe(tmp_path, method="mix", meta_fine_tune=phase)
+    command = ["-m", "easymft.run", "--config", str(recipe), "--local_workers=2"]
+    (process,) = workers.start(1, command, tmp_path)
+    assert process.wait(TIMEOUT) == 0, workers.log(tmp_path, 0).read_text()
+    assert "multi_worker, 2 replicas, 2 workers" in workers.log(tmp_path, 0).read_text()
+    run = tmp_path / "runs/tiny/mix/seed-1"
+    last = read_json(run / "stages/meta_fine_tune.json")["history"][-1]
+    # 48 texts, 16 at a time for both workers together, in both phases' epochs.
+    assert (last["epoch"], last["step"]) == (2, 6)
+    assert (run / "report.html").exists()
+
+
+@pytest.mark.slow
 def test_plain_user_code_trains_on_two_workers(tmp_path):
     processes = workers.start(2, ["-m", "tests.devices.workers", "all"], tmp_path)
     assert [process.wait(TIMEOUT) for process in processes] == [0, 0], last_lines(tmp_path)
@@ -28,6 +43,7 @@ def test_plain_user_code_trains_on_two_workers(tmp_path):
     assert all(a != b for a, b in zip(one["drawn"], other["drawn"], strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("repair", "words"), [("none", "PerReplica"), ("before", "reduction dimension")]
 )
@@ -48,6 +64,7 @@ def whole(tmp_path_factory):
     return folder / "runs/tiny/mft/seed-1"
 
 
+@pytest.mark.slow
 def test_two_workers_do_a_whole_run_and_survive_the_loss_of_one(tmp_path, whole):
     recipe = write_recipe(tmp_path, diagnose=False)
     run = tmp_path / "runs/tiny/mft/seed-1"
@@ -80,6 +97,7 @@ def test_two_workers_do_a_whole_run_and_survive_the_loss_of_one(tmp_path, whole)
     assert losses[0] == pytest.approx(losses[1], abs=0.05)
 
 
+@pytest.mark.slow
 def test_the_launcher_stops_all_workers_when_asked(tmp_path):
     recipe = write_recipe(
         tmp_path, meta_fine_tune={"epochs": 500, "learning_rate": 0.01, "batch_size": 8}
