@@ -1,8 +1,19 @@
 """The one error that stands for bad input, and several of it at once."""
 
-from collections.abc import Sequence
+import difflib
+import itertools
+import reprlib
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 MAX_PLACE = 400  # characters of a file's path that are shown
+MAX_LISTED = 20
+# Of more names than these, or of longer ones, nobody mistyped one.
+MAX_HINTS = 1_000
+MAX_HINT_CHARACTERS = 500
+
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = 100
 
 
 class InputError(ValueError):
@@ -83,3 +94,29 @@ class Problems:
             raise self.shown[0]
         if self.count:
             raise InputErrors(self.shown, self.count)
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that `name` is most like, whatever the case; None where none is."""
+    nearby = itertools.islice((o for o in known if len(o) <= MAX_HINT_CHARACTERS), MAX_HINTS)
+    by_folded = {other.strip().casefold(): other for other in nearby}
+    close = difflib.get_close_matches(name.strip().casefold(), by_folded, n=1)
+    return by_folded[close[0]] if close else None
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return `; did you mean 'x'?` where a known name is like `name`, else nothing."""
+    near = nearest(name, known)
+    return "" if near is None else f"; did you mean {near!r}?"
+
+
+def listed(names: Iterable[str]) -> str:
+    """Return the names in quotes, those beyond `MAX_LISTED` as their number."""
+    names = list(names)
+    more = [f"and {len(names) - MAX_LISTED:,} more"] if len(names) > MAX_LISTED else []
+    return ", ".join([*map(shown, names[:MAX_LISTED]), *more]) or "none"
+
+
+def shown(value: Any) -> str:
+    """Return a value of the user's for a message of one line: quoted, and cut where it is long."""
+    return _SHORT.repr(value)

@@ -2,7 +2,7 @@ import copy
 
 import pytest
 
-from easymft.errors import InputError, InputErrors, Problems
+from easymft.errors import InputError, InputErrors, Problems, did_you_mean, listed, nearest
 
 
 @pytest.mark.parametrize(
@@ -69,3 +69,18 @@ def test_collections_of_problems_add_up():
     assert first.count == 30
     assert [str(problem) for problem in first.shown[14:16]] == ["line 15: first", "line 1: second"]
     assert len(first.shown) == 20
+
+
+def test_the_nearest_name_is_found_whatever_its_case_and_space():
+    assert nearest("text", ["label", "Text "]) == "Text "
+    assert did_you_mean("lable", ["label", "text"]) == "; did you mean 'label'?"
+    assert did_you_mean("lable", ["domain", "text"]) == ""
+    # One of a thousand columns, or a column as long as a review, was not mistyped.
+    assert nearest("label", [f"c{n}" for n in range(1_000)] + ["Label"]) is None
+    assert nearest("label", ["label" + " " * 500]) is None
+
+
+def test_a_list_of_names_ends_with_the_number_of_those_left_out():
+    assert listed([]) == "none"
+    assert listed(["a", "b"]) == "'a', 'b'"
+    assert listed(str(n) for n in range(1_021)).endswith("'19', and 1,001 more")

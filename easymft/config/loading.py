@@ -1,6 +1,5 @@
 """From a recipe file and command-line overrides to a checked `Config`."""
 
-import difflib
 import itertools
 import os
 import stat
@@ -14,7 +13,7 @@ from pydantic.fields import FieldInfo
 
 from easymft.config import Config
 from easymft.config.strict_json import MAX_DEPTH, Place, dotted, parse
-from easymft.errors import InputError
+from easymft.errors import InputError, nearest
 
 # A recipe with every setting and its comments has 3 kB.
 MAX_RECIPE_BYTES = 1_000_000
@@ -234,8 +233,8 @@ def _unknown_key(place: Place, known: list[Place]) -> str:
     if not section:
         here.insert(0, "include")
     elsewhere = [dotted(other) for other in known if other[-1] == key]
-    near = difflib.get_close_matches(key, here, n=1) or elsewhere[:1]
-    hint = f"did you mean `{near[0]}`?" if near else f"known here: {', '.join(here)}"
+    near = nearest(key, here) or next(iter(elsewhere), None)
+    hint = f"did you mean `{near}`?" if near else f"known here: {', '.join(here)}"
     return f"unknown key; {hint}"
 
 

@@ -1,7 +1,6 @@
 """What the preset of a recipe names, and one error for whatever goes wrong with it."""
 
 import contextlib
-import difflib
 import json
 import os
 import reprlib
@@ -11,7 +10,7 @@ from typing import Any
 
 import keras_hub
 
-from easymft.errors import InputError
+from easymft.errors import InputError, nearest
 from easymft.fetch.packages import package_path
 
 SUPPORTED = (
@@ -71,11 +70,11 @@ def resolve_preset(preset: str) -> str:
     names = keras_hub.models.Backbone.presets
     if preset in names:
         return preset
-    near = difflib.get_close_matches(preset, names, n=3)
+    near = nearest(preset, names)
     raise InputError(
         "must be a folder, a keras-hub preset name, `hf://...`, `kaggle://...` or "
         f"`package:NAME/FOLDER`. Received: {reprlib.repr(preset)}"
-        f"{', near ' + ', '.join(near) if near else ''}. {OFFLINE}",
+        f"{f', near {near}' if near else ''}. {OFFLINE}",
         field="backbone.preset",
     )
 

@@ -102,7 +102,7 @@ def test_other_column_names(tmp_path, export_folder):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("in.csv", "txt,domain\ngood,books\n", "in.csv:1: .*no column 'text'.*nearest: 'txt'"),
+        ("in.csv", "txt,domain\ngood,books\n", "in.csv:1: .*no column 'text'.*did you mean 'txt'"),
         ("in.csv", "text,domain\ngood\n", "in.csv:2: 1 cells where the header has 2"),
         ("in.jsonl", '{"text": "a"}\n{"text": 3}\n', "in.jsonl:2: `text`: must be text"),
         ("in.jsonl", '{"text": "a"}\n{"txt": "a"}\n', "in.jsonl:2: no key 'text'"),

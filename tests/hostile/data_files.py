@@ -40,7 +40,10 @@ _REFUSED = [
     (
         "a column is missing",
         texts(GOOD.replace("label", "Lable", 1)),
-        ("texts.csv:1: `data.columns.label`: no column 'label'; columns found", "nearest: 'Lable'"),
+        (
+            "texts.csv:1: `data.columns.label`: no column 'label'; columns found",
+            "did you mean 'Lable'",
+        ),
     ),
     (
         "a column twice",

@@ -5,7 +5,6 @@ of the rows: every domain-class cell is put in one random order, and parts are c
 """
 
 import collections
-import difflib
 import logging
 import os
 from collections.abc import Callable, Sequence
@@ -15,8 +14,7 @@ import numpy as np
 
 from easymft import files
 from easymft.data.corpus.cells import Cells, apportion, joined
-from easymft.data.files.columns import listed
-from easymft.errors import InputError
+from easymft.errors import InputError, did_you_mean, listed
 
 if TYPE_CHECKING:
     from easymft.config import FewShot, Split
@@ -248,10 +246,9 @@ def _given(cells: Cells, given: Sequence[str | None], config: "Split") -> Splits
 def _leave_out(cells: Cells, splits: Splits, name: str) -> Splits:
     names = list(cells.domain_names)
     if name not in names:
-        near = difflib.get_close_matches(name, names, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
         raise InputError(
-            f"must be a domain of the corpus ({listed(names)}){hint}. Received: {name!r}",
+            f"must be a domain of the corpus ({listed(names)}). Received: {name!r}"
+            f"{did_you_mean(name, names)}",
             field="data.split.leave_out",
         )
     left_out = cells.domains == names.index(name)

@@ -1,12 +1,10 @@
 """What the columns of a user's data mean, and the checks every row goes through."""
 
-import difflib
-import itertools
 import math
 import re
-import reprlib
-from collections.abc import Iterable
 from typing import Any
+
+from easymft.errors import shown
 
 SPLIT_NAMES = {
     "train": "train",
@@ -21,32 +19,8 @@ SPLIT_NAMES = {
 MAX_CELL_CHARACTERS = 1_000_000
 # Labels, domains and ids stand in tables, messages and file names; what is longer is a text.
 MAX_NAME_CHARACTERS = 500
-# Names looked at to find the nearest: a file with more columns has no use for a hint.
-MAX_HINTS = 1_000
 
-_SHORT = reprlib.Repr()
-_SHORT.maxstring = _SHORT.maxother = 100
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-
-
-def nearest_hint(name: str, known: Iterable[str]) -> str:
-    """`; nearest: 'x'` if a known name is like `name`, else nothing."""
-    nearby = itertools.islice((o for o in known if len(o) <= MAX_NAME_CHARACTERS), MAX_HINTS)
-    by_folded = {other.strip().casefold(): other for other in nearby}
-    close = difflib.get_close_matches(name.strip().casefold(), by_folded, n=1, cutoff=0.5)
-    return f"; nearest: {by_folded[close[0]]!r}" if close else ""
-
-
-def listed(names: Iterable[str]) -> str:
-    """The names in quotes, those of a column too many as their number."""
-    names = list(names)
-    more = [f"and {len(names) - 20:,} more"] if len(names) > 20 else []
-    return ", ".join([*map(shown, names[:20]), *more]) or "none"
-
-
-def shown(value: Any) -> str:
-    """A value of the user's for a message of one line: quoted, and cut where it is long."""
-    return _SHORT.repr(value)
 
 
 def to_name(value: Any) -> str | None:

@@ -7,8 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from easymft.data.files.columns import shown
-from easymft.errors import InputError
+from easymft.errors import InputError, shown
 
 _FORMATS = {
     ".csv": "csv",

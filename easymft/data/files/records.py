@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from easymft.data.files.columns import MAX_CELL_CHARACTERS, listed, nearest_hint
+from easymft.data.files.columns import MAX_CELL_CHARACTERS
 from easymft.data.files.row_source import RowSource
 from easymft.data.files.text_files import find_encoding, open_bytes, open_lines
-from easymft.errors import InputError
+from easymft.errors import InputError, did_you_mean, listed
 from easymft.fetch.archives import most_unpacked
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def read_jsonl(source: RowSource) -> Iterator[tuple[int, dict[str, Any]]]:
                 continue
             absent = [name for name in source.columns.values() if name not in record]
             if absent:
-                hint = nearest_hint(absent[0], record)
+                hint = did_you_mean(absent[0], record)
                 message = f"no key {absent[0]!r}; keys found: {listed(record)}{hint}"
                 source.fault(message, number)
                 continue

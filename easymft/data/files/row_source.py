@@ -4,9 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from easymft.data.files.columns import listed, nearest_hint, shown
 from easymft.data.files.text_files import MAX_UNDECODABLE_SHARE, Encoding
-from easymft.errors import Problems
+from easymft.errors import Problems, did_you_mean, listed, shown
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,7 @@ class RowSource:
             else:
                 message = (
                     f"no column {shown(name)}; columns found: {listed(header)}"
-                    f"{nearest_hint(name, header)}"
+                    f"{did_you_mean(name, header)}"
                 )
             missing.add(message, file=self.path, line=line, field=f"data.columns.{role}")
         missing.raise_if_any()

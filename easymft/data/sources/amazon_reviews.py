@@ -14,9 +14,8 @@ import pyarrow.compute as pc
 
 from easymft.data.corpus.corpus_builder import CorpusBuilder
 from easymft.data.corpus.schema import Corpus
-from easymft.data.files.columns import shown
 from easymft.data.files.text_files import open_bytes
-from easymft.errors import InputError
+from easymft.errors import InputError, shown
 
 NAME = "amazon_reviews"
 URL = "https://www.cs.jhu.edu/~mdredze/datasets/sentiment/domain_sentiment_data.tar.gz"

@@ -1,6 +1,5 @@
 """Where a corpus comes from: `data.source` of the recipe."""
 
-import difflib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,10 +9,9 @@ from typing import Any
 
 from easymft.data import sample
 from easymft.data.corpus.schema import Corpus, limit_per_domain
-from easymft.data.files.columns import shown
 from easymft.data.sources import amazon_reviews, multi_nli_genre, own_files, packed, snippets
 from easymft.data.sources.tfds_source import read_tfds
-from easymft.errors import InputError
+from easymft.errors import InputError, did_you_mean, shown
 from easymft.fetch import packages as fetch
 
 DATA_DIR_VARIABLE = "EASYMFT_DATA_DIR"
@@ -49,11 +47,12 @@ def load_corpus(data: Any) -> Corpus:
     elif source in _READERS:
         corpus = _READERS[source](data)
     else:
-        near = difflib.get_close_matches(source, _READERS, n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
         known = ", ".join([*_READERS, "tfds:NAME"])
-        message = f"no such source; {hint}known: {known}. Received: {shown(source)}"
-        raise InputError(message, field="data.source")
+        raise InputError(
+            f"no such source; known: {known}. Received: {shown(source)}"
+            f"{did_you_mean(source, _READERS)}",
+            field="data.source",
+        )
     return (
         corpus if data.limit_per_domain is None else limit_per_domain(corpus, data.limit_per_domain)
     )

@@ -7,9 +7,9 @@ from typing import Any
 
 from easymft.data.corpus.corpus_builder import CorpusBuilder
 from easymft.data.corpus.schema import Corpus
-from easymft.data.files.columns import row_faults, shown
+from easymft.data.files.columns import row_faults
 from easymft.data.files.text_files import Lines, open_bytes
-from easymft.errors import Problems
+from easymft.errors import Problems, shown
 
 NAME = "multi_nli_genre"
 URL = "https://cims.nyu.edu/~sbowman/multinli/multinli_1.0.zip"

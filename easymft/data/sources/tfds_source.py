@@ -8,8 +8,8 @@ from typing import Any
 
 from easymft.data.corpus.corpus_builder import CorpusBuilder
 from easymft.data.corpus.schema import Corpus
-from easymft.data.files.columns import SPLIT_NAMES, nearest_hint
-from easymft.errors import InputError
+from easymft.data.files.columns import SPLIT_NAMES
+from easymft.errors import InputError, did_you_mean
 
 BATCH_ROWS = 2_048
 PROBE_SECONDS = 10
@@ -111,7 +111,7 @@ def _roles(columns: Any, features: Any, name: str) -> dict[str, str]:
         if feature not in features:
             message = (
                 f"{name} has no feature {feature!r}; features: {', '.join(features)}"
-                f"{nearest_hint(feature, features)}"
+                f"{did_you_mean(feature, features)}"
             )
             raise InputError(message, field=f"data.columns.{role}")
         roles[role] = feature

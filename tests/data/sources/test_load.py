@@ -91,7 +91,7 @@ def test_snippets_come_from_a_folder_or_the_package(tmp_path, monkeypatch):
 
 
 def test_an_unknown_source_names_the_nearest():
-    with pytest.raises(InputError, match=r"did you mean 'amazon_reviews'\?.*tfds:NAME"):
+    with pytest.raises(InputError, match=r"tfds:NAME.*did you mean 'amazon_reviews'\?"):
         sources.load_corpus(DataConfig(source="amazon_review"))
 
 

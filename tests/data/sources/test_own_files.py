@@ -155,9 +155,9 @@ def test_missing_columns_are_named_with_those_found_and_the_nearest(tmp_path):
         read_files(own({"all": path}))
     first, second = map(str, caught.value.problems)
     assert "a.csv:1: `data.columns.text`: no column 'text'" in first
-    assert "nearest: 'Text'" in first
+    assert "did you mean 'Text'" in first
     assert "columns found: 'Text', 'lable', 'domain'" in second
-    assert "nearest: 'lable'" in second
+    assert "did you mean 'lable'" in second
 
 
 def test_a_column_that_stands_twice_is_an_error(tmp_path):

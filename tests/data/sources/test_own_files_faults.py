@@ -90,7 +90,7 @@ def test_a_cell_beyond_the_limit_is_a_fault(tmp_path, monkeypatch):
     [
         ('{"text": "a", "label": "b"', "not valid JSON"),
         ("[]", "must be a JSON object. Received: a list"),
-        ('{"text": "a", "Label": "b", "domain": "d"}', "no key 'label'.*nearest: 'Label'"),
+        ('{"text": "a", "Label": "b", "domain": "d"}', "no key 'label'.*did you mean 'Label'"),
         ('{"text": null, "label": "b", "domain": "d"}', "`text`: is missing"),
         ('{"text": 5, "label": "b", "domain": "d"}', "`text`: must be text. Received: a int"),
         ('{"text": "a", "label": ["b"], "domain": "d"}', "`label`: must be text or a number"),
