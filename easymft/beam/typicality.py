@@ -54,7 +54,7 @@ class _Embedder:
 
         preset, precision = config.backbone.preset, precision_policy(config.precision)
         encoder = load_backbone(preset, dtype=precision)
-        self._model = TextEmbedder(TextClassifier(encoder, 1, embedding=config.mft.embedding))
+        self._model = TextEmbedder(TextClassifier(encoder, 1, embedding=config.backbone.pooling))
         self._preprocessor = load_preprocessor(preset, config.backbone.max_length)
 
     def __call__(self, *texts: list[str]) -> np.ndarray:

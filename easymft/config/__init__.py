@@ -5,15 +5,25 @@ hold the paper's setting by default; `app_zoo/` says what differs for a given ba
 """
 
 from easymft.config.data import Columns, DataConfig, FewShot, Split
+from easymft.config.method import METHODS, Method
 from easymft.config.mft import MFT, VARIANTS
-from easymft.config.recipe import Backbone, Config, Distribution, FineTune, Optimizer, Phase
-from easymft.config.section import METHODS, Section
+from easymft.config.recipe import (
+    Adversary,
+    Backbone,
+    Config,
+    Distribution,
+    FineTune,
+    Optimizer,
+    Phase,
+)
+from easymft.config.section import Section
 from easymft.config.sweep import Search, Sweep
 
 __all__ = [
     "METHODS",
     "MFT",
     "VARIANTS",
+    "Adversary",
     "Backbone",
     "Columns",
     "Config",
@@ -21,6 +31,7 @@ __all__ = [
     "Distribution",
     "FewShot",
     "FineTune",
+    "Method",
     "Optimizer",
     "Phase",
     "Search",

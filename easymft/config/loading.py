@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from easymft.config import Config
+from easymft.config.earlier_names import explain_earlier_name
 from easymft.config.strict_json import MAX_DEPTH, Place, dotted, parse
 from easymft.errors import InputError, nearest
 
@@ -228,6 +229,8 @@ def _fields(section: type[BaseModel], place: Place = ()) -> Iterator[tuple[Place
 def _unknown_key(place: Place, known: list[Place]) -> str:
     if place == ("include",):
         return "only a recipe file may include others"
+    if earlier := explain_earlier_name(dotted(place)):
+        return earlier
     *section, key = place
     here = [other[-1] for other in known if list(other[:-1]) == section]
     if not section:

@@ -6,10 +6,9 @@ from pydantic import ConfigDict, Field, model_validator
 
 from easymft.config.section import Fraction, Positive, Section
 
-# The two faithful readings of the method: PAPER section "Where the released code differs".
+# The two faithful readings of the method; app_zoo/README.md says where they differ.
 VARIANTS: dict[str, dict[str, Any]] = {
     "paper": {
-        "embedding": "mean",
         "typicality_variant": "paper",
         "corruption": "uniform",
         "shared_corruption_head": False,
@@ -21,7 +20,6 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "keep_class_head": True,
     },
     "easytransfer": {
-        "embedding": "pooler",
         "typicality_variant": "easytransfer",
         "corruption": "shuffle",
         "shared_corruption_head": True,
@@ -33,6 +31,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "keep_class_head": False,
     },
 }
+# What the text embedding E(x) is, which the methods beside MFT read too: `backbone.pooling`.
+POOLING_OF_VARIANT = {"easytransfer": "pooler"}
 
 
 class MFT(Section):
@@ -57,14 +57,6 @@ class MFT(Section):
     """Weight of the domain corruption loss (lambda)."""
     corruption_layers: list[Annotated[int, Field(ge=0)]] | None = None
     """Encoder layers with a corruption head, from 0; null: every third layer (2, 5, ...)."""
-    head_target: Literal["corrupted", "domain"] = "corrupted"
-    """What corruption heads learn: the corrupted labels, or the true domains (an extension), with
-    the encoder alone being taught the corrupted labels: heads that learn random labels end up
-    answering all texts alike and teach the encoder nothing."""
-    head_speed: Positive = 1.0
-    """How many times faster than the encoder the corruption heads learn (an extension)."""
-    embedding: Literal["mean", "pooler"]
-    """E(x), which typicality and the class head read: mean over tokens, or pooler output."""
     typicality_variant: Literal["paper", "easytransfer"]
     """Mean of the cosines to the other domains' centroids, or one cosine to their mean."""
     corruption: Literal["uniform", "shuffle", "other"]

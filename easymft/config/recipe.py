@@ -2,10 +2,10 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 
 from easymft.config.data import DataConfig
-from easymft.config.mft import MFT
+from easymft.config.mft import MFT, POOLING_OF_VARIANT
 from easymft.config.section import Count, MethodName, Positive, Section
 from easymft.config.sweep import Search, Sweep
 
@@ -19,6 +19,9 @@ class Backbone(Section):
     """Word pieces kept of a text (pair), special tokens included."""
     dropout: Annotated[float, Field(ge=0, lt=1)] | None = None
     """Dropout inside the encoder; null keeps the preset's own."""
+    pooling: Literal["mean", "pooler"] = "mean"
+    """E(x), which class head and typicality read: mean over the last layer's tokens, or pooler
+    output. `mft.variant` easytransfer takes the pooler where a recipe leaves this unsaid."""
 
 
 class Phase(Section):
@@ -30,10 +33,10 @@ class Phase(Section):
     """Peak of the learning rate."""
     batch_size: Count = 32
     """Texts per step."""
-    accumulate: Count = 1
+    gradient_accumulation_steps: Count = 1
     """Parts that a step's texts are computed in, one after the other, where memory is short; their
     gradients add up to those of the whole batch."""
-    dev_every: Annotated[int, Field(ge=0)] = 1
+    validation_freq: Annotated[int, Field(ge=0)] = 1
     """Epochs between two looks at the development texts, for the curves alone; 0: no look."""
 
     def steps(self, texts: int) -> int:
@@ -47,7 +50,7 @@ class FineTune(Phase):
     lora_rank: Count | None = None
     """Train low-rank factors of this size beside the attention's query and value kernels, their
     biases and the class head, and nothing else (LoRA); null trains all weights."""
-    keep_if_better: bool = False
+    select_best_on_dev: bool = False
     """A domain whose development texts fine-tuning did not make more accurate keeps the
     meta-learner (an extension); false: fine-tuned models are kept in any case."""
 
@@ -57,10 +60,18 @@ class Optimizer(Section):
 
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
     """Decoupled weight decay; biases and layer normalizations are left out."""
-    warmup: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    warmup_ratio: Annotated[float, Field(ge=0, lt=1)] = 0.1
     """Share of the steps over which the learning rate rises."""
     clip_norm: Positive | None = 1.0
     """Largest global norm of a step's gradients."""
+
+
+class Adversary(Section):
+    """The domain classifier that BERT (Adv)'s encoder fights."""
+
+    strength: Annotated[float, Field(ge=0)] = 0.01
+    """How strongly, at most, the encoder fights it. At 1, the usual value, and few steps, the
+    encoder forgets the classes (app_zoo/RESULTS.md)."""
 
 
 class Distribution(Section):
@@ -112,9 +123,8 @@ class Config(Section):
     """The pre-trained encoder, and how much of a text it reads."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
     """Dropout before the class head."""
-    adversary_strength: Annotated[float, Field(ge=0)] = 0.01
-    """Adv: how strongly, at most, the encoder fights the domain classifier. At 1, the usual value,
-    and few steps, it forgets the classes (app_zoo/RESULTS.md)."""
+    adversary: Adversary = Adversary()
+    """BERT (Adv)'s domain classifier."""
     mft: MFT = Field(default_factory=lambda: MFT.model_validate({}))
     """Meta fine-tuning: typicality and domain corruption."""
     meta_fine_tune: Phase = Phase()
@@ -140,6 +150,17 @@ class Config(Section):
     """Many runs of this recipe instead of one: methods, seeds, variations; and their tables."""
     search: Search | None = None
     """Many runs to choose settings on the development texts."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _pool_as_the_variant_does(cls, given: Any) -> Any:
+        mft = given.get("mft") if isinstance(given, dict) else None
+        backbone = given.get("backbone", {}) if isinstance(given, dict) else None
+        if isinstance(mft, dict) and isinstance(backbone, dict):
+            pooling = POOLING_OF_VARIANT.get(str(mft.get("variant")))
+            if pooling is not None:
+                return {**given, "backbone": {"pooling": pooling, **backbone}}
+        return given
 
     def to_dict(self) -> dict[str, Any]:
         """The complete recipe with every default filled in; loads back to an equal `Config`."""

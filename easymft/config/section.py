@@ -5,9 +5,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-METHODS = ("single", "mix", "mtl", "adv", "mix_then_fine_tune", "mft_dc", "mft_tw", "mft")
+from easymft.config.method import METHODS
 
-MethodName = Literal[METHODS]
+MethodName = Literal[tuple(METHODS)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]

@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import Tags, check_consistent_length, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from easymft.config import Config
+from easymft.config import METHODS, Config
 from easymft.config.loading import config_from_dict
 from easymft.data.files.columns import to_name
 from easymft.errors import InputError
@@ -18,17 +18,15 @@ from easymft.in_memory.classifier_folder import read_classifier, write_classifie
 from easymft.in_memory.corpus import corpus_of, tokenized
 from easymft.in_memory.estimator_input import class_labels, plain_numbers, text_columns
 from easymft.in_memory.training import seeded, train
-from easymft.methods import METHODS
 from easymft.methods.evaluation import class_probabilities
 from easymft.models import load_preprocessor
 from easymft.progress import progress_bars
 
-# Those whose meta-learner answers for a text of any domain, or none.
-USABLE_METHODS = ("mft", "mft_dc", "mft_tw", "mix", "mix_then_fine_tune", "adv")
+USABLE_METHODS = tuple(name for name, method in METHODS.items() if method.answers_any_domain)
 # Sections and keys of a recipe that say something about a model.
 USABLE_SETTINGS = (
     *("backbone", "mft", "meta_fine_tune", "fine_tune", "optimizer"),
-    *("dropout", "precision"),
+    *("adversary", "dropout", "precision"),
 )
 UNNAMED = "all"  # the one domain of texts that come without
 
@@ -56,7 +54,7 @@ class MFTClassifier(ClassifierMixin, BaseEstimator):
         alpha: Share of the own domain's centroid in the typicality.
         corruption_weight: lambda, weight of the domain corruption loss.
         settings: Anything else that a recipe says of a model, as `--set` takes it:
-            `{"mft.variant": "easytransfer", "optimizer.warmup": 0.2}`.
+            `{"mft.variant": "easytransfer", "optimizer.warmup_ratio": 0.2}`.
         random_state: Seed of everything random in `fit`: an int or a `RandomState`.
         verbose: 1 prints a line per phase and shows progress bars.
 
@@ -242,8 +240,8 @@ class MFTClassifier(ClassifierMixin, BaseEstimator):
                 place = place.setdefault(section, {})
             place[last] = value
         config = config_from_dict(plain_numbers(values))
-        if config.fine_tune.keep_if_better:
-            message = "`fine_tune.keep_if_better` needs development texts, of which `fit` has none"
+        if config.fine_tune.select_best_on_dev:
+            message = "`fine_tune.select_best_on_dev` needs dev texts, of which `fit` has none"
             raise InputError(message, field="settings")
         return config
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from easymft.config import Config
+from easymft.config import Config, Method
 from easymft.data.batches.tokenized import TokenizedTexts
 from easymft.devices.distribution import precision_policy
 from easymft.in_memory.corpus import all_train
 from easymft.methods import typicality
-from easymft.methods.method import Method
+from easymft.methods.meta_learner import build_meta_learner
 from easymft.methods.trainer import Trainer
 from easymft.models import TextClassifier, TextEmbedder, load_backbone
 from easymft.models.lora import enable_lora, merged_weights
@@ -65,7 +65,7 @@ def train(
         config.backbone.preset, config.backbone.dropout, precision_policy(config.precision)
     )
     steps = mixed.steps(len(tokens))
-    model = method.build(backbone, config, num_classes, len(domains), steps)
+    model = build_meta_learner(method, backbone, config, num_classes, len(domains), steps)
 
     def score() -> np.ndarray:
         layer = typicality.weighting(num_classes, len(domains), config.mft)

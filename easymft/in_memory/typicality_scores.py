@@ -69,8 +69,8 @@ def typicality_scores(
     preset, mft = config.backbone.preset, config.mft
     backbone = load_backbone(preset, dtype=precision_policy(config.precision))
     num_classes, num_domains = len(corpus.labels), len(corpus.domains)
-    embedder = TextEmbedder(TextClassifier(backbone, num_classes, embedding=mft.embedding))
+    classifier = TextClassifier(backbone, num_classes, embedding=config.backbone.pooling)
     layer = typicality.weighting(num_classes, num_domains, mft)
     with tokenized(corpus, load_preprocessor(preset, max_length)) as tokens:
-        scores = typicality.scores(embedder, tokens, all_train(tokens), layer)
+        scores = typicality.scores(TextEmbedder(classifier), tokens, all_train(tokens), layer)
     return typicality.loss_weights(scores, mft)["train"]

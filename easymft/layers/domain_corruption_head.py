@@ -6,7 +6,6 @@ import keras
 from keras import ops
 
 CORRUPTIONS = ("uniform", "shuffle", "other")
-TARGETS = ("corrupted", "domain")
 
 
 @keras.saving.register_keras_serializable(package="easymft")
@@ -17,20 +16,10 @@ class DomainCorruptionHead(keras.layers.Layer):
     learns to hide what tells the domains apart. One head may serve one layer or, called several
     times, all of them. Logits are float32 under every dtype policy.
 
-    A head that learns a target drawn at random does best by answering every text alike; from then
-    on it teaches the encoder nothing. With `target="domain"`, an extension, the head learns the
-    true domains from `domain_logits` while `call` leaves its weights alone, so that the encoder
-    always has something to corrupt; the embedding of the true domain, the answer, is left out.
-
     Args:
         num_domains: Number of domains K >= 1.
         corruption: How z is drawn. "uniform": over the K domains. "shuffle": a random
             permutation of the batch's own domains. "other": over the K - 1 wrong domains.
-        target: What the head itself learns: the "corrupted" labels, as the encoder does, or the
-            "domain", see above.
-        speed: How many times faster than other layers the head learns under Adam and its like,
-            whose steps do not depend on the gradient's size: logits are this times those of
-            weights that are drawn this much smaller.
         seed: Integer that makes the draws reproducible; None draws a seed. As with Keras' own
             random layers, a loaded model draws from the seed again, not from where it was saved.
         **kwargs: The arguments of `keras.layers.Layer`, such as `name` and `dtype`.
@@ -43,8 +32,8 @@ class DomainCorruptionHead(keras.layers.Layer):
         Logits over the domains, float32 `(batch, num_domains)`.
 
     Raises:
-        ValueError: `num_domains` is not a positive integer, `speed` not positive, `corruption` or
-            `target` is unknown, or `corruption` is "other" where there is no other domain.
+        ValueError: `num_domains` is not a positive integer, `corruption` is unknown, or it is
+            "other" where there is no other domain.
 
     Example:
         >>> head = DomainCorruptionHead(num_domains=4, seed=1)
@@ -54,17 +43,12 @@ class DomainCorruptionHead(keras.layers.Layer):
     Reference:
         Wang et al. 2020, Meta Fine-Tuning Neural Language Models for Multi-Domain Text Mining,
         loss L_SDC. The slides leave the draw open; "shuffle" is that of the released code.
-        Tzeng et al. 2015, Simultaneous Deep Transfer Across Domains and Tasks, equations 3 and 4:
-        a classifier that learns the domains and an encoder that confuses it, for "domain".
-        Karras et al. 2018, Progressive Growing of GANs, section 4.1: weights scaled at run time.
     """
 
     def __init__(
         self,
         num_domains: int,
         corruption: str = "uniform",
-        target: str = "corrupted",
-        speed: float = 1.0,
         seed: int | None = None,
         **kwargs,
     ):
@@ -79,12 +63,6 @@ class DomainCorruptionHead(keras.layers.Layer):
                 f"`corruption` must be one of {', '.join(CORRUPTIONS)}. "
                 f"Received: corruption={corruption!r}"
             )
-        if target not in TARGETS:
-            raise ValueError(
-                f"`target` must be one of {', '.join(TARGETS)}. Received: target={target!r}"
-            )
-        if not speed > 0:
-            raise ValueError(f"`speed` must be greater than 0. Received: speed={speed!r}")
         if corruption == "other" and num_domains == 1:
             raise ValueError(
                 '`corruption="other"` needs at least 2 domains. Received: num_domains=1. '
@@ -92,44 +70,19 @@ class DomainCorruptionHead(keras.layers.Layer):
             )
         self.num_domains = int(num_domains)
         self.corruption = corruption
-        self.target = target
-        self.speed = float(speed)
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
 
     def build(self, hidden_shape) -> None:
-        if self.target == "corrupted":
-            self.domain_embedding = keras.layers.Embedding(
-                self.num_domains, hidden_shape[-1], dtype="float32", name="domain_embedding"
-            )
-            self.domain_embedding.build((None,))
-        # Glorot's uniform distribution, as that of a Dense layer, over `speed`.
-        limit = (6 / (hidden_shape[-1] + self.num_domains)) ** 0.5 / self.speed
-        self.classifier = keras.layers.Dense(
-            self.num_domains,
-            kernel_initializer=keras.initializers.RandomUniform(-limit, limit),
-            dtype="float32",
-            name="classifier",
+        self.domain_embedding = keras.layers.Embedding(
+            self.num_domains, hidden_shape[-1], dtype="float32", name="domain_embedding"
         )
+        self.domain_embedding.build((None,))
+        self.classifier = keras.layers.Dense(self.num_domains, dtype="float32", name="classifier")
         self.classifier.build(hidden_shape)
 
     def call(self, hidden, domains):
-        hidden = ops.cast(hidden, "float32")
-        if self.target == "corrupted":
-            return self.speed * self.classifier(hidden + self.domain_embedding(domains))
-        kernel, bias = map(ops.stop_gradient, (self.classifier.kernel, self.classifier.bias))
-        return self.speed * (ops.matmul(hidden, kernel) + bias)
-
-    def domain_logits(self, hidden):
-        """Logits over the true domains, from which the head learns and the encoder does not.
-
-        Args:
-            hidden: As in `call`.
-
-        Returns:
-            float32 `(batch, num_domains)`.
-        """
-        return self.speed * self.classifier(ops.stop_gradient(ops.cast(hidden, "float32")))
+        return self.classifier(ops.cast(hidden, "float32") + self.domain_embedding(domains))
 
     def corrupt(self, domains):
         """Draw corrupted labels; every call draws anew.
@@ -178,7 +131,5 @@ class DomainCorruptionHead(keras.layers.Layer):
             **super().get_config(),
             "num_domains": self.num_domains,
             "corruption": self.corruption,
-            "target": self.target,
-            "speed": self.speed,
             "seed": self.seed,
         }

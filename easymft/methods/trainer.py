@@ -50,8 +50,8 @@ class Trainer:
         self.phase = phase
         self.seed = seed
         # The length is set by each run.
-        parts = phase.accumulate
-        self._schedule = WarmupLinearDecay(phase.learning_rate, 1, optimizer.warmup, parts)
+        parts = phase.gradient_accumulation_steps
+        self._schedule = WarmupLinearDecay(phase.learning_rate, 1, optimizer.warmup_ratio, parts)
         adam = adamw(self._schedule, optimizer.weight_decay, optimizer.clip_norm, parts)
         use_cpu_kernels(model)
         model.compile(
@@ -81,19 +81,19 @@ class Trainer:
             checkpoint: Folder of the state of an unfinished run.
             sample_weight: One weight per entry of `rows`, e.g. the typicality; `None`: all 1. A
                 function is called for them at the start of every epoch.
-            dev_rows: Rows evaluated after every `phase.dev_every` epochs.
+            dev_rows: Rows evaluated after every `phase.validation_freq` epochs.
             dev_weight: One weight per entry of `dev_rows`, for the evaluation loss.
             on_leg: Is told every entry of the history as it is made.
 
         Returns:
             The history: one dict per leg with `step`, `epoch`, `learning_rate` and Keras' training
-            logs, and `dev_...` figures at the end of the epochs that `dev_every` picks.
+            logs, and `dev_...` figures at the end of the epochs that `validation_freq` picks.
 
         Raises:
             Stopped: The program was asked to stop; the state is in `checkpoint`.
             WorkerError: Not all workers of a distributed run see the same `checkpoint`.
         """
-        seed, parts = _stable_seed(self.seed, name), self.phase.accumulate
+        seed, parts = _stable_seed(self.seed, name), self.phase.gradient_accumulation_steps
         of_phase = functools.partial(
             Batches,
             tokens,
@@ -101,8 +101,8 @@ class Trainer:
             buckets=bucket_lengths(bool(jit_compile())),
         )
         batches = of_phase(rows, seed=seed, parts=parts)
-        dev, dev_every = None, self.phase.dev_every
-        if dev_every and dev_rows is not None and len(dev_rows):
+        dev, validation_freq = None, self.phase.validation_freq
+        if validation_freq and dev_rows is not None and len(dev_rows):
             dev = of_phase(dev_rows, sample_weight=dev_weight)
         per_epoch = batches.steps_per_epoch
         total = per_epoch * self.phase.epochs
@@ -117,7 +117,7 @@ class Trainer:
         stop = StopWhenAsked(distribution, parts)
 
         def awaits_dev() -> bool:
-            if dev is None or not history or history[-1]["step"] % (per_epoch * dev_every):
+            if dev is None or not history or history[-1]["step"] % (per_epoch * validation_freq):
                 return False
             return "dev_loss" not in history[-1]
 

@@ -23,12 +23,8 @@ class MFTTextClassifier(TextClassifier):
     token at layer l, E_D(k) a learned embedding of its domain, and z a corrupted domain label
     drawn anew for each text, layer and step. Evaluation and prediction are the plain classifier's.
 
-    With `head_target="domain"`, an extension, mean_{i,l}(CE(k_i; h_l(x_i))) is added, from which
-    the heads alone learn, while the second term leaves them alone; see `DomainCorruptionHead`.
-
     `fit` also reports the parts: `label_loss`, the first term; `corruption_loss_layer_l`, the
-    second's mean over texts at layer l, before `corruption_weight`; `mean_weight`, the mean t; and
-    `domain_loss`, what the heads that learn domains have left to learn.
+    second's mean over texts at layer l, before `corruption_weight`; and `mean_weight`, the mean t.
 
     Args:
         backbone: A keras-hub encoder; see `easymft.models.load_backbone`.
@@ -42,8 +38,6 @@ class MFTTextClassifier(TextClassifier):
         weighted_corruption: Whether typicality weights the corruption loss too.
         corruption_pools_padding: Average padding too in h_l, as EasyTransfer does.
         corruption_in_evaluation: Add the corruption loss to the evaluation loss.
-        head_target: What the heads learn: `"corrupted"` labels or the true `"domain"`.
-        head_speed: How many times faster than the encoder they learn.
         seed: Seed of the corrupted labels.
         **kwargs: See `TextClassifier`: `embedding`, `dropout`, `loss_normalization`.
 
@@ -71,8 +65,6 @@ class MFTTextClassifier(TextClassifier):
         weighted_corruption: bool = True,
         corruption_pools_padding: bool = False,
         corruption_in_evaluation: bool = False,
-        head_target: Literal["corrupted", "domain"] = "corrupted",
-        head_speed: float = 1.0,
         seed: int | None = None,
         **kwargs: Any,
     ):
@@ -93,8 +85,6 @@ class MFTTextClassifier(TextClassifier):
             DomainCorruptionHead(
                 num_domains,
                 corruption=corruption,
-                target=head_target,
-                speed=head_speed,
                 # Heads that share a seed would corrupt all layers alike.
                 seed=None if seed is None else seed + index,
                 name=f"corruption_head_{index}",
@@ -105,8 +95,6 @@ class MFTTextClassifier(TextClassifier):
             head.build((None, backbone.hidden_dim))
         self.mean_weight = keras.metrics.Mean("mean_weight")
         self.corruption_means = [keras.metrics.Mean(f"corruption_loss_layer_{n}") for n in layers]
-        learns_domains = layers and head_target == "domain"
-        self.domain_mean = keras.metrics.Mean("domain_loss") if learns_domains else None
 
         # === Config ===
         self.corruption_weight = float(corruption_weight)
@@ -116,8 +104,6 @@ class MFTTextClassifier(TextClassifier):
         self.weighted_corruption = weighted_corruption
         self.corruption_pools_padding = corruption_pools_padding
         self.corruption_in_evaluation = corruption_in_evaluation
-        self.head_target = head_target
-        self.head_speed = float(head_speed)
         self.seed = seed
         self._evaluating = False
 
@@ -133,19 +119,17 @@ class MFTTextClassifier(TextClassifier):
         outputs = {"logits": self._logits(embedding, inputs, training)}
         if self.corruption_heads and (training or self.corruption_in_evaluation):
             # Consumed by `added_loss`; predictions never carry it unless asked for.
-            outputs |= self._corruption_logits(encoded["hidden"], inputs, training)
+            outputs["corruption"] = self._corruption_logits(encoded["hidden"], inputs)
         return outputs
 
-    def _corruption_logits(
-        self, hidden: list[Any], inputs: dict[str, Any], training: bool | None
-    ) -> dict[str, Any]:
-        """The heads' logits, one head per corruption layer: `(batch, layers, domains)` each."""
+    def _corruption_logits(self, hidden: list[Any], inputs: dict[str, Any]) -> Any:
+        """Return the logits of every corruption layer's head: `(batch, layers, domains)`."""
         mask = None if self.corruption_pools_padding else inputs["padding_mask"]
-        pairs = [(self._head(i), self.hidden_pooling(h, mask=mask)) for i, h in enumerate(hidden)]
-        logits = {"corruption": [head(h, inputs["domain"]) for head, h in pairs]}
-        if self.domain_mean is not None and training:
-            logits["domain_logits"] = [head.domain_logits(h) for head, h in pairs]
-        return {name: ops.stack(parts, axis=1) for name, parts in logits.items()}
+        logits = [
+            self._head(index)(self.hidden_pooling(layer, mask=mask), inputs["domain"])
+            for index, layer in enumerate(hidden)
+        ]
+        return ops.stack(logits, axis=1)
 
     def _head(self, index: int) -> DomainCorruptionHead:
         return self.corruption_heads[index % len(self.corruption_heads)]
@@ -158,14 +142,7 @@ class MFTTextClassifier(TextClassifier):
         losses = self.corruption_losses(y_pred["corruption"], x["domain"], weight)
         for index, mean in enumerate(self.corruption_means):
             mean.update_state(losses[:, index])
-        loss = self.corruption_weight * _Mean(name="corruption")(losses, losses)
-        if "domain_logits" not in y_pred:
-            return loss
-        logits = y_pred["domain_logits"]
-        domains = ops.broadcast_to(ops.expand_dims(x["domain"], 1), ops.shape(logits)[:2])
-        domain_loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(domains, logits)
-        self.domain_mean.update_state(domain_loss, ops.shape(domains)[0])
-        return loss + domain_loss
+        return self.corruption_weight * _Mean(name="corruption")(losses, losses)
 
     def corruption_losses(self, logits: Any, domains: Any, sample_weight: Any = None) -> Any:
         """The terms of L_SDC, t * CE(z) of each text and layer, z drawn anew: `(batch, layers)`.
@@ -186,14 +163,12 @@ class MFTTextClassifier(TextClassifier):
     def get_metrics_result(self) -> dict[str, Any]:
         result = super().get_metrics_result()
         layers = [mean.name for mean in self.corruption_means]
-        domain = [] if self.domain_mean is None else [self.domain_mean.name]
         if self._evaluating:
-            parts = {self.mean_weight.name, *layers, *domain}
+            parts = {self.mean_weight.name, *layers}
             return {name: value for name, value in result.items() if name not in parts}
         corruption = sum(result[name] for name in layers) / max(len(layers), 1)
-        added = self.corruption_weight * corruption + sum(result[name] for name in domain)
         # By difference: the compiled loss does not tell its value apart from what is added to it.
-        return {**result, "label_loss": result["loss"] - added}
+        return {**result, "label_loss": result["loss"] - self.corruption_weight * corruption}
 
     def evaluate(self, *args: Any, **kwargs: Any) -> Any:
         """Keras' own; without the parts of the loss, which only training has."""
@@ -213,8 +188,6 @@ class MFTTextClassifier(TextClassifier):
             weighted_corruption=self.weighted_corruption,
             corruption_pools_padding=self.corruption_pools_padding,
             corruption_in_evaluation=self.corruption_in_evaluation,
-            head_target=self.head_target,
-            head_speed=self.head_speed,
             seed=self.seed,
         )
         return config

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from easymft import files
 from easymft.config import Config
+from easymft.config.earlier_names import with_present_names
 from easymft.errors import InputError
 from easymft.runs.lock import SHARED_SECONDS
 
@@ -159,7 +160,8 @@ class RunFolder:
 
 
 def _with_later_settings(saved: Any) -> Any:
-    """A saved recipe with the defaults of settings that came after the version that saved it."""
+    """Return a saved recipe as this version would have written it: names and later defaults."""
+    saved = with_present_names(saved)
     try:
         return Config.model_validate(saved).to_dict()
     except ValidationError:  # It has settings that are gone; the comparison names the first.

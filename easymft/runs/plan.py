@@ -74,8 +74,8 @@ def plan(run: Run, text_seconds: float | None = None) -> Plan:
             seen += phase.epochs * sum(parts)
             # What a phase leaves predicts every text once.
             predicted += evaluated
-            if phase.dev_every:
-                predicted += phase.epochs // phase.dev_every * len(splits["dev"])
+            if phase.validation_freq:
+                predicted += phase.epochs // phase.validation_freq * len(splits["dev"])
     if text_seconds is None:
         text_seconds = _seconds_per_text(run, train)
     return Plan(report, steps, seen, predicted, text_seconds)

@@ -11,11 +11,10 @@ from zipfile import BadZipFile, ZipFile
 import keras
 
 from easymft import files
-from easymft.config import Config
+from easymft.config import METHODS, Config
 from easymft.data.corpus.schema import META_LEARNER
 from easymft.devices.distribution import Distribution, precision_policy
 from easymft.errors import InputError
-from easymft.methods import METHODS
 from easymft.methods.trainer import Trainer
 from easymft.models import TextClassifier
 from easymft.models.backbone import load_backbone
@@ -49,7 +48,7 @@ class Run:
         return [
             "validate",
             *(["typicality"] if self.method.uses_typicality else []),
-            *(["meta_fine_tune"] if self.method.build is not None else []),
+            *(["meta_fine_tune"] if self.method.model is not None else []),
             *(["fine_tune"] if self.method.fine_tunes else []),
             "evaluate",
             *(["diagnose"] if self.config.diagnose else []),
@@ -60,7 +59,7 @@ class Run:
     def models(self) -> dict[str, int | None]:
         """Names of the trained models, each with the code of its only domain, if any."""
         models: dict[str, int | None] = {}
-        if self.method.build is not None:
+        if self.method.model is not None:
             models[META_LEARNER] = None
         if self.method.fine_tunes:
             for code, domain in enumerate(self.data.corpus.domains):
@@ -82,7 +81,7 @@ class Run:
             self.backbone(),
             self.data.num_classes,
             self.data.num_domains,
-            embedding=self.config.mft.embedding,
+            embedding=self.config.backbone.pooling,
             dropout=self.config.dropout,
         )
 

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from easymft import files
-from easymft.methods import METHODS
+from easymft.config import METHODS
 from easymft.config.loading import load_config
 from easymft.report.markdown import escape, table
 from easymft.runs.sweep import Cell, CellRunner, answering_model
@@ -23,17 +23,6 @@ logger = logging.getLogger(__name__)
 
 # A trial looks at the development texts only and keeps nothing large.
 _FIXED = {"evaluate_on": ["dev"], "diagnose": False, "keep_models": False}
-# Settings that say nothing to a method without what they are about.
-_TYPICALITY = ("alpha", "clip", "normalize", "refresh_typicality", "typicality_variant")
-_CORRUPTION = (
-    "corruption",
-    "corruption_weight",
-    "corruption_layers",
-    "shared_corruption_head",
-    "head_target",
-    "head_speed",
-)
-
 
 class Search:
     """The trials of a recipe's `search`; test texts are never predicted.
@@ -111,32 +100,11 @@ def draw(
     axes = []
     for key, values in space.items():
         points = [value if isinstance(value, dict) else {key: value} for value in values]
-        points = [{k: v for k, v in point.items() if matters(k, method)} for point in points]
+        points = [{k: v for k, v in point.items() if METHODS[method].reads(k)} for point in points]
         axes.append([point for i, point in enumerate(points) if point not in points[:i]])
     grid = [{k: v for part in point for k, v in part.items()} for point in itertools.product(*axes)]
     random.Random(seed).shuffle(grid)
     return [{}, *(point for point in grid if _changes(point, given))][:trials]
-
-
-def matters(key: str, method: str) -> bool:
-    """Whether a setting changes anything for a method."""
-    chosen = METHODS[method]
-    section, _, name = key.partition(".")
-    if section == "mft" and name in _TYPICALITY:
-        return chosen.uses_typicality
-    if section == "mft" and name in _CORRUPTION:
-        return chosen.corrupts
-    if key == "adversary_strength":
-        return method == "adv"
-    two_phases = chosen.build is not None and chosen.fine_tunes
-    if key == "mft.keep_class_head" or name == "epochs":
-        # Where there is one phase it runs for the epochs of both.
-        return two_phases
-    if section == "meta_fine_tune":
-        return chosen.build is not None
-    if section == "fine_tune":
-        return chosen.fine_tunes
-    return True
 
 
 def _changes(point: Mapping[str, Any], given: Mapping[str, Any]) -> bool:

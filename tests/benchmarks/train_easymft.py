@@ -30,7 +30,7 @@ def prepare(settings):
     layer = typicality.weighting(classes, domains, mft)
     scores = typicality.scores(TextEmbedder(model), tokens, all_train(tokens), layer)
     weights = typicality.loss_weights(scores, mft)["train"]
-    phase = Phase(epochs=1, batch_size=settings["batch"], dev_every=0)
+    phase = Phase(epochs=1, batch_size=settings["batch"], validation_freq=0)
     trainer, numbers = Trainer(model, phase, Optimizer(), seed=1), itertools.count()
     scratch = tempfile.mkdtemp(prefix="easymft-")
 

@@ -32,7 +32,7 @@ def sections(section=Config):
 def test_sections_are_all_found():
     assert {section.__name__ for section in sections()} == {
         *("Config", "DataConfig", "Columns", "Split", "FewShot", "Backbone", "MFT", "Phase"),
-        *("FineTune", "Optimizer", "Distribution", "Sweep", "Search"),
+        *("Adversary", "FineTune", "Optimizer", "Distribution", "Sweep", "Search"),
     }
 
 
@@ -55,7 +55,7 @@ def test_paper_is_the_default():
     for phase in (config.meta_fine_tune, config.fine_tune):
         assert (phase.learning_rate, phase.batch_size) == (1e-5, 32)
     optimizer = config.optimizer
-    assert (optimizer.weight_decay, optimizer.warmup, optimizer.clip_norm) == (0.01, 0.1, 1.0)
+    assert (optimizer.weight_decay, optimizer.warmup_ratio, optimizer.clip_norm) == (0.01, 0.1, 1.0)
     assert len(METHODS) == 8
 
 
@@ -163,7 +163,7 @@ def put(field, value):
         ("meta_fine_tune.learning_rate", [1e-9, 1], [0, -1e-5, "1e-5", float("nan")]),
         ("fine_tune.batch_size", [1], [0, 16.0]),
         ("optimizer.weight_decay", [0], [-0.1]),
-        ("optimizer.warmup", [0, 0.9], [1, -0.1]),
+        ("optimizer.warmup_ratio", [0, 0.9], [1, -0.1]),
         ("optimizer.clip_norm", [None, 0.1], [0, -1]),
     ],
 )
@@ -237,7 +237,7 @@ phases = {
     "epochs": st.integers(0, 50),
     "learning_rate": st.floats(0, 1e3, exclude_min=True),
     "batch_size": st.integers(1, 4096),
-    "accumulate": st.integers(1, 64),
+    "gradient_accumulation_steps": st.integers(1, 64),
 }
 mfts = st.fixed_dictionaries(
     {
@@ -258,7 +258,7 @@ configs = st.builds(
     Config,
     name=st.from_regex(r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z"),
     description=texts,
-    method=st.sampled_from(METHODS),
+    method=st.sampled_from(list(METHODS)),
     seed=st.integers(0, 2**31 - 1),
     data=st.builds(
         config_module.DataConfig,
@@ -270,7 +270,10 @@ configs = st.builds(
     mft=mfts,
     meta_fine_tune=st.builds(Phase, **phases),
     fine_tune=st.builds(
-        FineTune, **phases, lora_rank=st.none() | st.integers(1, 64), keep_if_better=st.booleans()
+        FineTune,
+        **phases,
+        lora_rank=st.none() | st.integers(1, 64),
+        select_best_on_dev=st.booleans(),
     ),
 )
 
@@ -336,7 +339,7 @@ def test_every_section_and_field_is_described():
         {"$schema": "../recipe.schema.json", "include": "base.json"},
         {"include": ["a.json", "b.json"]},
         {"mft": {}, "data": {"split": {}}},
-        {"mft": {"variant": "easytransfer", "embedding": "mean"}},
+        {"mft": {"variant": "easytransfer", "corruption": "other"}},
         {"data": {"split": {"few_shot": {"per_class": 8}, "dev": 100}}},
     ],
 )
@@ -375,7 +378,7 @@ def test_misspelt_key_is_flagged_by_schema_and_program(misspelt, meant):
         ("method", "MFT"),
         ("name", "../a"),
         ("mft.alpha", 1.5),
-        ("mft.embedding", None),
+        ("backbone.pooling", None),
         ("data.split.dev", 0),
         ("data.files", {"trian": "a"}),
         ("mft", []),

@@ -230,7 +230,8 @@ def test_unknown_key_names_the_nearest(recipe, content, line, field, meant):
 def test_unknown_key_like_none_lists_those_there(recipe):
     error = fault(recipe({"meta_fine_tune": {"zzz": 1}}))
     assert str(error).endswith(
-        "known here: epochs, learning_rate, batch_size, accumulate, dev_every"
+        "known here: epochs, learning_rate, batch_size, gradient_accumulation_steps, "
+        "validation_freq"
     )
 
 
@@ -477,10 +478,24 @@ def test_override_mends_the_file(recipe):
 
 
 def test_variant_of_an_override_sets_what_the_file_leaves_unsaid(recipe):
-    path = recipe({"mft": {"embedding": "mean"}})
+    path = recipe({"mft": {"corruption_pools_padding": False}})
     mft = load_config(path, ["mft.variant=easytransfer"]).mft
-    assert mft.embedding == "mean"
+    assert mft.corruption_pools_padding is False
     assert mft.corruption == VARIANTS["easytransfer"]["corruption"] == "shuffle"
+
+
+@pytest.mark.parametrize(
+    ("values", "pooling"),
+    [
+        ({}, "mean"),
+        ({"mft": {"variant": "paper"}}, "mean"),
+        ({"mft": {"variant": "easytransfer"}}, "pooler"),
+        ({"mft": {"variant": "easytransfer"}, "backbone": {"max_length": 8}}, "pooler"),
+        ({"mft": {"variant": "easytransfer"}, "backbone": {"pooling": "mean"}}, "mean"),
+    ],
+)
+def test_the_variant_pools_as_its_code_does_unless_the_recipe_says_how(recipe, values, pooling):
+    assert load_config(recipe(values)).backbone.pooling == pooling
 
 
 # A dict instead of a file

@@ -215,12 +215,12 @@ def test_scikit_learns_tools_work_on_rows_of_text_and_domain(new):
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"method": "mtl"}, "`method`: must be one of mft, .* Received: 'mtl'"),
+        ({"method": "mtl"}, "`method`: must be one of mix, .* Received: 'mtl'"),
         (
             {"settings": {"data.source": "files"}},
             "`settings`: must begin with one of backbone, mft",
         ),
-        ({"settings": {"fine_tune.keep_if_better": True}}, "`settings`: .*development texts"),
+        ({"settings": {"fine_tune.select_best_on_dev": True}}, "`settings`: .*dev texts"),
         ({"settings": {"mft.alhpa": 1}}, "`mft.alhpa`: unknown key; did you mean `alpha`"),
         ({"alpha": 2}, "`mft.alpha`"),
         ({"epochs": -1}, "`meta_fine_tune.epochs`"),

@@ -40,7 +40,7 @@ def assert_equal(weights, others, tolerance):
 
 def test_steps_in_parts_learn_what_whole_steps_learn(tmp_path):
     _, history, weights = train(tmp_path, mft())
-    trainer, in_parts, others = train(tmp_path, mft(), accumulate=3)
+    trainer, in_parts, others = train(tmp_path, mft(), gradient_accumulation_steps=3)
     assert_equal(weights, others, 1e-6)
     assert trainer.step == in_parts[-1]["step"] == EPOCHS * 6
     for one, other in zip(history, in_parts, strict=True):
@@ -73,7 +73,7 @@ def test_a_training_killed_in_a_phase_in_parts_goes_on(tmp_path, monkeypatch, lo
             enable_lora(model, 2)
         return model
 
-    _, _, weights = train(tmp_path / "whole", build(), accumulate=2)
+    _, _, weights = train(tmp_path / "whole", build(), gradient_accumulation_steps=2)
     monkeypatch.setattr(module, "LEG_STEPS", 2)
     monkeypatch.setattr(module, "CHECKPOINT_SECONDS", 0)
     legs, fit = [], keras.Model.fit
@@ -87,8 +87,8 @@ def test_a_training_killed_in_a_phase_in_parts_goes_on(tmp_path, monkeypatch, lo
     with monkeypatch.context() as patch:
         patch.setattr(keras.Model, "fit", dying_fit)
         with pytest.raises(KeyboardInterrupt):
-            train(tmp_path / "killed", build(), accumulate=2)
-    _, _, others = train(tmp_path / "killed", build(), accumulate=2)
+            train(tmp_path / "killed", build(), gradient_accumulation_steps=2)
+    _, _, others = train(tmp_path / "killed", build(), gradient_accumulation_steps=2)
     assert_equal(weights, others, 1e-6)
 
 

@@ -91,9 +91,7 @@ def expected_losses(model, inputs, labels, typicality, z):
         if model.corruption_pools_padding:
             mask = np.ones_like(mask)
         head = model.corruption_heads[0 if model.shared_corruption_head else i]
-        embedding = np.zeros((NUM_DOMAINS, backbone.hidden_dim))
-        if model.head_target == "corrupted":
-            (embedding,) = arrays([head.domain_embedding.embeddings])
+        (embedding,) = arrays([head.domain_embedding.embeddings])
         logits = oracle.corruption_logits(
             oracle.masked_mean(hidden[layer], mask),
             inputs["domain"],
@@ -281,44 +279,6 @@ def test_corruption_trains_the_layers_below_and_the_heads_alone(inputs, labels):
         assert (a != b).any()
 
 
-def weight_change(model, inputs, labels):
-    """How far one step moves the lower layer and the head, with the label loss silenced."""
-    model = compiled(model, keras.optimizers.SGD(1.0))
-    parts = [model.backbone.transformer_layers[0], model.corruption_heads[0].classifier]
-    before = [arrays(part.weights) for part in parts]
-    model.train_on_batch(inputs, labels, sample_weight=np.zeros(8, "float32"))
-    return [
-        max(np.abs(a - b).max() for a, b in zip(arrays(part.weights), old, strict=True))
-        for part, old in zip(parts, before, strict=True)
-    ]
-
-
-def test_heads_that_learn_domains_and_the_encoder_leave_each_other_alone(inputs, labels):
-    settings = {"corruption_layers": (0,), "head_target": "domain", "weighted_corruption": False}
-    # The weight of the second term reaches the encoder alone, and the third the head alone.
-    encoder, head = weight_change(meta_learner(corruption_weight=0.3, **settings), inputs, labels)
-    more, same = weight_change(meta_learner(corruption_weight=0.6, **settings), inputs, labels)
-    assert more == pytest.approx(2 * encoder, rel=1e-3)
-    assert same == pytest.approx(head, rel=1e-6)
-    assert min(encoder, head) > 1e-3
-
-
-def test_heads_that_learn_domains_report_what_is_left_to_learn(inputs, labels, monkeypatch):
-    model = meta_learner(head_target="domain", corruption_weight=0.5)
-    model = compiled(model, keras.optimizers.SGD(0.0))
-    z = fix_corruption(model, monkeypatch)
-    entropy, corruption = expected_losses(model, inputs, labels, np.ones(8), z)
-    # The same with the true domains for the corrupted labels.
-    true = np.stack([inputs["domain"]] * len(LAYERS), axis=1)
-    _, terms = expected_losses(model, inputs, labels, np.ones(8), true)
-    logs = model.train_on_batch(inputs, labels, return_dict=True)
-    assert logs["domain_loss"] == pytest.approx(np.mean(terms), rel=1e-4)
-    assert logs["label_loss"] == pytest.approx(np.mean(entropy), rel=1e-4)
-    total = np.mean(entropy) + 0.5 * np.mean(corruption) + np.mean(terms)
-    assert logs["loss"] == pytest.approx(total, rel=1e-4)
-    assert "domain_loss" not in model.evaluate(inputs, labels, verbose=0, return_dict=True)
-
-
 def test_every_third_layer_by_default():
     model = MFTTextClassifier(tiny_backbone(), NUM_CLASSES, NUM_DOMAINS)
     assert model.corruption_layers == (1,)  # of two layers the last
@@ -336,8 +296,6 @@ def test_config_round_trip():
         "weighted_corruption": False,
         "corruption_pools_padding": True,
         "corruption_in_evaluation": True,
-        "head_target": "domain",
-        "head_speed": 3.0,
         "seed": 11,
     }
     config = meta_learner(**arguments).get_config()

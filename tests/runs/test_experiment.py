@@ -11,7 +11,8 @@ import tensorflow as tf
 from easymft import files
 from easymft.errors import InputError
 from easymft.runs.experiment import Experiment
-from easymft.methods import METHODS, trainer, typicality
+from easymft.config import METHODS
+from easymft.methods import trainer, typicality
 from easymft.models.backbone import load_backbone, load_preprocessor
 from easymft.config.loading import load_config
 from easymft.runs.stages import training
@@ -134,7 +135,7 @@ def test_every_method_runs(tmp_path, method):
     path = write_recipe(tmp_path, method=method)
     experiment = Experiment(load_config(path, ["mft.variant=easytransfer"]))
     metrics = experiment.run()["metrics"]
-    expected = {"meta_learner"} if METHODS[method].build else set()
+    expected = {"meta_learner"} if METHODS[method].model else set()
     expected |= {"fine_tuned"} if METHODS[method].fine_tunes else set()
     assert set(metrics) == expected
 
@@ -208,14 +209,15 @@ def test_a_folder_of_other_settings_or_data_is_refused(tmp_path):
         Experiment(load_config(path, ["mft.alpha=0.25"])).run("validate")
     # How results are shown is no other setting.
     Experiment(load_config(path, ["case_study=1"])).run("validate")
-    # Nor is a setting that the version which began the run did not have.
+    # Nor is a setting that the version which began the run did not have, or called otherwise.
     experiment = Experiment(load_config(path))
     saved = json.loads((experiment.folder.path / "config.json").read_text())
-    del saved["fine_tune"]["keep_if_better"]
+    del saved["fine_tune"]["select_best_on_dev"]
+    saved["optimizer"]["warmup"] = saved["optimizer"].pop("warmup_ratio")  # as it was called then
     (experiment.folder.path / "config.json").write_text(json.dumps(saved))
     Experiment(load_config(path)).run("validate")
-    with pytest.raises(InputError, match=r"`fine_tune.keep_if_better` was False, now True"):
-        Experiment(load_config(path, ["fine_tune.keep_if_better=true"])).run("validate")
+    with pytest.raises(InputError, match=r"`fine_tune.select_best_on_dev` was False, now True"):
+        Experiment(load_config(path, ["fine_tune.select_best_on_dev=true"])).run("validate")
 
     data = tmp_path / "texts.csv"
     data.write_text(data.read_text().replace("the the the", "cafe cafe cafe !", 1))
@@ -317,7 +319,7 @@ def test_lora_leaves_plain_models_that_differ_from_the_encoder_in_attention_only
 
 def test_a_domain_keeps_the_meta_learner_where_fine_tuning_does_not_help(tmp_path, monkeypatch):
     path = write_recipe(tmp_path, method="mix_then_fine_tune")
-    settings = ["fine_tune.keep_if_better=true"]
+    settings = ["fine_tune.select_best_on_dev=true"]
     untrained = Experiment(load_config(path, [*settings, "fine_tune.epochs=0", "name=untrained"]))
     summary = untrained.run()
     assert summary["stages"]["fine_tune"]["keep_meta_learner"] == list(DOMAINS)
@@ -346,14 +348,14 @@ def test_a_domain_keeps_the_meta_learner_where_fine_tuning_does_not_help(tmp_pat
 def test_steps_in_parts_are_refused_where_keras_cannot_do_them(tmp_path, monkeypatch):
     monkeypatch.setattr("easymft.devices.distribution.Distribution.replicas", 2)
     path = write_recipe(tmp_path)
-    with pytest.raises(InputError, match=r"`fine_tune.accumulate`: .*Received: 4"):
-        Experiment(load_config(path, ["fine_tune.accumulate=4"])).run("validate")
+    with pytest.raises(InputError, match=r"`fine_tune.gradient_accumulation_steps`: .*Received: 4"):
+        Experiment(load_config(path, ["fine_tune.gradient_accumulation_steps=4"])).run("validate")
 
 
 def test_models_need_not_be_kept_nor_every_epoch_be_looked_at(tmp_path):
     path = write_recipe(tmp_path, method="mix")
     # Three epochs: those of both phases.
-    experiment = Experiment(load_config(path, ["keep_models=false", "meta_fine_tune.dev_every=2"]))
+    experiment = Experiment(load_config(path, ["keep_models=false", "meta_fine_tune.validation_freq=2"]))
     history = experiment.run()["stages"]["meta_fine_tune"]["history"]
     assert ["dev_loss" in entry for entry in history] == [False, True, False]
     assert experiment.folder.metrics.exists()

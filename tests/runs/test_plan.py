@@ -14,7 +14,7 @@ SPLIT = {"kind": "seeded", "dev": 4, "test": 4, "seed": 1, "few_shot": {"per_cla
 
 
 @pytest.mark.parametrize(
-    ("method", "dev_every", "predicted"),
+    ("method", "validation_freq", "predicted"),
     [
         # Both phases' models predict 12 dev and 12 test texts; 18 texts have a typicality, and
         # the curves look at 12 dev texts after each of 2 + 1 epochs.
@@ -25,13 +25,13 @@ SPLIT = {"kind": "seeded", "dev": 4, "test": 4, "seed": 1, "few_shot": {"per_cla
         ("single", 0, 24),
     ],
 )
-def test_a_plan_counts_what_is_seen_and_predicted(tmp_path, method, dev_every, predicted):
+def test_a_plan_counts_what_is_seen_and_predicted(tmp_path, method, validation_freq, predicted):
     path = write_recipe(tmp_path)
     settings = [
         f"method={method}",
         f"data.split={json.dumps(SPLIT)}",
-        f"meta_fine_tune.dev_every={dev_every}",
-        f"fine_tune.dev_every={dev_every}",
+        f"meta_fine_tune.validation_freq={validation_freq}",
+        f"fine_tune.validation_freq={validation_freq}",
     ]
     planned = plan(Experiment(load_config(path, settings)).state, text_seconds=0.5)
     assert planned.texts_seen == 18 * 3

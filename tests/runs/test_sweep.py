@@ -62,8 +62,8 @@ def test_every_cell_has_its_own_recipe(tmp_path):
     assert configs["few, mft, seed 2"].mft.alpha == 0.75
     assert configs["few, single, seed 2"].mft.alpha == 0.5
     # A variant decides its switches in a variation as it does in a recipe.
-    assert configs["easytransfer, mft, seed 1"].mft.embedding == "pooler"
-    assert configs["few, mft, seed 1"].mft.embedding == "mean"
+    assert configs["easytransfer, mft, seed 1"].backbone.pooling == "pooler"
+    assert configs["few, mft, seed 1"].backbone.pooling == "mean"
     assert all(config.sweep is None for config in configs.values())
 
 
@@ -199,7 +199,7 @@ SPACE = {
     ],
     "mft.alpha": [0.0, 0.5, 1.0],
     "mft.corruption_weight": [0.1, 1.0],
-    "adversary_strength": [0.1, 0.03],
+    "adversary.strength": [0.1, 0.03],
 }
 
 

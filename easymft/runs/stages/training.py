@@ -11,6 +11,7 @@ from easymft.data.corpus.schema import META_LEARNER
 from easymft.data.corpus.splits import Splits
 from easymft.errors import InputError
 from easymft.methods import typicality as scoring
+from easymft.methods.meta_learner import build_meta_learner
 from easymft.methods.evaluation import class_probabilities
 from easymft.methods.trainer import Trainer, discard
 from easymft.models import TextClassifier, TextEmbedder, load_backbone
@@ -88,8 +89,13 @@ def meta_fine_tune(run: Run) -> dict[str, Any]:
     config, data = run.config, run.data
     phase, _ = run.method.phases(config)
     rows = data.splits["train"]
-    model = run.method.build(
-        run.backbone(), config, data.num_classes, data.num_domains, phase.steps(len(rows))
+    model = build_meta_learner(
+        run.method,
+        run.backbone(),
+        config,
+        data.num_classes,
+        data.num_domains,
+        phase.steps(len(rows)),
     )
     weight, dev_weight = _weights(run, model)
     history = run.train(
@@ -116,7 +122,7 @@ def fine_tune(run: Run) -> dict[str, Any]:
         enable_lora(model, phase.lora_rank)
     start = model.get_weights()
     trainer = Trainer(model, phase, config.optimizer, config.seed)
-    compares = phase.keep_if_better and META_LEARNER in run.models()
+    compares = phase.select_best_on_dev and META_LEARNER in run.models()
     learner = run.load(META_LEARNER) if compares else None
     facts = {}
     for name, code in run.models().items():
@@ -152,11 +158,11 @@ def _check_method(run: Run) -> None:
     mft, data = run.config.mft, run.data
     phases = zip(("meta_fine_tune", "fine_tune"), run.method.phases(run.config), strict=True)
     for name, phase in phases:
-        if phase is not None and phase.accumulate > 1 and run.distribution.replicas > 1:
+        if phase is not None and phase.gradient_accumulation_steps > 1 and run.distribution.replicas > 1:
             raise InputError(
                 "Keras cannot accumulate gradients where several replicas share a batch; take 1, "
-                f"or `distribution.strategy` one_device. Received: {phase.accumulate}",
-                field=f"{name}.accumulate",
+                f"or `distribution.strategy` one_device. Received: {phase.gradient_accumulation_steps}",
+                field=f"{name}.gradient_accumulation_steps",
             )
     weights, layers = mft.class_weights, mft.corruption_layers
     if weights is not None and len(weights) != data.num_classes:
@@ -181,7 +187,7 @@ def _check_method(run: Run) -> None:
 
 def _start_of_fine_tuning(run: Run) -> TextClassifier:
     """The meta-learner, or the encoder as pre-trained where a method has no mixed phase."""
-    if run.method.build is None:
+    if run.method.model is None:
         return run.new_classifier()
     model = run.load(META_LEARNER)
     if not run.config.mft.keep_class_head:

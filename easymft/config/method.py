@@ -1,0 +1,111 @@
+"""What distinguishes one row of the paper's table from another: every method, declared once.
+
+No Keras here: the command line, the schema and the recipes ask a method's name and settings before
+anything is started. `easymft.methods.meta_learner` makes the models.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from easymft.config.recipe import Config, FineTune, Phase
+
+Term = Literal["typicality", "corruption", "adversary"]
+
+# Settings that mean something only to methods with that term in their loss.
+_SETTINGS: dict[Term, tuple[str, ...]] = {
+    "typicality": (
+        "mft.alpha",
+        "mft.clip",
+        "mft.normalize",
+        "mft.refresh_typicality",
+        "mft.typicality_variant",
+        "mft.class_weights",
+        "mft.weighted_evaluation",
+    ),
+    "corruption": (
+        "mft.corruption",
+        "mft.corruption_weight",
+        "mft.corruption_layers",
+        "mft.corruption_in_evaluation",
+        "mft.corruption_pools_padding",
+        "mft.shared_corruption_head",
+        "mft.weighted_corruption",
+    ),
+    "adversary": ("adversary.strength",),
+}
+
+
+@dataclass(frozen=True)
+class Method:
+    """A method: which model learns from all domains mixed, and whether each domain gets its own.
+
+    All methods see the same number of training texts: where a method has one phase only, that
+    phase runs for the epochs of both.
+
+    Attributes:
+        name: Its name in recipes.
+        title: Its name in the paper's table.
+        model: Kind of the model of the mixed phase; `None`: there is no such phase.
+        fine_tunes: Whether every domain fine-tunes its own copy.
+        terms: What its loss has beside the plain cross-entropy.
+    """
+
+    name: str
+    title: str
+    model: Literal["plain", "multi_task", "adversarial", "mft"] | None
+    fine_tunes: bool = False
+    terms: tuple[Term, ...] = ()
+
+    @property
+    def uses_typicality(self) -> bool:
+        """Whether typicality weights the mixed phase."""
+        return "typicality" in self.terms
+
+    @property
+    def answers_any_domain(self) -> bool:
+        """Whether its meta-learner answers for a text of an unknown domain, or of none."""
+        return self.model not in (None, "multi_task")
+
+    def phases(self, config: "Config") -> tuple["Phase | None", "FineTune | None"]:
+        """Return the mixed and the per-domain phase; `None` where there is none."""
+        mixed, own = config.meta_fine_tune, config.fine_tune
+        both = {"epochs": mixed.epochs + own.epochs}
+        if self.model is None:
+            return None, own.model_copy(update=both)
+        if not self.fine_tunes:
+            return mixed.model_copy(update=both), None
+        return mixed, own
+
+    def reads(self, key: str) -> bool:
+        """Return whether the setting `section.key` of a recipe changes anything for this method."""
+        for term, keys in _SETTINGS.items():
+            if key in keys:
+                return term in self.terms
+        section, _, name = key.partition(".")
+        if key == "mft.keep_class_head" or name == "epochs":
+            # Where there is one phase it runs for the epochs of both.
+            return self.model is not None and self.fine_tunes
+        if section == "meta_fine_tune":
+            return self.model is not None
+        if section == "fine_tune":
+            return self.fine_tunes
+        return True
+
+
+METHODS: dict[str, Method] = {
+    method.name: method
+    for method in (
+        Method("single", "BERT (S)", model=None, fine_tunes=True),
+        Method("mix", "BERT (Mix)", model="plain"),
+        Method("mtl", "BERT (MTL)", model="multi_task"),
+        Method("adv", "BERT (Adv)", model="adversarial", terms=("adversary",)),
+        # Not in the paper: MFT's two phases with neither of its terms tells these apart.
+        Method("mix_then_fine_tune", "Mix, then fine-tune", model="plain", fine_tunes=True),
+        Method("mft_dc", "MFT (DC)", model="mft", fine_tunes=True, terms=("corruption",)),
+        Method("mft_tw", "MFT (TW)", model="mft", fine_tunes=True, terms=("typicality",)),
+        Method(
+            "mft", "MFT (Full)", model="mft", fine_tunes=True, terms=("typicality", "corruption")
+        ),
+    )
+}
