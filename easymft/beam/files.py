@@ -6,6 +6,7 @@ from typing import Any
 import apache_beam as beam
 import pyarrow as pa
 
+from easymft.data.files.columns import row_faults, to_name
 from easymft.errors import InputError
 
 Row = dict[str, Any]
@@ -74,6 +75,17 @@ def _object(line: str) -> Row:
 
 def _by_role(row: Row, roles: dict[str, str]) -> Row:
     return {roles.get(column, column): value for column, value in row.items()}
+
+
+def named(row: Row, role: str) -> str:
+    """Return the name of a label or domain.
+
+    Raises:
+        InputError: It has none.
+    """
+    for _, fault in row_faults({role: row.get(role)}):
+        raise InputError(f"{fault} in {row!r:.200}", field=role)
+    return to_name(row[role])
 
 
 def required(row: Row, role: str) -> str:

@@ -8,6 +8,7 @@ import pyarrow as pa
 from apache_beam.ml.inference.base import ModelHandler, RunInference
 
 from easymft.beam.files import Row, required
+from easymft.data.files.columns import to_name
 from easymft.export.predict import Predictor
 
 
@@ -61,7 +62,8 @@ class _Exported(ModelHandler[Row, Row, Predictor]):
     ) -> Iterator[Row]:
         texts = {
             role: [
-                row.get(role) or "" if role == "domain" else required(row, role) for row in batch
+                to_name(row.get(role)) or "" if role == "domain" else required(row, role)
+                for row in batch
             ]
             for role in model.inputs
         }

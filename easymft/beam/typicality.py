@@ -7,7 +7,7 @@ import apache_beam as beam
 import numpy as np
 from apache_beam.ml.inference.base import ModelHandler, RunInference
 
-from easymft.beam.files import Row, required
+from easymft.beam.files import Row, named, required
 from easymft.config import Config
 
 Cell = tuple[str, str]  # domain and label
@@ -131,4 +131,4 @@ class _Score(beam.DoFn):
 
 
 def _cell(row: Row) -> Cell:
-    return required(row, "domain"), required(row, "label")
+    return named(row, "domain"), named(row, "label")

@@ -8,7 +8,7 @@ import keras
 
 from easymft.errors import InputError
 from easymft.export.combined import DomainModels
-from easymft.export.text_input import tokenize
+from easymft.export.text_input import plain_name, tokenize
 from easymft.models import TextClassifier
 from easymft.models.cpu_kernels import use_keras_kernels
 
@@ -79,7 +79,7 @@ def write_saved_model(
 
     def read(values: tuple[Any, ...]) -> tuple[dict[str, Any], Any]:
         if routed:
-            return tokens(*values[:num_texts]), _codes(values[num_texts], domains)
+            return tokens(*values[:num_texts]), _codes(plain_name(values[num_texts]), domains)
         return tokens(*values), tf.fill(tf.shape(values[0]), len(domains))
 
     def predict(*values):

@@ -4,6 +4,16 @@ from typing import Any
 
 from easymft.data.batches.tokenized import CHARACTERS_PER_TOKEN
 
+# What `str.strip` takes away.
+_SPACE = r"[\t-\r\x1c-\x20\x{85}\p{Z}]+"
+_PLAIN = (
+    (f"^{_SPACE}|{_SPACE}$", ""),
+    (r"^-0\.0$", "0"),
+    (r"^(-?(0|[1-9][0-9]*))\.0$", r"\1"),
+    ("^(True|TRUE)$", "true"),
+    ("^(False|FALSE)$", "false"),
+)
+
 
 def clean_text(text: Any, max_length: int) -> Any:
     """Make any bytes a text that can be tokenized, at a cost that has a bound.
@@ -26,6 +36,24 @@ def clean_text(text: Any, max_length: int) -> Any:
     text = tf.strings.substr(text, 0, 4 * characters)
     text = tf.strings.unicode_transcode(text, "UTF-8", "UTF-8", errors="replace")
     return tf.strings.substr(text, 0, characters, unit="UTF8_CHAR")
+
+
+def plain_name(name: Any) -> Any:
+    """Name a domain as `easymft.data.files.columns.to_name` names a text.
+
+    Args:
+        name: `(batch,)` string tensor, of any bytes.
+
+    Returns:
+        `(batch,)` string tensor of valid UTF-8.
+    """
+    import tensorflow as tf
+    import tensorflow_text as tf_text
+
+    name = tf.strings.unicode_transcode(name, "UTF-8", "UTF-8", errors="replace")
+    for pattern, plain in _PLAIN:
+        name = tf.strings.regex_replace(name, pattern, plain)
+    return tf_text.normalize_utf8(name, "NFC")
 
 
 def tokenize(preprocessor: Any, texts: tuple[Any, ...]) -> dict[str, Any]:

@@ -82,4 +82,4 @@ def _values(name: str, values: Iterable[Any]) -> list[Any]:
             f"must be a list, one value for each text. Received: a {type(values).__name__}",
             field=name,
         )
-    return [value.item() if isinstance(value, np.generic) else value for value in values]
+    return list(values)

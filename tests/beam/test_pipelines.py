@@ -10,6 +10,7 @@ import pytest
 pytest.importorskip("apache_beam", reason="needs easymft[beam]")
 
 from easymft.beam.__main__ import main
+from easymft.beam.files import named
 from easymft.export import export_run
 from easymft.export.predict import predict_file
 from easymft.in_memory.typicality_scores import typicality_scores
@@ -82,6 +83,11 @@ def test_typicality_of_many_files_is_that_of_one_corpus(tmp_path, rows, bert, va
     np.testing.assert_allclose([found[row["id"]] for row in rows], expected, atol=1e-5)
 
 
+def test_labels_and_domains_are_named_as_everywhere():
+    for value in (3, 3.0, "3", np.float32(3)):
+        assert named({"domain": value}, "domain") == "3"
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -97,7 +103,7 @@ def test_what_is_missing_is_said(arguments, words, capsys):
 @pytest.mark.parametrize(
     ("line", "code", "words"),
     [
-        ('{"text": "good", "domain": "books"}', 2, "`label`: must be text. Received: None"),
+        ('{"text": "good", "domain": "books"}', 2, "`label`: is empty; every text needs one"),
         ("{text", 2, "a line is no JSON"),
         (None, 1, "No files found"),
     ],

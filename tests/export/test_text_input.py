@@ -1,7 +1,8 @@
 import pytest
 import tensorflow as tf
 
-from easymft.export.text_input import clean_text, tokenize
+from easymft.data.files.columns import to_name
+from easymft.export.text_input import clean_text, plain_name, tokenize
 from tests.export.conftest import MAX_LENGTH
 
 LIMIT = 16 * MAX_LENGTH
@@ -44,3 +45,14 @@ def test_same_ids_as_python_strings_in_training(preprocessor):
     for row, text in enumerate(texts):
         ids = preprocessor(x=[text])["token_ids"][0]
         assert graph["token_ids"][row].numpy().tolist() == ids.numpy().tolist()
+
+
+def test_a_domain_is_named_in_the_graph_as_elsewhere():
+    names = [
+        *("books", " books\n", "\u2003books\u00a0\u0085\x1c", "", "  ", "a \n b", "\ufeffa"),
+        *("cafe\u0301", "caf\u00e9", "3.0", "-12.0", "-0.0", "-0", "03.0", "1.00", "1.5"),
+        *("True", "TRUE", "true", "tRUE", "False", "Falsehood", "\u1e9b\u0323"),
+    ]
+    found = plain_name(tf.constant([name.encode() for name in names])).numpy()
+    assert [name.decode() for name in found] == [to_name(name) or "" for name in names]
+    assert plain_name(tf.constant([b"a\xff "]))[0].numpy().decode() == "a\ufffd"

@@ -1,8 +1,13 @@
 """What the columns of a user's data mean, and the checks every row goes through."""
 
 import math
+import numbers
 import re
+import unicodedata
+from decimal import Decimal
 from typing import Any
+
+import numpy as np
 
 from easymft.errors import shown
 
@@ -20,20 +25,72 @@ MAX_CELL_CHARACTERS = 1_000_000
 # Labels, domains and ids stand in tables, messages and file names; what is longer is a text.
 MAX_NAME_CHARACTERS = 500
 
+_TRUTH = ("True", "False", "TRUE", "FALSE")
+_WHOLE_AS_FLOAT = re.compile(r"-?(0|[1-9][0-9]*)\.0")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def to_name(value: Any) -> str | None:
-    """A label, domain or id as text: kept exactly, whole numbers without a fraction."""
+    """Return the one name of a label, domain or id, wherever it comes from.
+
+    What `fit` and `predict` are given, what stands in a file, a data set, a data frame or a request
+    to an exported model is named alike:
+
+    - Text is kept as written (`"01"` is not `"1"`, `"Books"` not `"books"`), but for white space
+      around it and the way its accents are stored (it becomes Unicode's composed form, NFC).
+    - A whole number is its digits: `3`, `3.0`, `np.int64(3)`, `np.float32(3)`, `Decimal("3.00")`
+      and the text `"3.0"`, as pandas writes a column of whole numbers with gaps, are all `"3"`.
+    - Any other number is the shortest text that gives it back in its own precision:
+      `np.float32(0.1)` is `"0.1"`.
+    - Truth is `"true"` or `"false"`: `True`, `np.True_`, `"True"` (pandas), `"TRUE"` (Excel).
+    - Nothing has no name: see `is_missing`; nor has what is neither text nor a finite number.
+
+    Returns:
+        The name, or None where there is none.
+    """
     if isinstance(value, str):
-        return value or None
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float):
-        if math.isnan(value):
-            return None
-        return str(int(value)) if value.is_integer() else str(value)
-    return str(value) if isinstance(value, int) else None
+        # Not `str(value)`, by which a member of an `Enum` of texts is called as in its class.
+        return _text_name(str.__str__(value))
+    if isinstance(value, bool | np.bool_):
+        return str(bool(value)).lower()
+    if isinstance(value, numbers.Real | Decimal) and not isinstance(value, np.timedelta64):
+        return _number_name(value)
+    return None
+
+
+def is_missing(value: Any) -> bool:
+    """Return whether a value stands for nothing.
+
+    That is None, NaN of any precision, `NaT`, pandas' `NA`, numpy's `masked`, and text of nothing
+    but white space.
+    """
+    if value is None or value is np.ma.masked or type(value).__name__ in ("NAType", "NaTType"):
+        return True
+    if isinstance(value, str):
+        return not value.strip()
+    try:
+        return bool(value != value)
+    except (TypeError, ValueError, ArithmeticError):  # an array, say, which is no one value
+        return False
+
+
+def _text_name(text: str) -> str | None:
+    name = text.strip()
+    if name in _TRUTH:
+        return name.lower()
+    if _WHOLE_AS_FLOAT.fullmatch(name):
+        return name[:-2] if name != "-0.0" else "0"
+    return unicodedata.normalize("NFC", name) or None
+
+
+def _number_name(value: Any) -> str | None:
+    try:
+        if value == int(value):
+            return str(int(value))
+        # By its text, which is of its own precision; `float(value)` shows float32's rounding.
+        return str(float(str(value)))
+    except (ValueError, ArithmeticError):  # no finite number, or one no float holds
+        return None
 
 
 def row_faults(row: dict[str, Any]) -> list[tuple[str, str]]:
@@ -66,10 +123,12 @@ def to_weight(value: Any) -> float | None:
 
 def _name_fault(value: Any) -> str | None:
     name = to_name(value)
-    if name is None and value not in (None, "") and value == value:
-        return f"must be text or a number. Received: a {type(value).__name__}"
-    if name is None or not name.strip():
-        return "is empty; every text needs one"
+    if name is None:
+        if is_missing(value):
+            return "is empty; every text needs one"
+        is_float = isinstance(value, float | np.floating)
+        found = shown(value) if is_float else f"a {type(value).__name__}"
+        return f"must be text or a finite number. Received: {found}"
     if len(name) > MAX_NAME_CHARACTERS:
         return (
             f"has {len(name):,} characters, at most {MAX_NAME_CHARACTERS} make a name; is this the"
@@ -83,7 +142,7 @@ def _name_fault(value: Any) -> str | None:
 
 
 def _text_fault(text: Any) -> str | None:
-    if text is None:
+    if is_missing(text) and not isinstance(text, str):
         return "is missing"
     if not isinstance(text, str):
         return f"must be text. Received: a {type(text).__name__}"

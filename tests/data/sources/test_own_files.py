@@ -139,7 +139,7 @@ def test_tsv_with_plain_quotes_and_tsv_with_quoted_cells(tmp_path):
 
 
 def test_labels_are_kept_exactly_unless_they_are_one_mistyped(tmp_path):
-    path = write(tmp_path / "a.csv", "text,label,domain\na,pos,d\nb,Pos,d\nc,neg, d\ne,neg,d\n")
+    path = write(tmp_path / "a.csv", "text,label,domain\na,pos,d\nb,Pos,d\nc,neg,D\ne,neg, d\n")
     with pytest.raises(InputErrors) as caught:
         read_files(own({"all": path}))
     assert [(problem.line, problem.field) for problem in caught.value.problems] == [

@@ -93,7 +93,10 @@ def test_a_cell_beyond_the_limit_is_a_fault(tmp_path, monkeypatch):
         ('{"text": "a", "Label": "b", "domain": "d"}', "no key 'label'.*did you mean 'Label'"),
         ('{"text": null, "label": "b", "domain": "d"}', "`text`: is missing"),
         ('{"text": 5, "label": "b", "domain": "d"}', "`text`: must be text. Received: a int"),
-        ('{"text": "a", "label": ["b"], "domain": "d"}', "`label`: must be text or a number"),
+        (
+            '{"text": "a", "label": ["b"], "domain": "d"}',
+            "`label`: must be text or a finite number",
+        ),
         ('{"text": "a\\ud800", "label": "b", "domain": "d"}', "half a surrogate pair"),
         ("[" * 100_000, "nested too deeply"),
     ],
@@ -199,7 +202,7 @@ def test_rows_are_gathered_up_to_a_number_of_characters(tmp_path, monkeypatch):
     [
         ("label", "x" * 501, "has 501 characters, at most 500 make a name"),
         ("domain", "two\nlines", "holds a line end or another control character"),
-        ("label", {}, "must be text or a number. Received: a dict"),
+        ("label", {}, "must be text or a finite number. Received: a dict"),
         ("label", None, "is empty; every text needs one"),
         ("text", "a\0b", "holds a NUL character"),
         ("w", 10**400, "must be a finite number. Received: 1000"),
