@@ -103,7 +103,7 @@ class DomainModels:
         if number not in self._traced:
             function = tf.function(functools.partial(_answer, self.models[number]), autograph=False)
             specs = tf.nest.map_structure(
-                lambda tensor: tf.TensorSpec([None, *tensor.shape[1:]], tensor.dtype),
+                lambda tensor: tf.TensorSpec([None] * tensor.shape.rank, tensor.dtype),
                 (tokens, domain),
             )
             # Not by calling it, which would trace the encoder anew at the second call.

@@ -6,9 +6,10 @@ from typing import Any
 
 import keras
 
+from easymft.data.corpus.schema import META_LEARNER
 from easymft.errors import InputError
 from easymft.export.combined import DomainModels
-from easymft.export.text_input import plain_name, tokenize
+from easymft.export.text_input import check_rows, plain_name, tokenize
 from easymft.models import TextClassifier
 from easymft.models.cpu_kernels import use_keras_kernels
 
@@ -37,6 +38,7 @@ def write_saved_model(
       and `scores`, each `(batch, classes)`: what TensorFlow Serving's Classify API calls.
 
     Any bytes are answered: text that is empty, long, or no UTF-8 does not disturb other rows.
+    Inputs of different lengths, or with more than one dimension, are an `InvalidArgumentError`.
 
     Args:
         folder: Where to write; must not exist.
@@ -51,15 +53,13 @@ def write_saved_model(
         InputError: Keras runs on another backend than TensorFlow.
         ValueError: Names and models do not fit together.
     """
-    import tensorflow as tf
-
     if keras.backend.backend() != "tensorflow":
         raise InputError(
             "an export needs Keras' TensorFlow backend (KERAS_BACKEND=tensorflow). Received: "
             f"{keras.backend.backend()}"
         )
     routed = isinstance(models, Mapping)
-    answers = DomainModels(models if routed else {"meta-learner": models}, domains)
+    answers = DomainModels(models if routed else {META_LEARNER: models}, domains)
     for model in answers.models:
         use_keras_kernels(model)
     if len(labels) != answers.num_classes:
@@ -67,50 +67,89 @@ def write_saved_model(
             f"`labels` must name the {answers.num_classes} classes of the model. "
             f"Received: {list(labels)}"
         )
-    inputs = ["text", *["text_pair"] * pair, *["domain"] * routed]
-    columns = [tf.TensorSpec([None], tf.string, name) for name in inputs]
-    num_texts = 1 + pair
+    has = {"text": True, "text_pair": pair, "domain": routed}
+    inputs = [name for name, given in has.items() if given]
+    _write(folder, _Signatures(answers, preprocessor, inputs, labels, domains), preprocessor)
 
-    # Traced once and shared by all signatures: tokenization is most of the graph.
-    preprocessor(x=tuple(tf.constant([""]) for _ in range(num_texts)))  # builds it
-    tokens = tf.function(
-        lambda *texts: tokenize(preprocessor, texts), autograph=False
-    ).get_concrete_function(*columns[:num_texts])
 
-    def read(values: tuple[Any, ...]) -> tuple[dict[str, Any], Any]:
-        if routed:
-            return tokens(*values[:num_texts]), _codes(plain_name(values[num_texts]), domains)
-        return tokens(*values), tf.fill(tf.shape(values[0]), len(domains))
-
-    def predict(*values):
-        probabilities = answers.probabilities(*read(values))
-        return {
-            # A constant, since a lookup table would have to be tracked and initialized.
-            "label": tf.gather(tf.constant(list(labels)), tf.argmax(probabilities, 1)),
-            "score": tf.reduce_max(probabilities, 1),
-            "probabilities": probabilities,
-        }
-
-    def embed(*values):
-        return {"embedding": answers.embedding(*read(values))}
-
-    def classify(examples):
-        features = {name: tf.io.FixedLenFeature([], tf.string, "") for name in inputs}
-        parsed = tf.io.parse_example(examples, features)
-        probabilities = answers.probabilities(*read(tuple(parsed[name] for name in inputs)))
-        classes = tf.tile(tf.constant([list(labels)]), [tf.shape(examples)[0], 1])
-        return {"classes": classes, "scores": probabilities}
+def _write(folder: Path, signatures: "_Signatures", preprocessor: Any) -> None:
+    import tensorflow as tf
 
     archive = keras.export.ExportArchive()
     archive.track(preprocessor)  # tokenizers other than WordPiece have tables
-    archive.add_endpoint("serving_default", predict, columns)
-    archive.add_endpoint("embed", embed, columns)
-    archive.add_endpoint("classify", classify, [tf.TensorSpec([None], tf.string, "inputs")])
+    archive.add_endpoint("serving_default", signatures.predict, signatures.columns)
+    archive.add_endpoint("embed", signatures.embed, signatures.columns)
+    examples = tf.TensorSpec([None], tf.string, "inputs")
+    archive.add_endpoint("classify", signatures.classify, [examples])
     archive.write_out(str(folder), verbose=False)
     # Keras marks every signature as one for Predict, with which Classify does not work.
     updater = tf.compat.v1.saved_model.signature_def_utils.MethodNameUpdater(str(folder))
     updater.replace_method_name("classify", CLASSIFY_METHOD)
     updater.save()
+
+
+class _Signatures:
+    """What a server can ask of the models: functions of string tensors, to be traced.
+
+    Attributes:
+        columns: Specifications of the inputs of `predict` and `embed`.
+    """
+
+    def __init__(
+        self,
+        answers: DomainModels,
+        preprocessor: Any,
+        inputs: Sequence[str],
+        labels: Sequence[str],
+        domains: Sequence[str],
+    ):
+        import tensorflow as tf
+
+        self.columns = [tf.TensorSpec([None], tf.string, name) for name in inputs]
+        self._answers, self._labels, self._domains = answers, list(labels), list(domains)
+        texts = [column for column in self.columns if column.name != "domain"]
+        preprocessor(x=tuple(tf.constant([""]) for _ in texts))  # builds it
+        # Traced once and shared by all signatures: tokenization is most of the graph.
+        self._tokenize = tf.function(
+            lambda *texts: tokenize(preprocessor, texts), autograph=False
+        ).get_concrete_function(*texts)
+
+    def predict(self, *values: Any) -> dict[str, Any]:
+        import tensorflow as tf
+
+        probabilities = self._answers.probabilities(*self._read(values))
+        return {
+            # A constant, since a lookup table would have to be tracked and initialized.
+            "label": tf.gather(tf.constant(self._labels), tf.argmax(probabilities, 1)),
+            "score": tf.reduce_max(probabilities, 1),
+            "probabilities": probabilities,
+        }
+
+    def embed(self, *values: Any) -> dict[str, Any]:
+        return {"embedding": self._answers.embedding(*self._read(values))}
+
+    def classify(self, examples: Any) -> dict[str, Any]:
+        import tensorflow as tf
+
+        string = tf.io.FixedLenFeature([], tf.string, "")
+        features = {column.name: string for column in self.columns}
+        parsed = tf.io.parse_example(examples, features)
+        values = tuple(parsed[column.name] for column in self.columns)
+        probabilities = self._answers.probabilities(*self._read(values))
+        classes = tf.tile(tf.constant([self._labels]), [tf.shape(examples)[0], 1])
+        return {"classes": classes, "scores": probabilities}
+
+    def _read(self, values: tuple[Any, ...]) -> tuple[dict[str, Any], Any]:
+        """The backbone's inputs and the code of every row's domain."""
+        import tensorflow as tf
+
+        names = [column.name for column in self.columns]
+        rows = check_rows(dict(zip(names, values, strict=True)))
+        routes = rows.pop("domain", None)
+        tokens = self._tokenize(*rows.values())
+        if routes is None:
+            return tokens, tf.fill(tf.shape(rows["text"]), len(self._domains))
+        return tokens, _codes(plain_name(routes), self._domains)
 
 
 def _codes(names: Any, domains: Sequence[str]) -> Any:

@@ -1,5 +1,6 @@
 """Raw text to a backbone's inputs, inside a TensorFlow graph."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from easymft.data.batches.tokenized import CHARACTERS_PER_TOKEN
@@ -13,6 +14,39 @@ _PLAIN = (
     ("^(True|TRUE)$", "true"),
     ("^(False|FALSE)$", "false"),
 )
+
+
+def check_rows(columns: Mapping[str, Any]) -> dict[str, Any]:
+    """Make sure, whenever the graph runs, that every input has one value for each text.
+
+    A signature states the shapes `(batch,)`, but a server does not check what it feeds, and most
+    ops take another shape without complaint and answer fewer rows than were asked.
+
+    Args:
+        columns: String tensors by input name, `(batch,)` as far as is known.
+
+    Returns:
+        The same tensors; using them raises `InvalidArgumentError` where their shapes differ.
+    """
+    import tensorflow as tf
+
+    # What the signature states is forgotten first, else the check would be optimized away.
+    opened = {
+        name: tf.raw_ops.PlaceholderWithDefault(input=column, shape=None)
+        for name, column in columns.items()
+    }
+    rows = {name: tf.ensure_shape(column, [None]) for name, column in opened.items()}
+    (first, leader), *others = rows.items()
+    checks = [
+        tf.debugging.assert_equal(
+            tf.size(column),
+            tf.size(leader),
+            f"`{name}` and `{first}` must have the same length, one value for each text",
+        )
+        for name, column in others
+    ]
+    with tf.control_dependencies(checks):
+        return {name: tf.identity(column) for name, column in rows.items()}
 
 
 def clean_text(text: Any, max_length: int) -> Any:
@@ -65,7 +99,13 @@ def tokenize(preprocessor: Any, texts: tuple[Any, ...]) -> dict[str, Any]:
 
     Returns:
         `"token_ids"`, `"padding_mask"` and, where the backbone has them, `"segment_ids"`, each
-        `(batch, max_length)`.
+        `(batch, length)`: as long as the longest text of the batch, at most `max_length`.
     """
+    import tensorflow as tf
+
     cleaned = tuple(clean_text(text, preprocessor.sequence_length) for text in texts)
-    return preprocessor(x=cleaned)
+    tokens = preprocessor(x=cleaned)
+    # A model computes as much for padding as for words.
+    used = tf.reduce_any(tf.cast(tokens["padding_mask"], tf.bool), 0)
+    length = tf.reduce_max(tf.where(used, tf.range(1, tf.size(used) + 1), 1))
+    return {name: values[:, :length] for name, values in tokens.items()}

@@ -40,6 +40,39 @@ def test_a_domain_alone_and_no_row_at_all(combined):
         assert answer["probabilities"].shape == (len(domains), 3)
 
 
+@pytest.mark.parametrize("signature", ["serving_default", "embed"])
+@pytest.mark.parametrize(
+    ("texts", "domains"),
+    [
+        (["good", "bad"], ["books"]),
+        (["good", "bad"], []),
+        ([], ["books"]),
+        (["good"], ["books", "books"]),
+        ([["good"]], ["books"]),
+        (["good"], [["books"]]),
+        ([["good", "bad"]], [["books", "books"]]),
+        ("good", "books"),
+    ],
+)
+def test_no_text_is_lost_where_inputs_do_not_fit(combined, signature, texts, domains):
+    answer = combined[1].signatures[signature]
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"the same length|expected shape"):
+        answer(text=tf.constant(texts, tf.string), domain=tf.constant(domains, tf.string))
+
+
+def test_inputs_that_do_not_fit_are_refused_by_a_session_as_servers_run_it(export_folder):
+    folder = str(export_folder / "combined" / "1")
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        signature = tf.compat.v1.saved_model.load(session, ["serve"], folder).signature_def
+        names = {name: info.name for name, info in signature["serving_default"].inputs.items()}
+        wanted = signature["serving_default"].outputs["label"].name
+        texts = [b"good", b"bad"]
+        both = {names["text"]: texts, names["domain"]: [b"books", b""]}
+        assert len(session.run(wanted, both)) == 2
+        with pytest.raises(tf.errors.InvalidArgumentError, match="`domain` and `text` must have"):
+            session.run(wanted, {names["text"]: texts, names["domain"]: [b"books"]})
+
+
 def test_models_without_rows_do_not_run(models):
     ran = []
 

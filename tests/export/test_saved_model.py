@@ -16,10 +16,10 @@ def meta_learner(export_folder):
 
 
 @pytest.fixture(scope="module")
-def pair_folder(tmp_path_factory, models, preprocessor):
+def pair_model(tmp_path_factory, models, preprocessor):
     folder = tmp_path_factory.mktemp("pair") / "model"
     write_saved_model(folder, models["books"], preprocessor, LABELS, pair=True)
-    return folder
+    return tf.saved_model.load(str(folder))
 
 
 def test_signatures(meta_learner):
@@ -59,14 +59,30 @@ def test_holds_no_kernel_that_a_server_would_have_to_compile(tmp_path, preproces
     assert b"_XlaMustCompile" not in (tmp_path / "model" / "saved_model.pb").read_bytes()
 
 
-def test_reads_text_pairs(pair_folder, models, preprocessor):
-    predict = tf.saved_model.load(str(pair_folder)).signatures["serving_default"]
+def test_reads_text_pairs(pair_model, models, preprocessor):
+    predict = pair_model.signatures["serving_default"]
     texts, pairs = ["good", "the bad cafe", ""], ["bad bad bad bad bad bad", "good", "the"]
     answer = predict(text=tf.constant(texts), text_pair=tf.constant(pairs))["probabilities"]
     probabilities = expected(models["books"], preprocessor, texts, pairs)
     np.testing.assert_allclose(answer, probabilities, atol=1e-5)
     turned = predict(text=tf.constant(pairs), text_pair=tf.constant(texts))["probabilities"]
     assert np.abs(turned - probabilities).max() > 1e-2
+
+
+@pytest.mark.parametrize("pairs", [["good"], [], ["a", "b", "c"], [["a", "b"]]])
+def test_pairs_of_another_length_are_refused(pair_model, pairs):
+    predict = pair_model.signatures["serving_default"]
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"the same length|expected shape"):
+        predict(text=tf.constant(["good", "bad"]), text_pair=tf.constant(pairs, tf.string))
+
+
+@pytest.mark.parametrize("texts", ["good", [["good"]], [["good", "bad"]]])
+def test_texts_of_another_rank_are_refused(meta_learner, texts):
+    predict = meta_learner.signatures["serving_default"]
+    with pytest.raises(tf.errors.InvalidArgumentError, match="expected shape"):
+        predict(text=tf.constant(texts))
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        meta_learner.signatures["classify"](inputs=tf.constant([[b"", b""]]))
 
 
 def test_classify_takes_examples(export_folder, meta_learner):

@@ -56,3 +56,19 @@ def test_a_domain_is_named_in_the_graph_as_elsewhere():
     found = plain_name(tf.constant([name.encode() for name in names])).numpy()
     assert [name.decode() for name in found] == [to_name(name) or "" for name in names]
     assert plain_name(tf.constant([b"a\xff "]))[0].numpy().decode() == "a\ufffd"
+
+
+@pytest.mark.parametrize(
+    ("texts", "tokens"),
+    [
+        ([], 1),
+        ([""], 2),  # [CLS] [SEP]
+        (["good", "the good cafe", ""], 5),
+        (["good " * 99], MAX_LENGTH),
+    ],
+)
+def test_is_as_long_as_the_longest_text(preprocessor, texts, tokens):
+    graph = tf.function(lambda t: tokenize(preprocessor, (t,)))(tf.constant(texts, tf.string))
+    assert {name: value.shape for name, value in graph.items()} == dict.fromkeys(
+        ("token_ids", "padding_mask", "segment_ids"), (len(texts), tokens)
+    )
