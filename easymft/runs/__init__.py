@@ -1,0 +1,13 @@
+"""Runs of recipes: their stages and folders, sweeps and searches."""
+
+STAGE_NAMES = (
+    "validate",
+    "typicality",
+    "meta_fine_tune",
+    "fine_tune",
+    "evaluate",
+    "diagnose",
+    "report",
+    "export",
+)
+"""The stages in their order; here, so that the command line's help needs no TensorFlow."""
