@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 from easymft.config import Config
-from easymft.data.sources import packed
-from easymft.data.corpus.label_noise import flip_labels
 from easymft.data.batches.tokenized import TokenizedTexts, corpus_fingerprint, tokenize
+from easymft.data.corpus.label_noise import flip_labels
 from easymft.data.corpus.schema import Corpus
-from easymft.data.sources.load import load_corpus
 from easymft.data.corpus.splits import Splits, load_splits, make_splits, save_splits
 from easymft.data.corpus.validation import drop_leaks, validate
 from easymft.data.corpus.validation_report import Report
+from easymft.data.sources import packed
+from easymft.data.sources.load import load_corpus
 from easymft.errors import InputError
 from easymft.fetch.packages import cache_dir
 from easymft.models.tokenizer import load_preprocessor

@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 # A trial looks at the development texts only and keeps nothing large.
 _FIXED = {"evaluate_on": ["dev"], "diagnose": False, "keep_models": False}
 
+
 class Search:
     """The trials of a recipe's `search`; test texts are never predicted.
 

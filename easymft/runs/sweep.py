@@ -14,8 +14,6 @@ import pyarrow as pa
 
 from easymft import files
 from easymft.config import Config
-from easymft.runs.experiment import Experiment
-from easymft.runs.plan import plan
 from easymft.config.loading import load_config
 from easymft.report.sweep import sweep_figures
 from easymft.report.sweep_tables import (
@@ -23,6 +21,8 @@ from easymft.report.sweep_tables import (
     render_markdown_tables,
     render_sweep_html,
 )
+from easymft.runs.experiment import Experiment
+from easymft.runs.plan import plan
 
 logger = logging.getLogger(__name__)
 

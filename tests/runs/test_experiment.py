@@ -9,12 +9,12 @@ import pytest
 import tensorflow as tf
 
 from easymft import files
-from easymft.errors import InputError
-from easymft.runs.experiment import Experiment
 from easymft.config import METHODS
+from easymft.config.loading import load_config
+from easymft.errors import InputError
 from easymft.methods import trainer, typicality
 from easymft.models.backbone import load_backbone, load_preprocessor
-from easymft.config.loading import load_config
+from easymft.runs.experiment import Experiment
 from easymft.runs.stages import training
 from tests.layers import oracle
 from tests.small_run import DOMAINS, LABELS, texts, write_recipe
@@ -355,7 +355,9 @@ def test_steps_in_parts_are_refused_where_keras_cannot_do_them(tmp_path, monkeyp
 def test_models_need_not_be_kept_nor_every_epoch_be_looked_at(tmp_path):
     path = write_recipe(tmp_path, method="mix")
     # Three epochs: those of both phases.
-    experiment = Experiment(load_config(path, ["keep_models=false", "meta_fine_tune.validation_freq=2"]))
+    experiment = Experiment(
+        load_config(path, ["keep_models=false", "meta_fine_tune.validation_freq=2"])
+    )
     history = experiment.run()["stages"]["meta_fine_tune"]["history"]
     assert ["dev_loss" in entry for entry in history] == [False, True, False]
     assert experiment.folder.metrics.exists()

@@ -9,8 +9,8 @@ import sys
 
 import pytest
 
-from easymft.runs import lock as run_lock
 from easymft.errors import InputError
+from easymft.runs import lock as run_lock
 from easymft.runs.lock import check_shared, locked
 
 

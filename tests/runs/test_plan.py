@@ -4,9 +4,9 @@ import json
 
 import pytest
 
+from easymft.config.loading import load_config
 from easymft.runs.experiment import Experiment
 from easymft.runs.plan import plan
-from easymft.config.loading import load_config
 from tests.small_run import write_recipe
 
 # Texts of each of the three domains: 6 train, 4 dev, 4 test.

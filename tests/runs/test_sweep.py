@@ -6,15 +6,15 @@ import pyarrow.parquet as pq
 import pytest
 import tensorflow as tf
 
-from easymft.runs import sweep
 from easymft.errors import InputError
-from easymft.runs.experiment import Experiment
 from easymft.report.sweep import MethodFigures
 from easymft.report.sweep_tables import (
     render_latex,
     render_markdown_tables,
     render_sweep_html,
 )
+from easymft.runs import sweep
+from easymft.runs.experiment import Experiment
 from easymft.runs.search import Search, _standard_error, best_settings, draw, matters
 from easymft.runs.sweep import Sweep
 from tests.small_run import write_recipe

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from easymft.runs.stages.results import diagnose, evaluate, export, report
 from easymft.runs.run import Run
+from easymft.runs.stages.results import diagnose, evaluate, export, report
 from easymft.runs.stages.training import fine_tune, meta_fine_tune, typicality, validate
 
 STAGES: dict[str, Callable[[Run], dict[str, Any]]] = {

@@ -17,8 +17,8 @@ from easymft.models.backbone import default_corruption_layers, num_layers
 from easymft.report import render_html, render_markdown
 from easymft.report.model_card import render_model_card
 from easymft.runs.run import Run
-from easymft.runs.summary import summary
 from easymft.runs.stages.training import score_texts, texts_to_score
+from easymft.runs.summary import summary
 
 
 def evaluate(run: Run) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from easymft.data.corpus.schema import META_LEARNER
 from easymft.data.corpus.splits import Splits
 from easymft.errors import InputError
 from easymft.methods import typicality as scoring
-from easymft.methods.meta_learner import build_meta_learner
 from easymft.methods.evaluation import class_probabilities
+from easymft.methods.meta_learner import build_meta_learner
 from easymft.methods.trainer import Trainer, discard
 from easymft.models import TextClassifier, TextEmbedder, load_backbone
 from easymft.models.backbone import num_layers
@@ -158,10 +158,11 @@ def _check_method(run: Run) -> None:
     mft, data = run.config.mft, run.data
     phases = zip(("meta_fine_tune", "fine_tune"), run.method.phases(run.config), strict=True)
     for name, phase in phases:
-        if phase is not None and phase.gradient_accumulation_steps > 1 and run.distribution.replicas > 1:
+        parts = 1 if phase is None else phase.gradient_accumulation_steps
+        if parts > 1 and run.distribution.replicas > 1:
             raise InputError(
                 "Keras cannot accumulate gradients where several replicas share a batch; take 1, "
-                f"or `distribution.strategy` one_device. Received: {phase.gradient_accumulation_steps}",
+                f"or `distribution.strategy` one_device. Received: {parts}",
                 field=f"{name}.gradient_accumulation_steps",
             )
     weights, layers = mft.class_weights, mft.corruption_layers
