@@ -9,8 +9,16 @@ setup(
     long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
-    packages=find_packages(include=["easymft", "easymft.*"]),
+    # The recipes stand beside the package in a checkout, and inside it where it is installed.
+    packages=[
+        *find_packages(include=["easymft", "easymft.*"]),
+        "easymft.app_zoo",
+        "easymft.configs",
+    ],
+    package_dir={"easymft.app_zoo": "app_zoo", "easymft.configs": "configs"},
     package_data={
+        "easymft.app_zoo": ["*.json", "schema/*.json"],
+        "easymft.configs": ["*.json", "*.sh", "*.yaml"],
         "easymft.data.sources": ["*.tsv"],
         "easymft.data.sample": ["LICENSE", "*.jsonl"],
         "easymft.export": ["*.json", "templates/*"],

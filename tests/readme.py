@@ -29,6 +29,8 @@ from absl.testing import flagsaver
 
 from easymft import run
 from easymft.config.loading import load_config
+from easymft.config.shipped import find_recipe
+from easymft.runs import STAGE_NAMES
 from tests.small_run import texts
 
 LANGUAGES = ("python", "bash", "json", "text")
@@ -165,7 +167,7 @@ class Reader:
             _write_table(self.folder / source, {})
         if given.get("mode") in ("list", "render", "schema", "init"):
             return _succeed(arguments)
-        recipe = load_config(self.folder / given["config"], given["set"])
+        recipe = load_config(find_recipe(given["config"], self.folder), given["set"])
         tiny = list(TINY)
         if recipe.data.source == "files":
             columns = recipe.data.columns.model_dump(exclude_none=True)
@@ -180,7 +182,7 @@ class Reader:
         settings = [word for setting in tiny for word in ("--set", setting)]
         plain = [*_without(arguments, "mode", "input", "output", "dry_run"), *settings]
         mode = given.get("mode", "run")
-        if mode == "predict" or mode in run.STAGES[1:]:
+        if mode == "predict" or mode in STAGE_NAMES[1:]:
             self._once(plain)
         if mode == "predict":
             self._once([*plain, "--mode", "export"])

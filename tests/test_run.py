@@ -1,13 +1,16 @@
 """The command line, in a process of its own as users meet it."""
 
 import json
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from easymft.run import STAGES
+import easymft as package
+from easymft.runs import STAGE_NAMES
 from tests.small_run import LABELS, texts, write_recipe
 
 APP_ZOO = Path(__file__).parents[1] / "app_zoo"
@@ -22,22 +25,45 @@ def test_help_teaches_and_imports_no_tensorflow():
     code = "import sys, easymft.run; print({'tensorflow', 'keras'} & set(sys.modules))"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert result.stdout.strip() == "set()"
-    shown = easymft("--help").stdout
-    assert "python -m easymft.run --config app_zoo/amazon.json" in shown
-    assert "--dry_run" in shown
+
+
+@pytest.mark.parametrize("start", ["easymft.run", "easymft"])
+def test_help_teaches_however_it_is_started(start):
+    done = subprocess.run([sys.executable, "-m", start, "--help"], capture_output=True, text=True)
+    assert done.returncode == 0
+    assert "python -m easymft.run --config amazon" in done.stdout
+    assert "--dry_run" in done.stdout
+
+
+def test_the_version_says_what_a_report_of_a_fault_needs():
+    shown = easymft("--version").stdout
+    assert re.fullmatch(
+        rf"easymft {re.escape(package.__version__)} \(Python 3\.\d+\.\d+, .*keras \d.*\)\n", shown
+    )
+
+
+@pytest.mark.parametrize("mode", [["--mode", "schema"], ["--help"], ["--mode", "list"]])
+def test_whoever_reads_the_output_may_leave(mode):
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "easymft.run", *mode]
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (1, "")
 
 
 def test_stage_names_of_the_command_line_are_those_of_a_full_run():
     from easymft.config import Config
     from easymft.runs.experiment import Experiment
+    from easymft.runs.stages import STAGES
 
-    assert tuple(Experiment(Config(name="x")).state.stages()) == STAGES
+    assert tuple(Experiment(Config(name="x")).state.stages()) == tuple(STAGES) == STAGE_NAMES
 
 
-def test_list_shows_every_recipe_with_its_description():
-    lines = easymft("--mode", "list", "--config", str(APP_ZOO)).stdout.splitlines()
+def test_list_shows_every_recipe_with_its_description(tmp_path):
+    lines = easymft("--mode", "list", cwd=tmp_path).stdout.splitlines()
     assert len(lines) == len(list(APP_ZOO.glob("*.json")))
-    assert any(line.startswith("mnli.json ") and "five genres" in line for line in lines)
+    assert any(line.startswith("mnli ") and "five genres" in line for line in lines)
 
 
 @pytest.mark.slow
@@ -62,6 +88,7 @@ def test_a_run_ends_with_exports_that_predict(tmp_path):
     [
         ([], "easymft: `--config`: is missing"),
         (["--config", "absent.json"], "absent.json: cannot be read"),
+        (["--config", "amason"], "cannot be read (No such file or directory); did you mean 'am"),
         (["--config", "r.json", "--set", "mft.alfa=1"], "`mft.alfa`: unknown key; did you mean"),
         (["--config", "r.json", "--set", "mft.alpha"], "`--set`: must look like"),
         (["--config", "r.json", "--seed", "x"], "--seed"),

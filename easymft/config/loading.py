@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 
 from easymft.config import Config
 from easymft.config.earlier_names import explain_earlier_name
+from easymft.config.shipped import find_recipe, hint, shipped_folder
 from easymft.config.strict_json import MAX_DEPTH, Place, dotted, parse
 from easymft.errors import InputError, nearest
 
@@ -21,6 +22,7 @@ MAX_RECIPE_BYTES = 1_000_000
 MAX_INCLUDE_DEPTH = 8
 # Ten files that each include ten others are 10 ** 8 at the deepest.
 MAX_INCLUDES = 100
+_ABSENT = "no such file"
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,8 @@ def load_config(path: str | Path, overrides: Iterable[str] = ()) -> Config:
     `include` paths start at the including file.
 
     Args:
-        path: The recipe, a JSON object.
+        path: The recipe, a JSON object; or the bare name of one that comes along, such as
+            `amazon`. An `include` may be a bare name too.
         overrides: `a.b=c` strings, as given to `--set`.
 
     Returns:
@@ -49,7 +52,13 @@ def load_config(path: str | Path, overrides: Iterable[str] = ()) -> Config:
     Raises:
         InputError: The recipe cannot be read or breaks a rule; names file, line and key.
     """
-    layers = [*_read_layers(Path(path), (), itertools.count()), *map(_override, overrides)]
+    found = find_recipe(path)
+    try:
+        os.stat(found)
+    except (OSError, ValueError) as error:
+        message = f"cannot be read ({getattr(error, 'strerror', error)}){hint(path)}"
+        raise InputError(message, file=path) from None
+    layers = [*_read_layers(found, (), itertools.count()), *map(_override, overrides)]
     merged: dict[str, Any] = {}
     for layer in layers:
         merged = merge(merged, layer.values)
@@ -65,13 +74,21 @@ def apply_overrides(values: dict[str, Any], overrides: Iterable[str]) -> dict[st
     return values
 
 
-def list_recipes(folder: str | Path) -> list[str]:
-    """Name and description of every recipe in a folder, one line each."""
-    paths = sorted(Path(folder).glob("*.json"))
+def list_recipes(folder: str | Path | None = None) -> list[str]:
+    """Return name and description of every recipe in a folder, one line each.
+
+    Args:
+        folder: `None`: the recipes that come along, by the names under which they are found.
+    """
+    paths = sorted(Path(folder or shipped_folder("app_zoo")).glob("*.json"))
     if not paths:
         raise InputError("must be a folder of recipes, such as app_zoo", file=folder)
-    width = max(len(path.name) for path in paths)
-    return [f"{path.name:<{width}}  {load_config(path).description}" for path in paths]
+    names = [path.name if folder else path.stem for path in paths]
+    width = max(map(len, names))
+    return [
+        f"{name:<{width}}  {load_config(path).description}"
+        for name, path in zip(names, paths, strict=True)
+    ]
 
 
 def config_from_dict(values: dict[str, Any], layers: Iterable[_Layer] = ()) -> Config:
@@ -105,8 +122,10 @@ def _read_layers(path: Path, parents: tuple[Path, ...], reads: Iterator[int]) ->
     layers = []
     chain = (*parents, path)
     for index, name in enumerate(as_list):
-        fragment = path.parent / name
+        fragment = find_recipe(name, path.parent)
         fault = _include_fault(fragment, chain)
+        if fault == _ABSENT:
+            fault += hint(name, path.parent)
         if not fault and next(reads) == MAX_INCLUDES:
             fault = f"more than {MAX_INCLUDES} files are included in all"
         if fault:
@@ -121,7 +140,7 @@ def _read_layers(path: Path, parents: tuple[Path, ...], reads: Iterator[int]) ->
 def _include_fault(fragment: Path, chain: tuple[Path, ...]) -> str | None:
     # Not `Path.is_file`, which raises where a name is too long.
     if not os.path.isfile(fragment):
-        return "no such file"
+        return _ABSENT
     fragment = Path(os.path.realpath(fragment))
     if fragment in chain:
         loop = " -> ".join(file.name for file in (*chain[chain.index(fragment) :], fragment))

@@ -20,6 +20,7 @@ from easymft.models import TextClassifier
 from easymft.models.backbone import load_backbone
 from easymft.models.lora import merged_weights
 from easymft.report.tensorboard import Logs
+from easymft.runs import STAGE_NAMES
 from easymft.runs.data import RunData
 from easymft.runs.folder import RunFolder
 
@@ -44,17 +45,14 @@ class Run:
         return Distribution.of(settings.strategy, settings.tpu)
 
     def stages(self) -> list[str]:
-        """Names of the stages that the method has, in order."""
-        return [
-            "validate",
-            *(["typicality"] if self.method.uses_typicality else []),
-            *(["meta_fine_tune"] if self.method.model is not None else []),
-            *(["fine_tune"] if self.method.fine_tunes else []),
-            "evaluate",
-            *(["diagnose"] if self.config.diagnose else []),
-            "report",
-            "export",
-        ]
+        """Return the names of the stages that the run has, in order."""
+        has = {
+            "typicality": self.method.uses_typicality,
+            "meta_fine_tune": self.method.model is not None,
+            "fine_tune": self.method.fine_tunes,
+            "diagnose": self.config.diagnose,
+        }
+        return [name for name in STAGE_NAMES if has.get(name, True)]
 
     def models(self) -> dict[str, int | None]:
         """Names of the trained models, each with the code of its only domain, if any."""

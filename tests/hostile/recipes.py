@@ -176,7 +176,7 @@ RECIPES = [
 ]
 
 COMMAND_LINES = [
-    ("no recipe", nothing, ("`--config`: is missing; name a recipe, such as app_zoo",), ()),
+    ("no recipe", nothing, ("`--config`: is missing; name a recipe, such as amazon",), ()),
     ("a recipe that is not there", nothing, ("recipe.json: cannot be read (No such file",), RECIPE),
     ("a folder as recipe", nothing, ("cannot be read (Is a directory)",), ("--config", ".")),
     ("an endless device", nothing, ("/dev/zero: larger than",), ("--config", "/dev/zero")),

@@ -1,0 +1,5 @@
+"""`python -m easymft` is `python -m easymft.run`."""
+
+from easymft.run import cli
+
+cli()

@@ -1,0 +1,227 @@
+"""What the command line does in each `--mode`: one function each, which returns the exit code."""
+
+import json
+import logging
+import shlex
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from absl import flags
+from absl import logging as absl_logging
+
+from easymft.devices import launcher
+from easymft.devices.start_up import import_tensorflow
+from easymft.errors import InputError
+from easymft.runs import STAGE_NAMES
+
+if TYPE_CHECKING:
+    from easymft.config import Config
+    from easymft.runs.experiment import Experiment
+
+logger = logging.getLogger(__name__)
+
+FLAGS = flags.FLAGS
+"""Defined in `easymft.run`."""
+
+
+def print_schema() -> int:
+    """Print the recipes' JSON schema."""
+    from easymft.config import Config
+
+    print(json.dumps(Config.model_json_schema(), indent=2))
+    return 0
+
+
+def list_recipes() -> int:
+    """Print the names and descriptions of the recipes of a folder, or of those that come along."""
+    from easymft.config import loading
+
+    print("\n".join(loading.list_recipes(FLAGS.config)))
+    return 0
+
+
+def init() -> int:
+    """Write a recipe for a data file and print what was guessed."""
+    from easymft.init import init_recipe
+
+    print("\n".join(init_recipe(FLAGS.input, FLAGS.output, FLAGS.set)))
+    return 0
+
+
+def render() -> int:
+    """Print the complete recipe."""
+    _print_recipe(_config())
+    return 0
+
+
+def predict() -> int:
+    """Label the texts of a file with the exported models of a run."""
+    experiment = _experiment(_config())
+    from easymft.export.predict import COLUMNS, predict_file
+
+    columns = {**COLUMNS, **experiment.config.data.columns.model_dump(exclude_none=True)}
+    count = predict_file(experiment.folder.export, FLAGS.input, FLAGS.output, columns=columns)
+    logger.info("%d texts labelled.", count)
+    return 0
+
+
+def pack() -> int:
+    """Write the tokenized corpus into a folder."""
+    if FLAGS.output == "-":
+        raise InputError("must name a new folder", field="--output")
+    data = _experiment(_config()).data
+    from easymft.data.sources.packed import write_packed
+
+    write_packed(FLAGS.output, data.corpus, data.tokens)
+    logger.info("%d texts packed into %s.", len(data.corpus), FLAGS.output)
+    return 0
+
+
+def run() -> int:
+    """Run all stages that are not done yet, the one that the mode names once more, or a sweep."""
+    config = _config()
+    if _asks_for_workers():
+        return launcher.run_workers(FLAGS.local_workers, sys.argv[1:])
+    only = None if FLAGS.mode == "run" else FLAGS.mode
+    if config.sweep and only is None:
+        return _many_runs(config)
+    experiment = _experiment(config)
+    if FLAGS.dry_run:
+        return _dry_run(experiment)
+    _show(experiment.run(only, FLAGS.restart))
+    return 0
+
+
+def search() -> int:
+    """Try the settings of the recipe's `search` on the development texts."""
+    config = _config()
+    if config.search is None:
+        raise InputError("the recipe has no `search`, the space of settings", field="--mode")
+    if _asks_for_workers():
+        return launcher.run_workers(FLAGS.local_workers, sys.argv[1:])
+    return _many_runs(config)
+
+
+MODES: dict[str, Callable[[], int]] = {
+    "run": run,
+    **dict.fromkeys(STAGE_NAMES, run),
+    "search": search,
+    "pack": pack,
+    "predict": predict,
+    "init": init,
+    "list": list_recipes,
+    "render": render,
+    "schema": print_schema,
+}
+
+
+def _asks_for_workers() -> bool:
+    return bool(FLAGS.local_workers and not FLAGS.dry_run)
+
+
+def _dry_run(experiment: "Experiment") -> int:
+    from easymft.runs.plan import plan
+
+    _print_recipe(experiment.config)
+    dry = plan(experiment.state)
+    print("\n".join(dry.lines()))
+    dry.report.raise_for_problems()
+    return 0
+
+
+def _many_runs(config: "Config") -> int:
+    """Do the runs of a recipe's `sweep`, or with --mode search of its `search`."""
+    _start_tensorflow()
+    from easymft.devices.distribution import Distribution
+    from easymft.runs.search import Search
+    from easymft.runs.sweep import Sweep
+
+    kind = Search if FLAGS.mode == "search" else Sweep
+    if FLAGS.verbosity < 1:
+        # Of the single runs only warnings are shown; each has its own run.log.
+        logging.getLogger().handlers[0].addFilter(
+            lambda record: record.levelno > logging.INFO or record.name == "easymft.runs.sweep"
+        )
+    overrides = _overrides()
+    if FLAGS.seed is not None:
+        overrides.append(f"{kind.__name__.lower()}.seeds=[{FLAGS.seed}]")
+    many = kind(FLAGS.config, overrides)
+    if FLAGS.dry_run:
+        _print_recipe(many.config)
+        for line in many.plan():
+            print(line, flush=True)
+        return 0
+    settings = config.distribution
+    with Distribution.of(settings.strategy, settings.tpu).only_chief_writes(many.folder):
+        print(many.run(FLAGS.restart))
+    print(f"Folder: {many.folder}")
+    return 0
+
+
+def _overrides() -> list[str]:
+    return [*FLAGS.set, *([] if FLAGS.seed is None else [f"seed={FLAGS.seed}"])]
+
+
+def _config() -> "Config":
+    from easymft.config.loading import load_config
+
+    if FLAGS.config is None:
+        raise InputError(
+            "is missing; name a recipe, such as amazon; --mode list shows them", field="--config"
+        )
+    return load_config(FLAGS.config, _overrides())
+
+
+def _experiment(config: "Config") -> "Experiment":
+    """Return a recipe's run, with logging set up and TensorFlow imported."""
+    _start_tensorflow()
+    from easymft.runs.experiment import Experiment
+
+    return Experiment(config)
+
+
+def _start_tensorflow() -> None:
+    level = absl_logging.converter.absl_to_standard(FLAGS.verbosity)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr, force=True)
+    logging.getLogger().handlers[0].setLevel(level)
+    logging.getLogger("easymft").setLevel(level)
+    absl_logging.set_verbosity(absl_logging.ERROR)
+    silently = level > logging.DEBUG
+    import_tensorflow(silently)
+    if silently:
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    from easymft.devices.freed_memory import keep_freed_memory
+
+    keep_freed_memory()
+
+
+def _print_recipe(config: "Config") -> None:
+    print(json.dumps(config.to_dict(), indent=2, ensure_ascii=False))
+
+
+def _show(summary: dict[str, Any]) -> None:
+    """Print a run's end on one screen: what stands out, results, where all is, what is next."""
+    from easymft.report import case_study_table, results_table
+
+    if summary["case_study"] and FLAGS.mode in ("run", "report"):
+        print(case_study_table(summary["case_study"]), end="\n\n")
+    if summary["metrics"]:
+        if summary["stages"]["validate"]["is_sample"]:
+            print("WARNING: bundled sample, not the corpus that the recipe names.\n")
+        split = summary["config"]["evaluate_on"][-1]
+        print(f"{summary['method']}, {split} accuracy in percent\n")
+        print(results_table(summary["metrics"], split), end="\n\n")
+    print(f"Run folder: {summary['folder']}")
+    if "report" in summary["stages"]:
+        print(f"Report: {summary['folder']}/report.html")
+        print(f"Next: {_next_command('export' in summary['stages'])}")
+
+
+def _next_command(exported: bool) -> str:
+    words = ["--config", FLAGS.config]
+    settings = [item for item in FLAGS.set if not item.startswith("distribution.")]
+    words += [word for item in settings for word in ("--set", item)]
+    words += [] if FLAGS.seed is None else ["--seed", str(FLAGS.seed)]
+    following = "predict --input YOUR_TEXTS.csv --output labels.csv" if exported else "export"
+    return f"python -m easymft.run {shlex.join(words)} --mode {following}"
