@@ -95,7 +95,8 @@ def _as_recipe_file(schema: dict[str, Any]) -> None:
         },
         "include": {
             "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}],
-            "description": "Recipes read before this one, which overrides them; paths from here.",
+            "description": "Recipes read before this one, which overrides them: paths from here, "
+            "or names such as `minilm` of those that come along.",
         },
     }
 
