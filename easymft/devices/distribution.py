@@ -37,7 +37,7 @@ class Distribution:
     with distribution.scope():
         model = MFTTextClassifier(backbone, num_classes=2, num_domains=4)
         model.compile("adamw", loss)
-        model.fit(batches.feed(), steps_per_epoch=len(batches), shuffle=False)
+        model.fit(batches.to_keras(), steps_per_epoch=len(batches), shuffle=False)
     ```
     """
 

@@ -39,7 +39,7 @@ def predict(
         model.compile(optimizer=None, jit_compile=jit_compile())
     with progress_bar(name, len(rows), unit="text") as bar:
         callbacks = [KeepFreedMemory(), _Progress(bar, batch_size)]
-        feed, steps = batches.feed(), len(batches)
+        feed, steps = batches.to_keras(), len(batches)
         outputs = model.predict(feed, verbose=0, steps=steps, callbacks=callbacks)
     return batches.in_input_order(outputs, Distribution.current().replicas)
 

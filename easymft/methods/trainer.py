@@ -154,7 +154,7 @@ class Trainer:
 
     def _leg(self, batches: Batches, per_epoch: int, callbacks: list[Any]) -> dict[str, float]:
         logs = self.model.fit(
-            batches.feed(),
+            batches.to_keras(),
             steps_per_epoch=len(batches),
             shuffle=False,
             verbose=0,
@@ -167,7 +167,7 @@ class Trainer:
 
     def _evaluate(self, dev: Batches, callbacks: list[Any]) -> dict[str, float]:
         figures = self.model.evaluate(
-            dev.feed(),
+            dev.to_keras(),
             steps=len(dev),
             verbose=0,
             return_dict=True,

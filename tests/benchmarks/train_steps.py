@@ -43,7 +43,7 @@ def prepare(settings):
         for name in sorted(models, reverse=bool(number % 2)):
             model, batches = models[name]
             steps = batches.steps_per_epoch
-            feed = batches.span(number * steps, (number + 1) * steps).feed()
+            feed = batches.span(number * steps, (number + 1) * steps).to_keras()
             settings_of_fit = {"steps_per_epoch": steps, "shuffle": False, "verbose": 0}
             callbacks = [KeepFreedMemory()]
             fit = lambda: model.fit(feed, callbacks=callbacks, **settings_of_fit)  # noqa: B023, E731

@@ -47,7 +47,7 @@ def train(distribution, optimizer, build, weights=None, steps=STEPS):
         model.compile(optimizer(), LOSS, jit_compile=False)
         feed = Batches(TOKENS, np.arange(TEXTS), BATCH, seed=3, sample_weight=weights)
         feed = feed.span(0, steps)
-        logs = model.fit(feed.feed(), steps_per_epoch=steps, shuffle=False, verbose=0).history
+        logs = model.fit(feed.to_keras(), steps_per_epoch=steps, shuffle=False, verbose=0).history
         return model, {name: values[-1] for name, values in logs.items()}
 
 
@@ -150,7 +150,7 @@ def test_predictions_and_metrics_are_those_of_one_device(texts):
     expected = predict(model, "", TOKENS, rows, batch_size=BATCH)["logits"]
     dev = Batches(TOKENS, rows, BATCH)
     model.compile(loss=LOSS)
-    figures = model.evaluate(dev.feed(), verbose=0, return_dict=True)
+    figures = model.evaluate(dev.to_keras(), verbose=0, return_dict=True)
     for replicas in (2, 4):
         with mirrored(replicas).scope():
             copy = TextClassifier(backbone(), NUM_CLASSES, 2)
@@ -158,7 +158,7 @@ def test_predictions_and_metrics_are_those_of_one_device(texts):
             logits = predict(copy, "", TOKENS, rows, batch_size=BATCH)["logits"]
             np.testing.assert_allclose(logits, expected, atol=1e-6)
             copy.compile(loss=LOSS)
-            other = copy.evaluate(dev.feed(), steps=len(dev), verbose=0, return_dict=True)
+            other = copy.evaluate(dev.to_keras(), steps=len(dev), verbose=0, return_dict=True)
             assert other == pytest.approx(figures, abs=1e-6)
 
 

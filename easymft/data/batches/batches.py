@@ -39,7 +39,7 @@ class Batches(keras.utils.PyDataset):
     out any steps, over several epochs too, so a run stopped after step s goes on with the same
     batches from `span(s, stop)`. Reading a batch changes nothing, so threads may do it.
 
-    Give `feed()` to Keras, with `shuffle=False`, which keeps Keras from mixing the batches anew.
+    Give `to_keras()` to Keras, with `shuffle=False`, which keeps Keras from mixing the batches anew.
 
     Args:
         tokens: The texts.
@@ -61,9 +61,9 @@ class Batches(keras.utils.PyDataset):
     ```python
     batches = Batches(tokens, splits["train"], batch_size=32, seed=1)
     steps = batches.steps_per_epoch
-    model.fit(batches.span(0, 3 * steps).feed(), epochs=3, steps_per_epoch=steps, shuffle=False)
+    model.fit(batches.span(0, 3 * steps).to_keras(), epochs=3, steps_per_epoch=steps, shuffle=False)
     test = Batches(tokens, splits["test"], batch_size=128)
-    logits = test.in_input_order(model.predict(test.feed())["logits"])
+    logits = test.in_input_order(model.predict(test.to_keras())["logits"])
     ```
     """
 
@@ -155,8 +155,8 @@ class Batches(keras.utils.PyDataset):
         arguments = {**self._arguments, "sample_weight": sample_weight}
         return Batches(**arguments, start=self.start, stop=self.stop)
 
-    def feed(self) -> Any:
-        """What to give to `fit`, `evaluate` and `predict` on the Keras backend in use.
+    def to_keras(self) -> Any:
+        """Return what `fit`, `evaluate` and `predict` take on the Keras backend in use.
 
         Under a strategy of tf.distribute every replica gets its shard of every batch. Tell Keras
         the number of steps then, `len(self)`, because it would count the shards.

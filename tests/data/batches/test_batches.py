@@ -208,11 +208,11 @@ def test_predict_and_evaluate_on_buckets_equal_those_on_the_longest_padding():
     widths = {bucketed[step][0]["token_ids"].shape[1] for step in range(len(bucketed))}
     assert len(widths) > 2
     whole = padded.in_input_order(model.predict_on_batch(padded[0][0]))
-    parts = bucketed.in_input_order(model.predict(bucketed.feed(), verbose=0))
+    parts = bucketed.in_input_order(model.predict(bucketed.to_keras(), verbose=0))
     np.testing.assert_allclose(parts, whole, atol=1e-6)
     # The last batch is smaller; Keras weights each batch by its texts.
     np.testing.assert_allclose(
-        model.evaluate(bucketed.feed(), verbose=0), model.test_on_batch(*padded[0]), atol=1e-6
+        model.evaluate(bucketed.to_keras(), verbose=0), model.test_on_batch(*padded[0]), atol=1e-6
     )
 
 
@@ -222,7 +222,7 @@ def test_fit_on_buckets_equals_fit_on_the_longest_padding():
         model = _classifier()
         batches = Batches(_mixed(), np.arange(50), 8, seed=1, buckets=buckets)
         history = model.fit(
-            batches.span(0, 14).feed(), epochs=2, steps_per_epoch=7, shuffle=False, verbose=0
+            batches.span(0, 14).to_keras(), epochs=2, steps_per_epoch=7, shuffle=False, verbose=0
         )
         losses.append(history.history["loss"])
         weights.append(model.get_weights())
@@ -235,9 +235,9 @@ def test_fit_on_buckets_equals_fit_on_the_longest_padding():
 def test_a_resumed_fit_ends_with_the_same_weights():
     batches = Batches(_mixed(), np.arange(50), 8, seed=1, buckets=(4, 8, 12, 16))
     never_killed, resumed = _classifier(), _classifier()
-    never_killed.fit(batches.span(0, 14).feed(), shuffle=False, verbose=0)
+    never_killed.fit(batches.span(0, 14).to_keras(), shuffle=False, verbose=0)
     for start, stop in ((0, 3), (3, 9), (9, 14)):
-        resumed.fit(batches.span(start, stop).feed(), shuffle=False, verbose=0)
+        resumed.fit(batches.span(start, stop).to_keras(), shuffle=False, verbose=0)
     for one, other in zip(never_killed.get_weights(), resumed.get_weights(), strict=True):
         np.testing.assert_allclose(one, other, rtol=0, atol=1e-7)
 
@@ -247,7 +247,7 @@ def test_feed_survives_a_first_pair_of_batches_of_one_width():
     batches = Batches(tokens, np.arange(16), 4, buckets=(4, 16))
     widths = [batches[step][0]["token_ids"].shape[1] for step in range(4)]
     assert widths == [16, 16, 4, 4]
-    assert _classifier().predict(batches.feed(), verbose=0).shape == (16, 2)
+    assert _classifier().predict(batches.to_keras(), verbose=0).shape == (16, 2)
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="is about tf.data")
