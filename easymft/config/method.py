@@ -12,6 +12,13 @@ if TYPE_CHECKING:
 
 Term = Literal["typicality", "corruption", "adversary"]
 
+# The meta-learner among models that are called after their domains: checkpoints, exports, cards.
+META_LEARNER = "meta-learner"
+# Which model made a prediction: keys of metrics.json and diagnostics.json, values of the column
+# `model` of predictions.parquet.
+BY_META_LEARNER = "meta_learner"
+BY_FINE_TUNED = "fine_tuned"
+
 # Settings that mean something only to methods with that term in their loss.
 _SETTINGS: dict[Term, tuple[str, ...]] = {
     "typicality": (
@@ -66,6 +73,11 @@ class Method:
     def answers_any_domain(self) -> bool:
         """Whether its meta-learner answers for a text of an unknown domain, or of none."""
         return self.model not in (None, "multi_task")
+
+    @property
+    def answers_by(self) -> str:
+        """Return which of its models its row of the table stands for."""
+        return BY_FINE_TUNED if self.fine_tunes else BY_META_LEARNER
 
     def phases(self, config: "Config") -> tuple["Phase | None", "FineTune | None"]:
         """Return the mixed and the per-domain phase; `None` where there is none."""

@@ -4,7 +4,7 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from easymft.data.corpus.schema import META_LEARNER
+from easymft.config.method import META_LEARNER
 from easymft.models import MultiTaskTextClassifier, TextClassifier
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from easymft.data.corpus.schema import META_LEARNER
+from easymft.config.method import META_LEARNER
 from easymft.errors import InputError
 from easymft.export.deployment import write_deployment
 from easymft.export.op_check import check_ops

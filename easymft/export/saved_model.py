@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from easymft.data.corpus.schema import META_LEARNER
+from easymft.config.method import META_LEARNER
 from easymft.errors import InputError
 from easymft.export.combined import DomainModels
 from easymft.export.text_input import check_rows, plain_name, tokenize

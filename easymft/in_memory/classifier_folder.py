@@ -7,10 +7,12 @@ import keras
 import numpy as np
 
 from easymft import files
+from easymft.config.method import META_LEARNER
 from easymft.errors import InputError
 from easymft.in_memory.estimator_input import plain_numbers
 
-FACTS, PREPROCESSOR, META_LEARNER = "classifier.json", "preprocessor.keras", "meta-learner.keras"
+FACTS, PREPROCESSOR = "classifier.json", "preprocessor.keras"
+MODEL = f"{META_LEARNER}.keras"
 
 
 def write_classifier(classifier: Any, folder: Path) -> None:
@@ -44,7 +46,7 @@ def write_classifier(classifier: Any, folder: Path) -> None:
             files.write_json(place / FACTS, facts)
             keras.saving.save_model(classifier.preprocessor_, place / PREPROCESSOR)
             model.set_weights(classifier.weights_[None])
-            model.save(place / META_LEARNER)
+            model.save(place / MODEL)
             for domain, name in names.items():
                 model.set_weights(classifier.weights_[domain])
                 model.save_weights(place / name)
@@ -65,7 +67,7 @@ def read_classifier(classifier: Any, folder: Path) -> None:
         classifier.domains_ = np.array(list(facts["domains"]), dtype=object)
         classifier.pairs_ = facts["pairs"]
         classifier.preprocessor_ = keras.saving.load_model(folder / PREPROCESSOR)
-        model = keras.saving.load_model(folder / META_LEARNER, compile=False)
+        model = keras.saving.load_model(folder / MODEL, compile=False)
         classifier.weights_ = {None: model.get_weights()}
         for domain, name in facts["domains"].items():
             model.load_weights(folder / name)

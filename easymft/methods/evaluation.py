@@ -32,7 +32,7 @@ def predictions_table(
         corpus: The corpus.
         rows: `(texts,)` rows of the corpus that were predicted.
         probabilities: `(texts, classes)`.
-        model: Which model predicted: `meta_learner` or `fine_tuned`.
+        model: Which predicted: `BY_META_LEARNER` or `BY_FINE_TUNED` of `easymft.config.method`.
         splits: `(texts,)` names of the texts' splits.
     """
     part = corpus.take(rows).table

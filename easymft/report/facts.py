@@ -3,9 +3,10 @@
 import math
 from typing import Any
 
+from easymft.config.method import BY_FINE_TUNED, BY_META_LEARNER
 from easymft.report.intervals import macro_f1_interval
 
-KINDS = {"meta_learner": "one model for all", "fine_tuned": "fine-tuned per domain"}
+KINDS = {BY_META_LEARNER: "one model for all", BY_FINE_TUNED: "fine-tuned per domain"}
 FEW_TEST_TEXTS, FEW_TRAINING_TEXTS = 30, 5
 _NAMED = 6  # most domains or cells that a warning names
 _STAGES = {

@@ -6,6 +6,8 @@ from typing import Any
 
 import jinja2
 
+from easymft.report.facts import KINDS
+
 # Characters that Markdown or embedded HTML would act on; a user's text must only ever be shown.
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|<>~&])")
 _SHOWN_CHARACTERS = 300
@@ -27,11 +29,10 @@ def results_table(metrics: dict[str, Any], split: str = "test") -> str:
         metrics: Content of `metrics.json`.
         split: `"dev"` or `"test"`.
     """
-    kinds = [kind for kind in ("meta_learner", "fine_tuned") if kind in metrics]
-    titles = {"meta_learner": "one model for all", "fine_tuned": "fine-tuned per domain"}
+    kinds = [kind for kind in KINDS if kind in metrics]
     header = ["domain", "texts"]
     for kind in kinds:
-        header += [f"accuracy, {titles[kind]}", "95 % interval", "macro-F1"]
+        header += [f"accuracy, {KINDS[kind]}", "95 % interval", "macro-F1"]
     rows = [header]
     first = metrics[kinds[0]][split]["domains"]
     for domain, figures in first.items():

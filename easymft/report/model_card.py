@@ -3,10 +3,9 @@
 import jinja2
 import yaml
 
+from easymft.config.method import BY_FINE_TUNED, BY_META_LEARNER, META_LEARNER
 from easymft.report.facts import Facts, data_notes, overview, test_metrics, warnings
 from easymft.report.markdown import escape, table
-
-META_LEARNER = "meta-learner"
 
 # What is known of published corpora, by the source a recipe names: the language, and the data
 # set's name on the hub.
@@ -58,7 +57,7 @@ def _name(summary: Facts, model: str | None) -> str:
 def _figures(summary: Facts, model: str | None) -> dict[str, Facts]:
     """Test figures of the texts that this model answers, by domain."""
     tests = {kind: part["domains"] for kind, part in test_metrics(summary).items()}
-    mixed, own = tests.get("meta_learner", {}), tests.get("fine_tuned", {})
+    mixed, own = tests.get(BY_META_LEARNER, {}), tests.get(BY_FINE_TUNED, {})
     if model == META_LEARNER:
         figures = mixed
     elif model is None:
@@ -115,7 +114,8 @@ def _results_table(figures: dict[str, Facts]) -> str | None:
 def _calibration(summary: Facts, model: str | None) -> float | None:
     """Expected calibration error of the answers on test texts, in points."""
     kinds = (summary.get("diagnostics") or {}).get("calibration") or {}
-    kind = "meta_learner" if model == META_LEARNER or "fine_tuned" not in kinds else "fine_tuned"
+    mixed = model == META_LEARNER or BY_FINE_TUNED not in kinds
+    kind = BY_META_LEARNER if mixed else BY_FINE_TUNED
     error = kinds.get(kind, {}).get("test") or {}
     value = error.get("domains", {}).get(model, error.get("average"))
     return None if value is None else 100 * value

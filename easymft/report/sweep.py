@@ -58,7 +58,7 @@ def sweep_figures(
         hits: dict[str, dict[int, Hits]] = {}
         titles, others = {}, {}
         for cell, method, path in runs:
-            found = _hits(path, "fine_tuned" if method.fine_tunes else "meta_learner")
+            found = _hits(path, method.answers_by)
             if cell.variation == variation and found:
                 titles[cell.method] = method.title
                 others[cell.method] = _others(rows, variation, cell.method)

@@ -12,7 +12,7 @@ import keras
 
 from easymft import files
 from easymft.config import METHODS, Config
-from easymft.data.corpus.schema import META_LEARNER
+from easymft.config.method import META_LEARNER
 from easymft.devices.distribution import Distribution, precision_policy
 from easymft.errors import InputError
 from easymft.methods.trainer import Trainer

@@ -17,7 +17,7 @@ from easymft import files
 from easymft.config import METHODS
 from easymft.config.loading import load_config
 from easymft.report.markdown import escape, table
-from easymft.runs.sweep import Cell, CellRunner, answering_model
+from easymft.runs.sweep import Cell, CellRunner
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ class Search:
         """Run the unfinished trials, or all anew; return the best of each method as Markdown."""
         rows = []
         for cell, experiment, summary, _ in self._runner.run(self.trials(), restart):
-            dev = summary["metrics"][answering_model(experiment)]["dev"]
+            dev = summary["metrics"][experiment.state.method.answers_by]["dev"]
             settings = {k: v for k, v in cell.settings.items() if k not in _FIXED}
             rows.append(
                 {

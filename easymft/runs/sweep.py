@@ -188,14 +188,9 @@ class Sweep:
         return text
 
 
-def answering_model(experiment: Experiment) -> str:
-    """Which of a method's models its row of the table stands for."""
-    return "fine_tuned" if experiment.state.method.fine_tunes else "meta_learner"
-
-
 def outcome(experiment: Experiment, summary: dict[str, Any]) -> str:
     """The accuracies of a finished run in a few words."""
-    splits = summary["metrics"][answering_model(experiment)]
+    splits = summary["metrics"][experiment.state.method.answers_by]
     return ", ".join(
         f"{name} {100 * part['average_accuracy']:.1f}" for name, part in splits.items()
     )
@@ -214,7 +209,7 @@ def result_rows(
                 "method": cell.method,
                 "seed": cell.seed,
                 "model": model,
-                "is_method": model == answering_model(experiment),
+                "is_method": model == experiment.state.method.answers_by,
                 "split": split,
             }
             average = {

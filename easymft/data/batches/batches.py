@@ -39,7 +39,7 @@ class Batches(keras.utils.PyDataset):
     out any steps, over several epochs too, so a run stopped after step s goes on with the same
     batches from `span(s, stop)`. Reading a batch changes nothing, so threads may do it.
 
-    Give `to_keras()` to Keras, with `shuffle=False`, which keeps Keras from mixing the batches anew.
+    Give `to_keras()` to Keras, with `shuffle=False`, which keeps it from mixing the batches anew.
 
     Args:
         tokens: The texts.

@@ -7,8 +7,6 @@ import numpy as np
 import pyarrow as pa
 
 SPLITS = ("train", "dev", "test")
-# Stands for the model of all domains where the others have their domain's name.
-META_LEARNER = "meta-learner"
 
 COLUMN_TYPES = {
     "id": pa.string(),

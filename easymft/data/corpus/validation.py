@@ -13,7 +13,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from easymft.data.corpus.schema import META_LEARNER, SPLITS, Corpus
+from easymft.config.method import META_LEARNER
+from easymft.data.corpus.schema import SPLITS, Corpus
 from easymft.data.corpus.validation_report import Report, count_rows, length_rows
 from easymft.errors import Problems
 

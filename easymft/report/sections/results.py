@@ -3,6 +3,7 @@
 import numpy as np
 from markupsafe import Markup
 
+from easymft.config.method import BY_META_LEARNER
 from easymft.report import plots
 from easymft.report.facts import KINDS, Facts, test_metrics
 from easymft.report.intervals import macro_f1_interval
@@ -58,7 +59,7 @@ def _point(figures: Facts | None, key: str) -> plots.Point | None:
 def confusions(summary: Facts) -> Section:
     """A confusion matrix per domain of the last model trained."""
     tests = test_metrics(summary)
-    kind = list(tests)[-1] if tests else "meta_learner"
+    kind = list(tests)[-1] if tests else BY_META_LEARNER
     tested = {
         domain: figures
         for domain, figures in tests.get(kind, {}).get("domains", {}).items()

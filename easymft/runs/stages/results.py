@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from easymft import files
-from easymft.data.corpus.schema import META_LEARNER
+from easymft.config.method import BY_FINE_TUNED, BY_META_LEARNER, META_LEARNER
 from easymft.methods import diagnostics, evaluation, reliability
 from easymft.methods import typicality as scoring
 from easymft.models import TextClassifier
@@ -42,7 +42,7 @@ def evaluate(run: Run) -> dict[str, Any]:
                 data.corpus,
                 rows,
                 evaluation.class_probabilities(model, f"evaluating {name}", data.tokens, rows),
-                "meta_learner" if domain is None else "fine_tuned",
+                BY_META_LEARNER if domain is None else BY_FINE_TUNED,
                 np.repeat(list(parts), [len(part) for part in parts.values()]),
             )
         )

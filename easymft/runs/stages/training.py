@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from easymft import files
-from easymft.data.corpus.schema import META_LEARNER
+from easymft.config.method import BY_FINE_TUNED, BY_META_LEARNER, META_LEARNER
 from easymft.data.corpus.splits import Splits
 from easymft.errors import InputError
 from easymft.methods import typicality as scoring
@@ -140,7 +140,7 @@ def fine_tune(run: Run) -> dict[str, Any]:
                 dev_rows=data.rows_of("dev", code),
             )
             dev = {} if learner is None else _dev_accuracies(run, learner, model, code)
-            better = not dev or dev["fine_tuned"] > dev["meta_learner"]
+            better = not dev or dev[BY_FINE_TUNED] > dev[BY_META_LEARNER]
             run.keep(model if better else learner, name)
             run.mark_done(part, {"history": curve, "dev_accuracy": dev, "is_kept": better})
             discard(run.folder.checkpoint(name))
@@ -204,7 +204,7 @@ def _dev_accuracies(
     if not len(rows):
         return {}
     labels, found = run.data.tokens.labels[rows], {}
-    for name, model in (("meta_learner", learner), ("fine_tuned", fine_tuned)):
+    for name, model in ((BY_META_LEARNER, learner), (BY_FINE_TUNED, fine_tuned)):
         probabilities = class_probabilities(model, "comparing on dev", run.data.tokens, rows)
         found[name] = float((probabilities.argmax(axis=1) == labels).mean())
     return found
