@@ -114,12 +114,14 @@ def write_json(path: str | os.PathLike, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def write_parquet(path: str | os.PathLike, table: "pyarrow.Table") -> None:
+def write_parquet(
+    path: str | os.PathLike, table: "pyarrow.Table", compression: str = "snappy"
+) -> None:
     """Write an Arrow table, all or nothing."""
     import pyarrow.parquet as pq
 
     with staged(path) as temporary:
-        pq.write_table(table, temporary)
+        pq.write_table(table, temporary, compression=compression)
 
 
 def read_json(path: str | os.PathLike) -> Any:

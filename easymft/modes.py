@@ -103,10 +103,19 @@ def search() -> int:
     return _many_runs(config)
 
 
+def tables() -> int:
+    """Print a sweep's tables, worked out again from what it left in its folder."""
+    from easymft.runs.evidence import recompute_tables
+
+    print(recompute_tables(FLAGS.input), end="")
+    return 0
+
+
 MODES: dict[str, Callable[[], int]] = {
     "run": run,
     **dict.fromkeys(STAGE_NAMES, run),
     "search": search,
+    "tables": tables,
     "pack": pack,
     "predict": predict,
     "init": init,

@@ -43,7 +43,8 @@ _MODE = flags.DEFINE_enum(
     list(MODES),
     "run: all stages that are not done yet. A stage's name: that stage only, once more; what was "
     "made from its old result is made anew by the next run. search: try the settings of the "
-    "recipe's `search` on the development texts. pack: write the tokenized corpus into the folder "
+    "recipe's `search` on the development texts. tables: work out a sweep's tables again, from "
+    "what it left in the folder --input. pack: write the tokenized corpus into the folder "
     "--output, for machines without TensorFlow. predict: label the texts of --input "
     "with the exported models. init: look at the data file --input and "
     "write a recipe for it. list: the recipes of a folder (--config, else app_zoo), one line "
@@ -59,7 +60,7 @@ flags.DEFINE_string(
     "input",
     "-",
     "For --mode predict: CSV, TSV, JSONL or Parquet; -: lines of standard input. For --mode init: "
-    "the file or folder to look at.",
+    "the file or folder to look at. For --mode tables: the folder of a sweep.",
 )
 flags.DEFINE_string(
     "output",

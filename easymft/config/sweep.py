@@ -26,6 +26,9 @@ class Sweep(Section):
     """Settings of one method only, such as a search found for it."""
     compare_with: list[MethodName] = ["single", "mix", "mix_then_fine_tune"]
     """Methods that every other is compared with."""
+    results: str | None = None
+    """Folder of a sweep whose finished runs count as done here: a copy of its predictions.parquet,
+    results.parquet and config.json, from whichever machine."""
 
     @field_validator("only")
     @classmethod

@@ -26,13 +26,13 @@ def macro_f1_interval(confusion: list[list[int]]) -> tuple[float, float] | None:
     draws = np.random.default_rng(0).multinomial(
         int(counts.sum()), counts.ravel() / counts.sum(), size=_DRAWS
     )
-    scores = _macro_f1(draws.reshape(_DRAWS, *counts.shape))
+    scores = macro_f1(draws.reshape(_DRAWS, *counts.shape))
     low, high = np.percentile(scores, [2.5, 97.5])
     return float(low), float(high)
 
 
-def _macro_f1(confusions: np.ndarray) -> np.ndarray:
-    """Macro-F1 over the classes present or predicted, `(draws, classes, classes)` to `(draws,)`."""
+def macro_f1(confusions: np.ndarray) -> np.ndarray:
+    """Return macro-F1 over the classes present or predicted: `(n, classes, classes)` to `(n,)`."""
     hits = np.diagonal(confusions, axis1=1, axis2=2)
     seen = confusions.sum(axis=1) + confusions.sum(axis=2)
     scores = np.divide(2 * hits, seen, out=np.full(hits.shape, np.nan), where=seen > 0)

@@ -1,24 +1,37 @@
-"""What a sweep found: every method's accuracies, and how they differ, with intervals."""
+"""What a sweep found, worked out from the predictions of its runs: accuracies and differences."""
 
-import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from easymft.report.statistics import Hits, mean_and_error, paired_difference
+from easymft.config import METHODS
+from easymft.errors import InputError
+from easymft.report.intervals import macro_f1
+from easymft.report.statistics import mean_and_error, paired_difference
 
-# (cell, method, path of its predictions); see `easymft.runs.sweep`
-Runs = Sequence[tuple[Any, Any, Path]]
-# Figures beside the accuracy, by their column in the tidy results.
-_OTHERS = {
-    "macro_f1": "macro-F1",
-    "calibration_error": "calibration error",
-    "domain_probe": "domain probe",
-}
+# What is kept of a sweep's runs: a row per run and text, answered by the model that the method's
+# row of the table stands for. `probability` is that of the predicted class, to four digits, which
+# take half the room.
+PREDICTIONS = pa.schema(
+    {
+        "variation": pa.string(),
+        "method": pa.string(),
+        "seed": pa.int64(),
+        "split": pa.string(),
+        "id": pa.string(),
+        "domain": pa.string(),
+        "label": pa.string(),
+        "predicted": pa.string(),
+        "probability": pa.float32(),
+    }
+)
+# Figures that take more than predictions to work out, by their column in the tidy results.
+_OTHERS = {"calibration_error": "calibration error", "domain_probe": "domain probe"}
 
 
 @dataclass(frozen=True)
@@ -44,85 +57,93 @@ class MethodFigures:
 
 
 def sweep_figures(
-    runs: Runs, rows: Sequence[Mapping[str, Any]], compare_with: Sequence[str]
+    predictions: pa.Table, compare_with: Sequence[str], results: Iterable[Mapping[str, Any]] = ()
 ) -> dict[str, list[MethodFigures]]:
-    """The table of every variation that has runs with test texts.
+    """Return the table of every variation that has predictions of test texts.
 
     Args:
-        runs: The finished runs.
-        rows: Their tidy results; see `easymft.runs.sweep.result_rows`.
+        predictions: Of the schema `PREDICTIONS`, of any number of runs.
         compare_with: Names of the methods that every other is compared with.
+        results: Tidy results of the runs (see `easymft.runs.evidence.RESULTS`), for what
+            predictions do not tell: calibration and domain probe.
+
+    Raises:
+        InputError: Methods of one variation and seed were not tested on the same texts.
     """
-    tables = {}
-    for variation in dict.fromkeys(cell.variation for cell, _, _ in runs):
-        hits: dict[str, dict[int, Hits]] = {}
-        titles, others = {}, {}
-        for cell, method, path in runs:
-            found = _hits(path, method.answers_by)
-            if cell.variation == variation and found:
-                titles[cell.method] = method.title
-                others[cell.method] = _others(rows, variation, cell.method)
-                hits.setdefault(cell.method, {})[cell.seed] = found
-        if hits:
-            tables[variation] = [
-                _figures(titles, hits, name, [r for r in compare_with if r in hits], others[name])
-                for name in hits
-            ]
-    return tables
-
-
-def _figures(
-    titles: dict[str, str],
-    hits: dict[str, dict[int, Hits]],
-    name: str,
-    references: Sequence[str],
-    others: dict[str, tuple[float, float | None]],
-) -> MethodFigures:
-    own = hits[name]
-    accuracies = {
-        domain: np.array([np.mean(list(seed[domain].values())) for seed in own.values()])
-        for domain in next(iter(own.values()))
-    }
-    differences = {}
-    for reference in references:
-        seeds = [seed for seed in own if seed in hits[reference]]
-        if reference != name and seeds:
-            other = [hits[reference][seed] for seed in seeds]
-            difference = paired_difference([own[seed] for seed in seeds], other)
-            differences[titles[reference]] = difference
-    averages = np.mean(list(accuracies.values()), axis=0)
-    return MethodFigures(
-        titles[name],
-        dict(zip(own, averages.tolist(), strict=True)),
-        {domain: mean_and_error(values) for domain, values in accuracies.items()},
-        mean_and_error(averages),
-        differences,
-        others,
-    )
-
-
-def _others(
-    rows: Sequence[Mapping[str, Any]], variation: str, method: str
-) -> dict[str, tuple[float, float | None]]:
-    """Figures of a method beside its accuracy, those that every one of its runs has."""
-    own = [
+    frame = predictions.filter(pc.equal(predictions["split"], "test")).to_pandas()
+    frame["right"] = (frame["label"] == frame["predicted"]).astype(float)
+    of_methods = [
         row
-        for row in rows
-        if (row["variation"], row["method"], row["split"]) == (variation, method, "test")
-        and row["is_method"]
-        and row["domain"] is None
+        for row in results
+        if row["is_method"] and row["split"] == "test" and row["domain"] is None
     ]
-    found = {title: [row.get(key) for row in own] for key, title in _OTHERS.items()}
-    return {title: mean_and_error(values) for title, values in found.items() if None not in values}
+    return {
+        variation: _variation(
+            rows, compare_with, [row for row in of_methods if row["variation"] == variation]
+        )
+        for variation, rows in frame.groupby("variation", sort=False)
+    }
 
 
-@functools.cache
-def _hits(path: Path, model: str) -> Hits:
-    """Which test texts a model got right: domain -> text id -> 1.0 or 0.0."""
-    columns = ["model", "split", "id", "domain", "label", "predicted"]
-    hits: dict[str, dict[str, float]] = {}
-    for row in pq.read_table(path, columns=columns).to_pylist():
-        if (row["model"], row["split"]) == (model, "test"):
-            right = float(row["label"] == row["predicted"])
-            hits.setdefault(row["domain"], {})[row["id"]] = right
-    return dict(sorted(hits.items()))
+def _variation(
+    rows: pd.DataFrame, compare_with: Sequence[str], results: Sequence[Mapping[str, Any]]
+) -> list[MethodFigures]:
+    """Return a row of the table per method, in the order of the predictions."""
+    methods = dict(list(rows.groupby("method", sort=False)))
+    titles = {name: METHODS[name].title if name in METHODS else name for name in methods}
+    figures = []
+    for name, own in methods.items():
+        accuracies = own.groupby(["domain", "seed"])["right"].mean().unstack("seed")
+        averages = accuracies.mean()
+        differences = {
+            titles[other]: _difference(own, methods[other])
+            for other in compare_with
+            if other in methods and other != name and set(own["seed"]) & set(methods[other]["seed"])
+        }
+        figures.append(
+            MethodFigures(
+                titles[name],
+                averages.to_dict(),
+                {domain: mean_and_error(seeds.dropna()) for domain, seeds in accuracies.iterrows()},
+                mean_and_error(averages),
+                differences,
+                {
+                    "worst domain": mean_and_error(accuracies.min()),
+                    "macro-F1": mean_and_error(_macro_f1(own)),
+                    **_others([row for row in results if row["method"] == name]),
+                },
+            )
+        )
+    return figures
+
+
+def _difference(one: pd.DataFrame, other: pd.DataFrame) -> tuple[float, float, float]:
+    """Compare two methods under the seeds that both have; see `paired_difference`."""
+    seeds = set(one["seed"]) & set(other["seed"])
+    try:
+        return paired_difference(*(part[part["seed"].isin(seeds)] for part in (one, other)))
+    except ValueError:
+        names = " and ".join(f"`{part['method'].iloc[0]}`" for part in (one, other))
+        raise InputError(
+            f"variation {one['variation'].iloc[0]}: {names} were not tested on the same texts under"
+            " the same seed, each once; only runs on the same data can be compared"
+        ) from None
+
+
+def _macro_f1(rows: pd.DataFrame) -> pd.Series:
+    """Return a method's average over domains of macro-F1 under each seed."""
+    groups = rows.groupby(["domain", "seed"])
+    codes, classes = pd.factorize(np.concatenate([rows["label"], rows["predicted"]]))
+    confusions = np.zeros((groups.ngroups, len(classes), len(classes)))
+    np.add.at(confusions, (groups.ngroup(), *codes.reshape(2, -1)), 1)
+    return pd.Series(macro_f1(confusions), groups.size().index).unstack().mean()
+
+
+def _others(results: Sequence[Mapping[str, Any]]) -> dict[str, tuple[float, float | None]]:
+    """Return the figures that predictions do not tell, where every run has them."""
+    found = {title: [row.get(key) for row in results] for key, title in _OTHERS.items()}
+    return {
+        title: mean_and_error(values)
+        for title, values in found.items()
+        if values and None not in values
+    }

@@ -72,7 +72,7 @@ class RunFolder:
         path = self.path / "config.json"
         # Not `Path.exists`, which raises an error of its own where a name is too long.
         if os.path.exists(path):
-            saved = _with_later_settings(files.read_json(path))
+            saved = with_later_settings(files.read_json(path))
             difference = first_difference(saved, self.config.to_dict())
             if difference:
                 raise InputError(
@@ -159,7 +159,7 @@ class RunFolder:
         return self.path / "stages" / f"{stage}.json"
 
 
-def _with_later_settings(saved: Any) -> Any:
+def with_later_settings(saved: Any) -> Any:
     """Return a saved recipe as this version would have written it: names and later defaults."""
     saved = with_present_names(saved)
     try:

@@ -10,18 +10,26 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import pyarrow as pa
 
 from easymft import files
 from easymft.config import Config
 from easymft.config.loading import load_config
-from easymft.report.sweep import sweep_figures
+from easymft.errors import InputError
 from easymft.report.sweep_tables import (
     render_latex,
     render_markdown_tables,
     render_sweep_html,
 )
+from easymft.runs.evidence import (
+    RunEvidence,
+    RunKey,
+    evidence_figures,
+    read_evidence,
+    run_evidence,
+    write_evidence,
+)
 from easymft.runs.experiment import Experiment
+from easymft.runs.folder import RunFolder, first_difference, with_later_settings
 from easymft.runs.plan import plan
 
 logger = logging.getLogger(__name__)
@@ -42,6 +50,11 @@ class Cell:
     method: str
     seed: int
     settings: Mapping[str, Any]
+
+    @property
+    def key(self) -> RunKey:
+        """Return what names it in the tables."""
+        return self.variation, self.method, self.seed
 
     def __str__(self) -> str:
         return f"{self.variation}, {self.method}, seed {self.seed}"
@@ -139,8 +152,9 @@ class Sweep:
     """The runs of a recipe's `sweep`, and their tables.
 
     Leaves, under `output_dir/<recipe>/`: a run folder per cell (`<variation>/<method>/seed-<n>`),
-    `results.parquet` (a row per run, model, split and domain), `tables.md`, `tables.tex` and
-    `report.html`. These are written anew after every run, so an unfinished sweep already has some.
+    `predictions.parquet` and `results.parquet` (see `easymft.runs.evidence`), `tables.md`,
+    `tables.tex` and `report.html`. These are written anew after every run, so an unfinished sweep
+    already has some.
 
     Args:
         recipe: Path of a recipe with a `sweep` section.
@@ -164,22 +178,53 @@ class Sweep:
         ]
 
     def plan(self) -> Iterator[str]:
-        """What `run` would do, line by line."""
-        return self._runner.plan(self.cells())
+        """Yield what `run` would do, line by line."""
+        cells = self.cells()
+        kept = self._kept(cells)
+        if kept:
+            yield f"{len(kept)} of {len(cells)} runs stand in {self.config.sweep.results}"
+        yield from self._runner.plan([cell for cell in cells if cell.key not in kept])
 
     def run(self, restart: bool = False) -> str:
         """Run what is not finished, or all anew; return the tables as Markdown."""
-        cells, rows, runs, text = self.cells(), [], [], ""
-        for cell, experiment, summary, fresh in self._runner.run(cells, restart):
-            rows += result_rows(cell, experiment, summary)
-            runs.append((cell, experiment.state.method, experiment.folder.predictions))
-            if fresh or len(runs) == len(cells):
-                text = self._write(rows, runs)
-        return text
+        cells, text = self.cells(), ""
+        found = {} if restart else self._kept(cells)
+        waiting = [cell for cell in cells if cell.key not in found]
+        for cell, experiment, summary, fresh in self._runner.run(waiting, restart):
+            found[cell.key] = run_evidence(cell.key, experiment, summary)
+            text = self._write(cells, found) if fresh else ""
+        return text or self._write(cells, found)
 
-    def _write(self, rows: list[dict[str, Any]], runs: list[tuple[Any, ...]]) -> str:
-        files.write_parquet(self.folder / "results.parquet", pa.Table.from_pylist(rows))
-        figures = sweep_figures(runs, rows, self.config.sweep.compare_with)
+    def _kept(self, cells: Sequence[Cell]) -> dict[RunKey, RunEvidence]:
+        """Return the runs that stand in `sweep.results` and are not finished in the own folder.
+
+        Raises:
+            InputError: They were made with other settings, or of other data than those at hand.
+        """
+        folder, kept = self.config.sweep.results, {}
+        if folder is None:
+            return kept
+        found, waiting = read_evidence(folder), {}
+        for cell in cells:
+            config = self._runner.config(cell)
+            if cell.key not in found:
+                waiting.setdefault(cell.variation, config)
+            elif not RunFolder(config).is_done("report"):
+                saved = with_later_settings(json.loads(found[cell.key].results[0]["recipe"]))
+                if difference := first_difference(saved, config.to_dict()):
+                    raise _other_runs(folder, f"{cell}: {difference}")
+                kept[cell.key] = found[cell.key]
+        for (variation, *_), run in kept.items():
+            if variation in waiting:
+                fingerprint = Experiment(waiting.pop(variation)).data.fingerprint
+                if fingerprint != run.results[0]["fingerprint"]:
+                    raise _other_runs(folder, f"{variation}: their data are not those found here")
+        return kept
+
+    def _write(self, cells: Sequence[Cell], found: Mapping[RunKey, RunEvidence]) -> str:
+        runs = [found[cell.key] for cell in cells if cell.key in found]
+        write_evidence(self.folder, runs, self.config)
+        figures = evidence_figures(runs, self.config.sweep.compare_with)
         text = render_markdown_tables(figures)
         files.write_text(self.folder / "tables.md", text)
         files.write_text(self.folder / "tables.tex", render_latex(figures))
@@ -188,43 +233,18 @@ class Sweep:
         return text
 
 
+def _other_runs(folder: str, difference: str) -> InputError:
+    return InputError(
+        f"holds other runs than this sweep asks for ({difference}); `--set sweep.results=null` or "
+        "`--restart` makes them anew",
+        file=folder,
+        field="sweep.results",
+    )
+
+
 def outcome(experiment: Experiment, summary: dict[str, Any]) -> str:
     """The accuracies of a finished run in a few words."""
     splits = summary["metrics"][experiment.state.method.answers_by]
     return ", ".join(
         f"{name} {100 * part['average_accuracy']:.1f}" for name, part in splits.items()
     )
-
-
-def result_rows(
-    cell: Cell, experiment: Experiment, summary: dict[str, Any]
-) -> list[dict[str, Any]]:
-    """Tidy results of one run: a row per model, split and domain, and one for all domains."""
-    rows = []
-    diagnostics = summary["diagnostics"] or {}
-    for model, splits in summary["metrics"].items():
-        for split, figures in splits.items():
-            common = {
-                "variation": cell.variation,
-                "method": cell.method,
-                "seed": cell.seed,
-                "model": model,
-                "is_method": model == experiment.state.method.answers_by,
-                "split": split,
-            }
-            average = {
-                "accuracy": figures["average_accuracy"],
-                "macro_f1": figures["average_macro_f1"],
-            }
-            calibration = diagnostics.get("calibration", {}).get(model, {}).get(split)
-            if calibration:
-                average["calibration_error"] = calibration["average"]
-            probe = diagnostics.get("probe")
-            if probe and probe["after"] and common["is_method"]:
-                average["domain_probe"] = probe["after"]["embedding"]
-            rows.append({**common, "domain": None, **average})
-            for domain, own in figures["domains"].items():
-                if own["texts"]:
-                    kept = {key: own[key] for key in ("texts", "accuracy", "macro_f1")}
-                    rows.append({**common, "domain": domain, **kept})
-    return rows

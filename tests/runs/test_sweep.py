@@ -1,6 +1,7 @@
 """Many runs of a recipe: cells, tables, resuming; and the search for settings."""
 
 import json
+import shutil
 
 import pyarrow.parquet as pq
 import pytest
@@ -14,6 +15,7 @@ from easymft.report.sweep_tables import (
     render_sweep_html,
 )
 from easymft.runs import sweep
+from easymft.runs.evidence import recompute_tables
 from easymft.runs.experiment import Experiment
 from easymft.runs.search import Search, _standard_error, best_settings, draw, matters
 from easymft.runs.sweep import Sweep
@@ -82,7 +84,7 @@ def test_a_dry_run_of_a_sweep_trains_nothing(tmp_path):
     few_single, few_mft, *_, total = Sweep(path).plan()
     assert few_single.startswith("few, single: 2 of 2 runs to do; each sees 36 training texts")
     assert few_mft.startswith("few, mft: 2 of 2 runs to do; each sees 36 training texts")
-    assert total == "estimated time of all: about 1 min"
+    assert total.startswith("estimated time of all: about ")
     assert not (tmp_path / "runs").exists()
 
 
@@ -135,10 +137,51 @@ def test_a_sweep_leaves_tables_and_goes_on_where_it_was_killed(tmp_path, monkeyp
     # Once more: nothing runs, and the tables are made once, not for every run that is there.
     stages.clear()
     with monkeypatch.context() as patch:
-        make, made = sweep.sweep_figures, []
-        patch.setattr(sweep, "sweep_figures", lambda *given: made.append(given) or make(*given))
+        make, made = sweep.evidence_figures, []
+        patch.setattr(sweep, "evidence_figures", lambda *given: made.append(given) or make(*given))
         assert Sweep(path).run() == text
     assert (stages, len(made)) == ([], 1)
+
+
+def test_runs_that_stand_in_a_results_folder_are_not_done_again(tmp_path, monkeypatch):
+    small = {**SWEEP, "seeds": [1], "variations": {"few": SWEEP["variations"]["few"]}}
+    path = recipe(tmp_path, sweep=small)
+    text = Sweep(path).run()
+    kept = tmp_path / "kept"
+    shutil.copytree(tmp_path / "runs/tiny", kept, ignore=shutil.ignore_patterns("few"))
+    shutil.rmtree(tmp_path / "runs")
+    assert recompute_tables(kept) == text
+
+    settings = [f"sweep.results={kept}"]
+    first, *_ = Sweep(path, settings).plan()
+    assert first == f"2 of 2 runs stand in {kept}"
+    assert Sweep(path, settings).run() == text
+    assert not (tmp_path / "runs/tiny/few").exists()  # nothing ran
+    for name in ("predictions.parquet", "results.parquet"):
+        found, saved = (pq.read_table(f / name) for f in (tmp_path / "runs/tiny", kept))
+        assert found.equals(saved)
+
+    # Another seed goes on from there; what the two runs have stays as it is.
+    ran, run = [], Experiment.run
+    monkeypatch.setattr(
+        Experiment, "run", lambda self, **given: (ran.append(self.config), run(self, **given))[1]
+    )
+    Sweep(path, [*settings, "sweep.seeds=[1,2]"]).run()
+    assert [(config.method, config.seed) for config in ran] == [("single", 2), ("mft", 2)]
+    predictions = pq.read_table(tmp_path / "runs/tiny/predictions.parquet").to_pandas()
+    saved = pq.read_table(kept / "predictions.parquet").to_pandas()
+    of_first = predictions[predictions["seed"] == 1].reset_index(drop=True)
+    assert of_first.equals(saved)
+    assert set(predictions["seed"]) == {1, 2}
+
+    shutil.rmtree(tmp_path / "runs")
+    with pytest.raises(InputError, match=r"few, single, seed 1: `dropout` was 0.1, now 0.2"):
+        Sweep(path, [*settings, "dropout=0.2"]).run()
+    texts = tmp_path / "texts.csv"
+    texts.write_text(texts.read_text().replace("cafe", "!"))
+    with pytest.raises(InputError, match="few: their data are not those found here"):
+        Sweep(path, [*settings, "sweep.seeds=[1,2]"]).run()
+    assert not (tmp_path / "runs").exists()
 
 
 def method_title(method):
