@@ -4,22 +4,17 @@ import contextlib
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from easymft.data.files import delimited, records
 from easymft.data.files.columns import to_name
+from easymft.data.files.reader import column_names, format_of, read_file
 from easymft.data.files.row_source import RowSource
-from easymft.data.files.text_files import find_encoding, open_lines
-from easymft.errors import InputError, Problems
+from easymft.errors import InputError
 from easymft.files import staged
 
-_READERS = {
-    ".csv": delimited.read_delimited,
-    ".tsv": delimited.read_delimited,
-    ".jsonl": records.read_jsonl,
-    ".parquet": records.read_parquet,
-}
+_OUTPUTS = (".csv", ".tsv", ".jsonl", ".parquet")
 Write = Callable[[dict[str, list[Any]]], None]
 
 
@@ -29,36 +24,24 @@ def read_rows(
     """Yield the values by role of every row; an empty text is a text.
 
     Args:
-        path: CSV, TSV, JSONL (each maybe with `.gz`) or Parquet.
+        path: CSV, TSV, JSON lines or array (each maybe with `.gz`), or Parquet.
         columns: Column name by role.
         required: Roles that must be there; the others are read if they are.
 
     Raises:
         InputError: The file or a row cannot be read; names the line.
     """
-    suffix = Path(path.name.removesuffix(".gz")).suffix.lower()
-    if suffix not in _READERS:
-        raise InputError(
-            f"must be one of {', '.join(_READERS)}. Received: {suffix or 'no suffix'}", file=path
-        )
+    form = format_of(path)
 
     def fault(message: str, line: int | None) -> None:
         # Rows come out as they came in, so none can be left out.
         raise InputError(message, file=path, line=line)
 
-    source = RowSource(
-        path=path,
-        columns=dict(columns),
-        encoding="auto",
-        delimiter="tab" if suffix == ".tsv" else "auto",
-        problems=Problems(),
-        fault=fault,
-        note=lambda note: None,
-    )
-    header = _header(source, suffix)
-    wanted = {role: name for role, name in columns.items() if role in required or name in header}
-    source = RowSource(**{**vars(source), "columns": wanted})
-    for line, row in _READERS[suffix](source):
+    source = RowSource(path=path, columns=dict(columns), fault=fault, as_is=True)
+    found = column_names(source, form)
+    wanted = {role: name for role, name in columns.items() if role in required or name in found}
+    source = replace(source, columns=wanted, optional=wanted.keys() - set(required))
+    for line, row in read_file(source, form):
         source.problems.raise_if_any()
         for role in required:
             if not isinstance(row[role], str):
@@ -101,9 +84,9 @@ def open_output(output: str | Path) -> Iterator[Write]:
         yield lambda columns: _write_jsonl(sys.stdout, columns)
         return
     output = Path(output)
-    if output.suffix not in _READERS:
+    if output.suffix not in _OUTPUTS:
         raise InputError(
-            f"must end in one of {', '.join(_READERS)}. Received: {output.name}", file=output
+            f"must end in one of {', '.join(_OUTPUTS)}. Received: {output.name}", file=output
         )
     with staged(output) as temporary:
         if output.suffix == ".jsonl":
@@ -163,24 +146,3 @@ def _write_jsonl(file: Any, columns: dict[str, list[Any]]) -> None:
 
 def _no_half_surrogate(value: Any) -> Any:
     return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
-
-
-def _header(source: RowSource, suffix: str) -> list[str]:
-    """Names of the columns; for JSONL the keys of the first object."""
-    if suffix == ".parquet":
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        try:
-            return pq.read_schema(source.path).names
-        except (pa.ArrowException, OSError) as error:
-            reason = str(error).split("\n")[0]
-            raise InputError(f"cannot be read as Parquet ({reason})", file=source.path) from None
-    encoding = find_encoding(source.path, source.encoding)
-    with open_lines(source.path, encoding) as lines:
-        if suffix == ".jsonl":
-            with contextlib.suppress(ValueError, RecursionError):
-                return list(json.loads(next((line for line in lines if line.strip()), "{}")))
-            return []  # the reader says what is wrong
-        dialect = delimited.find_dialect(source, encoding)
-        return [name.strip() for name in delimited.read_header(source, dialect, lines)[1]]

@@ -54,7 +54,7 @@ def init_recipe(source: str, output: str = "-", overrides: Iterable[str] = ()) -
     start = {"data": {"source": "files", "files": _files(source)}, **TRAINING}
     data = config_from_dict({"name": "init", **merge(start, given)}).data
     found = find_files(data)
-    if any(form == "folder" for _, _, form in found):
+    if any(file.form == "folder" for file in found):
         columns, guesses = [], {}
         description = f"Texts of {source}: a folder a domain, in it a folder a class."
     else:

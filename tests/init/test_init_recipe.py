@@ -228,7 +228,7 @@ def test_an_id_that_comes_twice_is_none(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.csv", b"", "holds no named column"),
+        ("a.csv", b"", "is empty; its first line must name the columns"),
         ("a.csv", b"text,label,domain\n", "holds no row below its header"),
         ("a.csv", b'"text,label\n', "the header cannot be read"),
         ("a.jsonl", b"[1]\n[2]\n", "holds no named column"),

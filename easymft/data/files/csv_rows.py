@@ -3,8 +3,8 @@
 import contextlib
 import csv
 from collections import deque
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Set
+from dataclasses import dataclass, field
 from typing import Any
 
 from easymft.data.files.columns import MAX_CELL_CHARACTERS
@@ -23,25 +23,77 @@ LINE_COST = 50
 
 @dataclass(frozen=True)
 class Dialect:
-    """Delimiter, and whether `"` quotes a cell or is a character like any other."""
+    """How the lines of a file become rows of cells.
+
+    Args:
+        delimiter: What stands between cells.
+        quoting: Whether `"` quotes a cell or is a character like any other.
+        skip: Lines above the header.
+        width: Cells of a row, where a line that has as many is a row by itself; 0: none is.
+        names: By place, all that stands in a column of few names: a line is a row by itself if
+            it has one of them there.
+    """
 
     delimiter: str
-    quoting: bool
+    quoting: bool = True
+    skip: int = 0
+    width: int = 0
+    names: Mapping[int, Set[str]] = field(default_factory=dict)
 
     def rows(self, lines: Iterator[str]) -> Any:
-        """A `csv.reader` over lines."""
+        """Return a `csv.reader` over lines."""
         quoting = csv.QUOTE_MINIMAL if self.quoting else csv.QUOTE_NONE
         return csv.reader(lines, delimiter=self.delimiter, quoting=quoting, strict=True)
+
+    def split(self, line: str) -> list[str]:
+        """Return the cells of a line in which quotes are characters like any other."""
+        return line.rstrip("\r\n").split(self.delimiter)
+
+    def is_row(self, line: str) -> bool:
+        """Return whether a line inside a row over several lines looks like a row by itself."""
+        cells = self.split(line) if self.width else []
+        return len(cells) == self.width > 0 and all(
+            cells[place] in names for place, names in self.names.items()
+        )
 
     def __str__(self) -> str:
         name = NAMES.get(self.delimiter, repr(self.delimiter))
         return f"delimiter {name}" + ("" if self.quoting else ", quotes are plain characters")
 
 
+@dataclass(frozen=True)
+class Row:
+    """Cells, and the lines they stand on.
+
+    Args:
+        lines: Number (from 1) and text of every line of the row.
+        cells: Its cells.
+    """
+
+    lines: list[tuple[int, str]]
+    cells: list[str]
+
+    @property
+    def line(self) -> int:
+        """Number of the line the row starts on."""
+        return self.lines[0][0]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether all cells are empty: spreadsheets write such rows below a table."""
+        return not any(cell.strip() for cell in self.cells)
+
+
 def numbered_rows(
     dialect: Dialect, lines: Lines[str], fault: Callable[[str, int], None]
-) -> Iterator[tuple[int, list[str]]]:
-    """Rows that are not blank, with the line each starts on; malformed ones go to `fault`."""
+) -> Iterator[Row]:
+    """Yield rows that are not blank; malformed ones go to `fault`, with their line.
+
+    Malformed is also a row over several lines of which the first and the last are rows by
+    themselves: a quote that is a character swallowed them.
+    """
+    while lines.number < dialect.skip:
+        next(lines)
     returnable = _ReturnableLines(lines)
     reader = dialect.rows(returnable)
     with cell_limit():
@@ -58,8 +110,18 @@ def numbered_rows(
                 fault(error.message, error.line)
                 returnable.give_back(0)
             else:
-                if cells:
-                    yield returnable.first, cells
+                row = returnable.row
+                if len(row) > 1 and dialect.is_row(row[0][1]) and dialect.is_row(row[-1][1]):
+                    fault(_SWALLOWED.format(last=row[-1][0]), returnable.first)
+                    returnable.give_back(1)
+                elif cells:
+                    yield Row(row, cells)
+
+
+_SWALLOWED = (
+    'a quote (") is opened in this row and closed in line {last}, yet the lines are rows by'
+    ' themselves; write a cell that holds a quote in quotes, and the quote twice ("a ""b""")'
+)
 
 
 class _ReturnableLines:
@@ -70,21 +132,26 @@ class _ReturnableLines:
 
     def __init__(self, lines: Lines[str]):
         self._lines = lines
-        self._row: list[tuple[int, str]] = []
+        self.row: list[tuple[int, str]] = []
         self._returned: deque[tuple[int, str]] = deque()
         self._size = self._reread = 0
 
     @property
     def first(self) -> int:
         """Line on which the row starts."""
-        return self._row[0][0]
+        return self.row[0][0]
 
     def begin_row(self) -> None:
-        self._row, self._size = [], 0
+        """Forget the lines of the row before."""
+        self.row, self._size = [], 0
 
     def give_back(self, start: int) -> None:
-        """Give back the row's lines from `start` on."""
-        lines = self._row[start:]
+        """Give back the row's lines from `start` on.
+
+        Raises:
+            InputError: So much has been given back that the file is made to be read for ever.
+        """
+        lines = self.row[start:]
         self._reread += sum(len(line) + LINE_COST for _, line in lines)
         if self._reread > MAX_REREAD_CHARACTERS:
             raise InputError(
@@ -104,7 +171,7 @@ class _ReturnableLines:
         else:
             line = next(self._lines)
             number = self._lines.number
-        self._row.append((number, line))
+        self.row.append((number, line))
         self._size += len(line)
         if self._size > MAX_ROW_CHARACTERS:
             raise csv.Error("row limit")
@@ -131,7 +198,7 @@ def _explain(error: str) -> str:
 
 @contextlib.contextmanager
 def cell_limit() -> Iterator[None]:
-    """The csv module has one limit for all readers: set it while ours reads."""
+    """Set the limit of the csv module, which is one for all readers, while ours reads."""
     before = csv.field_size_limit(MAX_CELL_CHARACTERS)
     try:
         yield

@@ -3,26 +3,37 @@
 import glob
 import itertools
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from easymft.data.files.columns import SPLIT_NAMES
+from easymft.data.files.reader import SUFFIXES, format_of, suffix_of
 from easymft.errors import InputError, shown
 
-_FORMATS = {
-    ".csv": "csv",
-    ".tsv": "tsv",
-    ".tab": "tsv",
-    ".txt": "csv",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".json": "jsonl",
-    ".parquet": "parquet",
-}
+
+@dataclass(frozen=True)
+class DataFile:
+    """A file of rows.
+
+    Args:
+        path: The file.
+        form: Its format; see `easymft.data.files.reader.read_file`.
+        split: train, dev or test; None: to be cut here, or named by a column.
+    """
+
+    path: Path
+    form: str
+    split: str | None = None
 
 
-def find_files(data: Any) -> list[tuple[Path, str | None, str]]:
-    """Every file with its split (None: to be cut here, or named by a column) and format."""
+def find_files(data: Any) -> list[DataFile]:
+    """Find every file that the recipe's `data` section names.
+
+    Raises:
+        InputError: None is found, one stands under two keys, or the format cannot be told.
+    """
     keys = set(data.files or {})
     if not keys or ("all" in keys and len(keys) > 1) or not keys & {"train", "all"}:
         raise InputError(
@@ -39,39 +50,96 @@ def find_files(data: Any) -> list[tuple[Path, str | None, str]]:
     found = []
     for key, pattern in data.files.items():
         base = os.path.expanduser(data.dir or "")
-        files = _expand(Path(base, os.path.expanduser(pattern)), data.format, f"data.files.{key}")
+        named = Path(base, os.path.expanduser(pattern))
+        files = _expand(named, data.format, f"data.files.{key}")
         if not files:
             raise InputError(
                 f"no file found. Received: {shown(pattern)}", field=f"data.files.{key}"
             )
-        for path, form in files:
+        for path, form in files.items():
             if keys_of.setdefault(path, key) != key:
                 message = f"{path} stands under `{keys_of[path]}` already"
                 raise InputError(message, field=f"data.files.{key}")
-            found.append((path, None if key == "all" else key, form))
+            found.append(DataFile(path, form, None if key == "all" else key))
     return found
 
 
-def _expand(pattern: Path, stated: str, field: str) -> list[tuple[Path, str]]:
-    """Files and their formats for a path or glob; a folder stands for the texts in it."""
-    named = os.path.exists(pattern)
-    matches = [pattern] if named else {Path(p) for p in glob.glob(str(pattern), recursive=True)}
-    files: list[tuple[Path, str]] = []
-    for match in sorted(matches):
+def _expand(pattern: Path, stated: str, field: str) -> dict[Path, str]:
+    """Return the files of a path or glob and their formats; a folder stands for what is in it."""
+    if os.path.isdir(pattern):
+        return _in_folder(pattern, stated, field)
+    if os.path.exists(pattern):
+        return {pattern: _format_of(pattern, stated)}
+    matches = sorted({Path(path) for path in glob.glob(str(pattern), recursive=True)})
+    fixed = [*itertools.takewhile(lambda part: not glob.has_magic(part), pattern.parts)]
+    _refuse_links_out(matches, Path(*fixed), field)
+    files: dict[Path, str] = {}
+    for match in matches:
         if match.is_dir():
-            texts = sorted(match.glob("*/*/*.txt"))
-            _refuse_links_out(texts, match, field)
-            files += [(path, "folder") for path in texts]
-        else:
-            files.append((match, _format_of(match, stated)))
-    if not named:
-        fixed = [*itertools.takewhile(lambda part: not glob.has_magic(part), pattern.parts)]
-        _refuse_links_out([path for path, _ in files], Path(*fixed), field)
+            files |= _in_folder(match, stated, field, is_named=False)
+        elif not _is_mark(match):
+            files[match] = _format_of(match, stated)
     return files
 
 
+def _in_folder(folder: Path, stated: str, field: str, is_named: bool = True) -> dict[Path, str]:
+    """Return the texts `domain/label/*.txt` in a folder, or else the parts of one table.
+
+    Raises:
+        InputError: The folder holds neither, though it was named, or more than one table.
+    """
+    texts = sorted(folder.glob("*/*/*.txt")) if stated in ("auto", "folder") else []
+    parts = sorted(_parts(folder)) if stated != "folder" and not texts else []
+    _refuse_links_out([*texts, *parts], folder, field)
+    if texts:
+        return dict.fromkeys(texts, "folder")
+    files = {path: _format_of(path, stated) for path in parts}
+    forms = set(files.values())
+    splits = {path.name.split(".")[0] for path in parts} & SPLIT_NAMES.keys()
+    if is_named and not files:
+        message = (
+            "is a folder without texts (domain/label/*.txt) and without files of rows"
+            f" ({', '.join(SUFFIXES)})"
+        )
+    elif splits:
+        message = (
+            f"is a folder with files of single splits ({', '.join(sorted(splits))}); name each"
+            " under `data.files.train`, `.dev` or `.test`"
+        )
+    elif len(forms) > 1:
+        message = (
+            f"is a folder with files of several formats ({', '.join(sorted(forms))}); name those of"
+            f" one: {folder}/*{parts[0].suffix}"
+        )
+    else:
+        return files
+    raise InputError(message, file=folder, field=field)
+
+
+def _parts(folder: Path) -> Iterator[Path]:
+    """Yield the files that Spark, Hive, Arrow or Polars wrote for one table.
+
+    They stand in the folder itself, or below in folders called `column=value`.
+    """
+    for path in folder.iterdir():
+        if path.is_dir():
+            if "=" in path.name:
+                yield from _parts(path)
+        elif not path.name.startswith((".", "_")) and suffix_of(path) in SUFFIXES:
+            yield path
+
+
+def _is_mark(path: Path) -> bool:
+    """Return whether a file is what such programs leave beside the parts, as `_SUCCESS`."""
+    return path.name.startswith("_") and suffix_of(path) not in SUFFIXES
+
+
 def _refuse_links_out(paths: Iterable[Path], folder: Path, field: str) -> None:
-    """Whoever made the folder must not have us read, and train on, files of the user's own."""
+    """Refuse links by which whoever made the folder would have us read files of the user's own.
+
+    Raises:
+        InputError: A path leads out of the folder.
+    """
     root = os.path.realpath(folder)
     for path in paths:
         target = os.path.realpath(path)
@@ -89,9 +157,4 @@ def _format_of(path: Path, stated: str) -> str:
         raise InputError("is a file; format `folder` wants a folder domain/label/*.txt", file=path)
     if stated != "auto":
         return stated
-    suffix = Path(path.name.removesuffix(".gz")).suffix.lower()
-    if suffix not in _FORMATS:
-        known = ", ".join(_FORMATS)
-        message = f"cannot tell the format from the file's name (known: {known}); set it"
-        raise InputError(message, file=path, field="data.format")
-    return _FORMATS[suffix]
+    return format_of(path, field="data.format")

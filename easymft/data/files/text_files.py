@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import AnyStr, BinaryIO, Generic, Protocol
+from typing import AnyStr, BinaryIO, Generic, Protocol, TextIO
 
 from easymft.errors import InputError
 from easymft.fetch.archives import most_unpacked
@@ -126,10 +126,16 @@ def open_bytes(path: Path) -> Iterator[BinaryIO]:
 
 
 @contextlib.contextmanager
-def open_lines(path: Path, encoding: Encoding) -> Iterator["Lines[str]"]:
-    """Read a file's physical lines, line ends kept; undecodable bytes become U+FFFD."""
+def open_text(path: Path, encoding: Encoding) -> Iterator[TextIO]:
+    """Open a file as text, line ends kept; undecodable bytes become U+FFFD."""
     with open_bytes(path) as handle:
-        text = io.TextIOWrapper(handle, encoding.codec, errors="replace", newline="")
+        yield io.TextIOWrapper(handle, encoding.codec, errors="replace", newline="")
+
+
+@contextlib.contextmanager
+def open_lines(path: Path, encoding: Encoding) -> Iterator["Lines[str]"]:
+    """Read a file's physical lines; see `open_text`."""
+    with open_text(path, encoding) as text:
         yield Lines(text, path)
 
 

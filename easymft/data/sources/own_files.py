@@ -7,7 +7,6 @@ used is reported with file and line, all of them in one pass.
 import os
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,22 +15,13 @@ import pyarrow.compute as pc
 from easymft.data.corpus import validation
 from easymft.data.corpus.corpus_builder import BATCH_CHARACTERS, BATCH_ROWS, CorpusBuilder
 from easymft.data.corpus.schema import Corpus
-from easymft.data.files import delimited, records
 from easymft.data.files.columns import SPLIT_NAMES, row_faults, to_name, to_weight
-from easymft.data.files.file_search import find_files
-from easymft.data.files.row_source import RowSource
+from easymft.data.files.file_search import DataFile, find_files
+from easymft.data.files.reader import read_file
+from easymft.data.files.row_source import RowSource, Tally
 from easymft.errors import InputError, Problems
 
 NAME = "files"
-
-_READERS: dict[str, Callable[[RowSource], Iterator[tuple[int, dict[str, Any]]]]] = {
-    "csv": delimited.read_delimited,
-    "tsv": delimited.read_delimited,
-    "easytransfer": delimited.read_easytransfer,
-    "jsonl": records.read_jsonl,
-    "parquet": records.read_parquet,
-    "folder": records.read_text,
-}
 
 
 def read_files(data: Any) -> Corpus:
@@ -48,10 +38,10 @@ def read_files(data: Any) -> Corpus:
         InputError: A file is missing or cannot be read, or lacks a column.
         InputErrors: All rows that cannot be used, with what else is wrong with the splits.
     """
-    paths = find_files(data)
-    intake = _Intake(data, [path for path, _, _ in paths])
-    for path, split, form in paths:
-        intake.read(path, split, form)
+    files = find_files(data)
+    intake = _Intake(data, [file.path for file in files])
+    for file in files:
+        intake.read(file)
     return intake.finish()
 
 
@@ -66,30 +56,41 @@ class _Intake:
         self._problems = Problems()
         self._bad_rows = Problems()
         self._notes: Counter[str] = Counter()
+        self._tally = Tally()
         self._batch: dict[str, list[Any]] = {}
         self._batch_characters = 0
 
-    def read(self, path: Path, split: str | None, form: str) -> None:
+    def read(self, file: DataFile) -> None:
         """Append the rows of one file."""
-        delimiter = self._data.delimiter
+        path, split = file.path, file.split
         source = RowSource(
             path=path,
             columns=_wanted_columns(self._data.columns, split),
             encoding=self._data.encoding,
-            delimiter="tab" if form == "tsv" and delimiter == "auto" else delimiter,
+            delimiter=self._data.delimiter,
             problems=self._problems,
             fault=lambda message, line: self._bad_rows.add(message, file=path, line=line),
             note=lambda note: self._notes.update([note]),
+            tally=self._tally,
         )
-        file, place = str(path), self._name(path, split, form)
-        for line, row in _READERS[form](source):
+        place = self._name(file)
+        for line, row in read_file(source, file.form):
             if faults := row_faults(row):
-                for role, fault in faults:
-                    field = source.columns.get(role, role)
-                    self._bad_rows.add(fault, file=path, line=line, field=field)
+                self._refuse(source, line, row, faults)
                 continue
-            name = place if form == "folder" else f"{place}:{line}"
-            self._append({"id": name, "file": file, "line": line, **_finished(row, split)})
+            name = place if file.form == "folder" else f"{place}:{line}"
+            self._append({"id": name, "file": str(path), "line": line, **_finished(row, split)})
+
+    def _refuse(self, source: RowSource, line: int, row: dict, faults: list) -> None:
+        """Count what is wrong with a row; one that says nothing at all is one fault."""
+        if all(value is None or str(value).isspace() or value == "" for value in row.values()):
+            names = ", ".join(source.columns.values())
+            message = f"holds nothing in any of the columns {names}"
+            self._bad_rows.add(message, file=source.path, line=line)
+            return
+        for role, fault in faults:
+            field = source.columns.get(role, role)
+            self._bad_rows.add(fault, file=source.path, line=line, field=field)
 
     def _append(self, row: dict[str, Any]) -> None:
         if self._batch and (
@@ -107,14 +108,14 @@ class _Intake:
             self._builder.add(self._batch)
             self._batch, self._batch_characters = {}, 0
 
-    def _name(self, path: Path, split: str | None, form: str) -> str:
-        """What the ids of a file's texts begin with where the user gives none."""
-        if form == "folder":
-            return "/".join([*filter(None, [split]), *path.parts[-3:]])
-        return path.absolute().relative_to(self._root).as_posix()
+    def _name(self, file: DataFile) -> str:
+        """Return what the ids of a file's texts begin with where the user gives none."""
+        if file.form == "folder":
+            return "/".join([*filter(None, [file.split]), *file.path.parts[-3:]])
+        return file.path.absolute().relative_to(self._root).as_posix()
 
     def finish(self) -> Corpus:
-        """The corpus, or every problem found."""
+        """Return the corpus, or raise every problem found."""
         self._flush()
         if self._data.on_bad_row == "error":
             self._problems.extend(self._bad_rows)
@@ -127,6 +128,7 @@ class _Intake:
             raise InputError(message, file=self._paths[0], field="data.files")
         files = sorted({str(pattern) for pattern in self._data.files.values()})
         notes = [f"{count} x {note}" if count > 1 else note for note, count in self._notes.items()]
+        notes += self._tally.notes()
         if self._bad_rows.count and self._data.on_bad_row == "skip":
             first = self._bad_rows.shown[0]
             notes.append(
@@ -143,7 +145,7 @@ class _Intake:
         return corpus
 
     def _check_names(self) -> None:
-        """Labels (domains) that differ by case or outer space only are one, mistyped."""
+        """Report labels (domains) that differ by what nobody sees or means: they are mistyped."""
         for column in ("label", "domain"):
             seen: dict[str, str] = {}
             for name, place in self._builder.first_places(column).items():
@@ -174,7 +176,7 @@ class _Intake:
 
 
 def _finished(row: dict[str, Any], split: str | None) -> dict[str, Any]:
-    """What a faultless row says, under the column names of `Corpus`."""
+    """Return what a faultless row says, under the column names of `Corpus`."""
     finished = {
         "text": row["text"],
         "label": to_name(row["label"]),
@@ -194,7 +196,7 @@ def _finished(row: dict[str, Any], split: str | None) -> dict[str, Any]:
 
 
 def _wanted_columns(columns: Any, split: str | None) -> dict[str, str]:
-    """Column name by role for a file; a development or test text needs no weight."""
+    """Return the column name by role for a file; a dev or test text needs no weight."""
     wanted = {
         role: getattr(columns, role)
         for role in ("text", "text_pair", "label", "domain", "id", "split", "weight")

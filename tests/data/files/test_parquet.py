@@ -2,7 +2,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from easymft.data.files import records
+from easymft.data.files import parquet_rows as records
 from easymft.data.sources.own_files import read_files
 from easymft.errors import InputError
 from tests.data.reading import own

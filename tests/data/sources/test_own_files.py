@@ -38,7 +38,11 @@ def test_odd_csv_twelve_domains_bom_crlf_quotes_emoji_semicolon(tmp_path):
     corpus = load_corpus(own({"all": path}, names))
     assert rows(corpus) == expected
     assert corpus.labels == ("01", "1", "2")
-    assert corpus.notes == ("UTF-8 with byte order mark, delimiter semicolon",)
+    assert corpus.notes == (
+        "UTF-8 with byte order mark, delimiter semicolon",
+        "36 rows on 44 lines",
+        f"7 rows go on over several lines (first: {path}:3)",
+    )
     # A text of two lines makes every later row start one line further down.
     assert corpus.table["line"].to_pylist()[:4] == [2, 3, 5, 6]
     assert corpus.table["id"][3].as_py() == "odd.csv:6"
