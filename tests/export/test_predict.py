@@ -108,7 +108,7 @@ def test_other_column_names(tmp_path, export_folder):
         ("in.jsonl", '{"text": "a"}\n{"txt": "a"}\n', "in.jsonl:2: no key 'text'"),
         ("in.jsonl", "no json\n", "in.jsonl:1: not valid JSON"),
         ("in.parquet", "no parquet", "cannot be read as Parquet"),
-        ("in.xlsx", "", "must be one of .csv, .tsv, .jsonl, .parquet"),
+        ("in.xlsx", "", "cannot tell the format from the file"),
         ("in.csv", "text\n", "holds no text"),
     ],
 )
