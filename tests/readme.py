@@ -20,6 +20,7 @@ import json
 import re
 import runpy
 import shlex
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -197,11 +198,12 @@ class Reader:
 
     def _pip(self, arguments: list[str]) -> None:
         """Installing this project: the extras that are named must be declared."""
-        setup = (self.root / "setup.py").read_text(encoding="utf-8")
+        project = tomllib.loads((self.root / "pyproject.toml").read_text(encoding="utf-8"))
+        extras = project["project"]["optional-dependencies"]
         for argument in arguments:
             if match := re.fullmatch(r"\.(?:\[(.*)\])?", argument):
                 for extra in filter(None, (match[1] or "").split(",")):
-                    assert f'"{extra}": [' in setup, f"setup.py has no extra {extra!r}"
+                    assert extra in extras, f"pyproject.toml has no extra {extra!r}"
 
     def _curl(self, arguments: list[str]) -> None:
         addresses = [word for word in arguments if word.startswith("http")]

@@ -26,7 +26,7 @@ def installed(tmp_path_factory):
     shutil.copytree(
         ROOT / "easymft", source / "easymft", ignore=shutil.ignore_patterns("__pycache__")
     )
-    for name in ("setup.py", "pyproject.toml", "README.md"):
+    for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
     options = ["--no-deps", "--no-build-isolation", "--no-index"]
