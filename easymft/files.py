@@ -4,6 +4,7 @@ import contextlib
 import contextvars
 import ctypes
 import errno
+import fcntl
 import json
 import os
 import re
@@ -59,6 +60,31 @@ def staged(path: str | os.PathLike) -> Iterator[Path]:
         raise
     finally:
         remove(temporary)
+
+
+@contextlib.contextmanager
+def without_leftovers(folder: str | os.PathLike, pattern: str) -> Iterator[None]:
+    """Remove what killed writers left in `folder`, and write there while the block runs.
+
+    Nothing is removed where another process, or thread, is in such a block of the same folder: it
+    may be writing what would look left behind. The kernel ends a killed one's claim.
+
+    Args:
+        folder: An existing folder.
+        pattern: Glob of the names to remove, below `folder`.
+    """
+    folder = place(folder)
+    claim = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):  # someone is at work, or the file system has no locks
+            fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            for leftover in folder.glob(pattern):
+                remove(leftover)
+        with contextlib.suppress(OSError):
+            fcntl.flock(claim, fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(claim)
 
 
 @contextlib.contextmanager

@@ -189,6 +189,8 @@ def _differences(one: Path, other: Path) -> Iterator[str]:
             yield name
     for path in other.rglob(".tmp-*"):
         yield f"left behind: {path.relative_to(other)}"
+    for path in other.glob("export/*/2"):
+        yield f"exported twice: {path.relative_to(other)}"
     if other.with_name(f".{other.name}.lock").exists():
         yield "left behind: the lock"
 

@@ -272,3 +272,33 @@ def test_a_full_disk_is_told_whatever_a_library_raises(tmp_path, monkeypatch):
         fail()
     assert raised.value.errno == errno.ENOSPC
     assert not list(tmp_path.iterdir())
+
+
+def test_what_killed_writers_left_goes_unless_one_is_at_work(tmp_path):
+    pattern = f"{files.TEMPORARY}*-out.csv"
+    left = tmp_path / f"{files.TEMPORARY}1234-out.csv"
+    other = tmp_path / f"{files.TEMPORARY}1234-other.csv"
+    for path in (left, other):
+        path.touch()
+    with files.without_leftovers(tmp_path, pattern):
+        assert not left.exists()
+        left.touch()  # now it is being written
+        with files.without_leftovers(tmp_path, pattern):
+            assert left.exists()
+    with files.without_leftovers(tmp_path, pattern):
+        assert not left.exists()
+    assert other.exists()
+
+
+def test_a_killed_writer_claims_nothing(tmp_path):
+    code = """if True:
+        import os, pathlib, signal, sys
+        from easymft import files
+        with files.without_leftovers(sys.argv[1], ".tmp-*"), files.staged(sys.argv[2]) as path:
+            path.write_text("half")
+            os.kill(os.getpid(), signal.SIGKILL)
+    """
+    subprocess.run([sys.executable, "-c", code, tmp_path, tmp_path / "a.txt"], check=False)
+    assert len(list(tmp_path.iterdir())) == 1
+    with files.without_leftovers(tmp_path, f"{files.TEMPORARY}*"):
+        assert not list(tmp_path.iterdir())

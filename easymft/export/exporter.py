@@ -1,24 +1,31 @@
 """All models of a run as a folder that TensorFlow Serving can be pointed at."""
 
+import gc
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from easymft.config.method import META_LEARNER
+from easymft.data.batches.tokenized import preprocessor_fingerprint
 from easymft.errors import InputError
-from easymft.export.deployment import write_deployment
+from easymft.export.deployment import read_models_config, superseded, write_deployment
 from easymft.export.op_check import check_ops
 from easymft.export.saved_model import write_saved_model
-from easymft.export.version_folder import next_version
+from easymft.export.version_folder import next_version, remove_versions, versions
 from easymft.export.warmup import write_warmup_requests
-from easymft.files import slug, write_text
+from easymft.files import TEMPORARY, read_json, slug, without_leftovers, write_json, write_text
 from easymft.models import TextClassifier
 from easymft.progress import progress_bar
+
+logger = logging.getLogger(__name__)
 
 COMBINED = "combined"
 LABELS_FILE = "assets.extra/labels.txt"
 DOMAINS_FILE = "assets.extra/domains.txt"
+SOURCE_FILE = "assets.extra/made_from.json"
 CARD_FILE = "README.md"
+_FORMAT = 1  # of the graphs: rises when the same models give another one
 
 # Of a model's key, and None for all of them combined.
 Card = Callable[[str | None], str]
@@ -32,15 +39,22 @@ def export_run(
     folder: Path,
     pair: bool = False,
     card: Card | None = None,
+    *,
+    sources: Mapping[str, str] | None = None,
+    remove_superseded: bool = False,
 ) -> list[Path]:
     """Export every model by itself, and all of them as `combined`, which picks by domain.
 
-    Each becomes a new version `<folder>/<model>/<version>/`, staged and checked before it appears;
-    earlier versions stay. Names of domains become file names as of `model_names`.
+    Each becomes a new version `<folder>/<model>/<version>/`, staged and checked before it appears.
+    With `sources`, a model whose newest version was made from the same weights, names and libraries
+    stays as it is, so an export that was interrupted goes on with the models that are missing.
+    Names of domains become file names as of `model_names`.
 
     Args:
         models: Trained models by domain name, and the meta-learner under `"meta-learner"`. Either
-            may be missing; a domain without a model is answered by the meta-learner.
+            may be missing; a domain without a model is answered by the meta-learner. Each is asked
+            for when it is exported and then let go, so a mapping that loads them holds one at a
+            time (and all of them for `combined`).
         preprocessor: From `easymft.models.backbone.load_preprocessor`, with the `max_length` of
             training.
         labels: Class names in the order of the codes in training.
@@ -49,32 +63,45 @@ def export_run(
         pair: Whether the models read text pairs.
         card: Gives the text of a model's card, a Markdown file in its folder, for each key of
             `models`, and for `None` that of `combined`. Without it there are no cards.
+        sources: For each key of `models` what tells its weights from others, such as a hash of
+            the file it is loaded from. Without it every export is a new version.
+        remove_superseded: Remove versions that no server reads any more: all but the newest, the
+            one before, and what `models.config` asks for.
 
     Returns:
-        The new version folders; that of `combined` is the last.
+        The newest version's folder of each model; that of `combined` is the last.
 
     Raises:
-        InputError: A graph has an op that a server lacks, or a name cannot stand in a text file.
+        InputError: A graph has an op that a server lacks, a name cannot stand in a text file, or
+            `models.config` cannot be read.
     """
-    for field, names in (("labels", labels), ("domains", domains)):
-        for name in names:
+    for field, given in (("labels", labels), ("domains", domains)):
+        for name in given:
             if "\n" in name or "\r" in name:
                 raise InputError(f"a line break in a name. Received: {name!r}", field=field)
-    names = model_names(models)
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    config, names = read_models_config(folder), {**model_names(models), None: COMBINED}
+    exporter = _Exporter(models, preprocessor, labels, domains, pair, sources)
     paths = []
-    everything = [*models.items(), (None, models)]
-    with progress_bar("export", len(everything), unit="model") as bar:
-        for key, model in everything:
-            name = COMBINED if key is None else names[key]
-            text = card(key) if card else None
-            paths.append(_export(folder, name, model, preprocessor, labels, domains, pair, text))
+    with (
+        without_leftovers(folder, f"**/{TEMPORARY}*"),
+        progress_bar("export", len(names), unit="model") as bar,
+    ):
+        for key, name in names.items():
+            paths.append(exporter.export(folder / name, key, card and card(key)))
+            if remove_superseded:
+                numbers = versions(folder / name)
+                remove_versions(folder / name, superseded(config, name, numbers))
             bar.update()
-    write_deployment(folder, [*names.values(), COMBINED], labels, domains, pair=pair)
+    write_deployment(folder, list(names.values()), labels, domains, pair=pair)
+    if exporter.kept:
+        logger.info("%d of %d models were exported before.", exporter.kept, len(names))
     return paths
 
 
 def model_names(keys: Sequence[str] | Mapping[str, Any]) -> dict[str, str]:
-    """File-safe, distinct name on the server for each key of `export_run`'s models.
+    """Return a file-safe, distinct name on the server for each key of `export_run`'s models.
 
     Letters, digits, `.`, `_` and `-` stay; names that would be the same get a number.
     """
@@ -90,23 +117,89 @@ def model_names(keys: Sequence[str] | Mapping[str, Any]) -> dict[str, str]:
     return {key: names[key] for key in keys}
 
 
-def _export(
-    folder: Path,
-    name: str,
-    models: TextClassifier | Mapping[str, TextClassifier],
-    preprocessor: Any,
-    labels: Sequence[str],
-    domains: Sequence[str],
-    pair: bool,
-    card: str | None,
-) -> Path:
-    routed = isinstance(models, Mapping)
-    with next_version(folder / name) as new:
-        write_saved_model(new.staging, models, preprocessor, labels, domains, pair=pair)
-        check_ops(new.staging)
-        write_warmup_requests(new.staging, name, pair=pair, domains=domains if routed else None)
-        write_text(new.staging / LABELS_FILE, "".join(f"{label}\n" for label in labels))
-        write_text(new.staging / DOMAINS_FILE, "".join(f"{domain}\n" for domain in domains))
+class _Exporter:
+    """Exports the models of one run; arguments as of `export_run`.
+
+    Attributes:
+        kept: Number of models that needed no new version.
+    """
+
+    def __init__(
+        self,
+        models: Mapping[str, TextClassifier],
+        preprocessor: Any,
+        labels: Sequence[str],
+        domains: Sequence[str],
+        pair: bool,
+        sources: Mapping[str, str] | None,
+    ):
+        self._models, self._preprocessor, self._sources = models, preprocessor, sources
+        self._labels, self._domains, self._pair = labels, domains, pair
+        self._shared = _shared_source(preprocessor, labels, domains, pair)
+        self.kept = 0
+
+    def export(self, model_folder: Path, key: str | None, card: str | None) -> Path:
+        """Return the newest version of a model, or of `combined`; made now where it must be."""
+        made_from = self._made_from(key)
+        path = _newest(model_folder)
+        if path is not None and made_from is not None and _written_source(path) == made_from:
+            self.kept += 1
+        else:
+            path = self._new_version(model_folder, key, made_from)
+            gc.collect()  # traced graphs hold the model, in circles
         if card is not None:
-            write_text(new.staging / CARD_FILE, card)
-    return new.path
+            write_text(path / CARD_FILE, card)
+        return path
+
+    def _made_from(self, key: str | None) -> dict[str, Any] | None:
+        if self._sources is None:
+            return None
+        keys = self._models if key is None else [key]
+        return {**self._shared, "models": {key: self._sources[key] for key in keys}}
+
+    def _new_version(
+        self, model_folder: Path, key: str | None, made_from: dict[str, Any] | None
+    ) -> Path:
+        labels, domains, pair = self._labels, self._domains, self._pair
+        models = self._models if key is None else self._models[key]
+        routes = domains if key is None else None
+        with next_version(model_folder) as new:
+            write_saved_model(new.staging, models, self._preprocessor, labels, domains, pair=pair)
+            check_ops(new.staging)
+            write_warmup_requests(new.staging, model_folder.name, pair=pair, domains=routes)
+            write_text(new.staging / LABELS_FILE, "".join(f"{label}\n" for label in labels))
+            write_text(new.staging / DOMAINS_FILE, "".join(f"{domain}\n" for domain in domains))
+            if made_from is not None:
+                write_json(new.staging / SOURCE_FILE, made_from)
+        return new.path
+
+
+def _shared_source(
+    preprocessor: Any, labels: Sequence[str], domains: Sequence[str], pair: bool
+) -> dict[str, Any]:
+    """What decides a graph beside the weights."""
+    import keras
+    import tensorflow as tf
+
+    return {
+        "format": _FORMAT,
+        "tensorflow": tf.__version__,
+        "keras": keras.__version__,
+        "preprocessor": preprocessor_fingerprint(preprocessor),
+        "max_length": preprocessor.sequence_length,
+        "labels": list(labels),
+        "domains": list(domains),
+        "pair": pair,
+    }
+
+
+def _newest(model_folder: Path) -> Path | None:
+    numbers = versions(model_folder)
+    return model_folder / str(numbers[-1]) if numbers else None
+
+
+def _written_source(version: Path) -> Any:
+    try:
+        return read_json(version / SOURCE_FILE)
+    except (InputError, FileNotFoundError):  # made by hand, or by a release before this file
+        return None

@@ -3,16 +3,15 @@
 import contextlib
 import errno
 import os
-import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from easymft.files import staged
+from easymft.files import TEMPORARY, remove, staged
 
 
 def versions(model_folder: Path) -> list[int]:
-    """The versions in a model's folder, ascending; a server looks at these names only."""
+    """Return the versions in a model's folder, ascending; a server looks at these names only."""
     if not model_folder.is_dir():
         return []
     names = (path.name for path in model_folder.iterdir() if path.is_dir())
@@ -50,14 +49,22 @@ def next_version(model_folder: Path) -> Iterator[NextVersion]:
     print(new.path)  # export/books/1
     ```
     """
-    ready = model_folder / f".ready-{uuid.uuid4().hex[:8]}"
+    ready = model_folder / f"{TEMPORARY}ready-{uuid.uuid4().hex[:8]}"
     try:
         with staged(ready) as staging:
             new = NextVersion(staging)
             yield new
         new.path = _rename_to_next(ready, model_folder)
     finally:
-        shutil.rmtree(ready, ignore_errors=True)
+        remove(ready)
+
+
+def remove_versions(model_folder: Path, numbers: Collection[int]) -> None:
+    """Remove versions, each in one step for whoever looks at the folder."""
+    for number in numbers:
+        gone = model_folder / f"{TEMPORARY}{number}-{uuid.uuid4().hex[:8]}"
+        os.rename(model_folder / str(number), gone)
+        remove(gone)
 
 
 def _rename_to_next(ready: Path, model_folder: Path) -> Path:

@@ -15,6 +15,7 @@ from easymft.config import METHODS, Config
 from easymft.config.method import META_LEARNER
 from easymft.devices.distribution import Distribution, precision_policy
 from easymft.errors import InputError
+from easymft.fetch.packages import sha256_of
 from easymft.methods.trainer import Trainer
 from easymft.models import TextClassifier
 from easymft.models.backbone import load_backbone
@@ -87,6 +88,11 @@ class Run:
         """A trained model."""
         with self._intact(name) as path:
             return keras.saving.load_model(path, compile=False)
+
+    def fingerprint(self, name: str) -> str:
+        """Return the SHA-256 of a trained model's file."""
+        with self._intact(name) as path:
+            return sha256_of(path)
 
     def load_weights(self, model: TextClassifier, name: str) -> None:
         """Give `model` the weights of another trained model of its kind."""

@@ -1,6 +1,7 @@
 import json
 import re
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,11 @@ from tensorflow_serving.apis import prediction_log_pb2
 from tensorflow_serving.config import model_server_config_pb2
 
 from easymft.errors import InputError
-from easymft.export import export_run
+from easymft.export import export_run, exporter
+from easymft.export.deployment import read_models_config, superseded
 from easymft.export.exporter import model_names
+from easymft.export.version_folder import versions
+from easymft.files import TEMPORARY
 from easymft.report.model_card import render_model_card
 from tests.export.conftest import DOMAINS, LABELS
 from tests.report.test_model_card import make_summary
@@ -118,26 +122,162 @@ def test_curl_examples_of_the_readme_hold_json(export_folder):
     assert [body.get("signature_name") for body in bodies[2:]] == ["embed", "classify"]
 
 
-def test_a_second_export_is_a_second_version(tmp_path, export_folder, monkeypatch):
+@pytest.fixture
+def quick(monkeypatch, export_folder, preprocessor):
+    """An export of models that are names only: every graph is a copy of one made before."""
+
     def copy(folder, models, *_, pair):
         shutil.copytree(export_folder / "books" / "1", folder)
 
-    monkeypatch.setattr("easymft.export.exporter.write_saved_model", copy)
-    models = {"meta-learner": None}
-    paths = [export_run(models, None, LABELS, DOMAINS, tmp_path) for _ in range(2)]
-    names = [[path.relative_to(tmp_path).as_posix() for path in p] for p in paths]
-    assert names == [["meta-learner/1", "combined/1"], ["meta-learner/2", "combined/2"]]
+    monkeypatch.setattr(exporter, "write_saved_model", copy)
+
+    def run(folder, sources, models=None, labels=LABELS, **settings):
+        models = dict.fromkeys(sources) if models is None else models
+        paths = export_run(
+            models, preprocessor, labels, DOMAINS, folder, sources=sources, **settings
+        )
+        return [path.relative_to(folder).as_posix() for path in paths]
+
+    return run
+
+
+def test_an_export_of_other_models_is_a_second_version(tmp_path, quick):
+    assert quick(tmp_path, {"meta-learner": "a"}) == ["meta-learner/1", "combined/1"]
+    assert quick(tmp_path, {"meta-learner": "b"}) == ["meta-learner/2", "combined/2"]
     assert "combined/2" in (tmp_path / "README.md").read_text()
 
 
-def test_every_model_has_its_card(tmp_path, export_folder, monkeypatch):
-    def copy(folder, models, *_, pair):
-        shutil.copytree(export_folder / "books" / "1", folder)
+def test_an_export_of_the_same_models_is_the_same_version(tmp_path, quick, caplog):
+    class Unread(Mapping):
+        """Models that must not be loaded."""
 
-    monkeypatch.setattr("easymft.export.exporter.write_saved_model", copy)
-    models = {"meta-learner": None, "dvd & co": None}
-    paths = export_run(models, None, LABELS, DOMAINS, tmp_path, card=lambda key: f"card of {key}")
-    assert [(path / "README.md").read_text("utf-8") for path in paths] == [
+        def __iter__(self):
+            return iter(("meta-learner", "books"))
+
+        def __len__(self):
+            return 2
+
+        def __getitem__(self, key):
+            raise AssertionError(key)
+
+    first = {"meta-learner": "a", "books": "b"}
+    quick(tmp_path, first, card=lambda key: f"card of {key}")
+    with caplog.at_level("INFO", "easymft"):
+        paths = quick(tmp_path, first, Unread(), card=lambda key: f"new card of {key}")
+    assert paths == ["meta-learner/1", "books/1", "combined/1"]
+    assert "3 of 3 models were exported before" in caplog.text
+    assert (tmp_path / "books/1/README.md").read_text() == "new card of books"
+    # One domain's model was trained anew; then a label is called otherwise.
+    paths = quick(tmp_path, {**first, "books": "c"})
+    assert paths == ["meta-learner/1", "books/2", "combined/2"]
+    paths = quick(tmp_path, {**first, "books": "c"}, labels=("a", "b", "c"))
+    assert paths == ["meta-learner/2", "books/3", "combined/3"]
+
+
+def test_without_sources_every_export_is_a_version(tmp_path, quick):
+    models = {"books": None}
+    assert quick(tmp_path, None, models) == ["books/1", "combined/1"]
+    assert quick(tmp_path, None, models) == ["books/2", "combined/2"]
+    assert quick(tmp_path, {"books": "a"}) == ["books/3", "combined/3"]
+
+
+def test_an_interrupted_export_goes_on_with_what_is_missing(tmp_path, quick, monkeypatch):
+    sources = {"meta-learner": "a", "books": "b", "music": "c"}
+    write, written = exporter.write_saved_model, []
+
+    def killed_at_the_second(folder, *arguments, **settings):
+        write(folder, *arguments, **settings)
+        written.append(folder.parent.name)
+        if len(written) == 2:
+            # As SIGKILL leaves it: no clean-up, the staged folder stays.
+            shutil.copytree(folder, folder.with_name(f"{TEMPORARY}killed"))
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(exporter, "write_saved_model", killed_at_the_second)
+    with pytest.raises(KeyboardInterrupt):
+        quick(tmp_path, sources)
+    assert list(tmp_path.rglob(f"{TEMPORARY}*"))
+    paths = quick(tmp_path, sources)
+    assert paths == ["meta-learner/1", "books/1", "music/1", "combined/1"]
+    assert written == ["meta-learner", "books", "books", "music", "combined"]
+    assert not list(tmp_path.rglob(f"{TEMPORARY}*"))
+
+
+def test_models_are_held_one_at_a_time(tmp_path, quick):
+    alive = set()
+
+    class Model:
+        def __init__(self, name):
+            self.name = name
+            alive.add(name)
+
+        def __del__(self):
+            alive.discard(self.name)
+
+    class Loaded(dict):
+        def __getitem__(self, key):
+            assert not alive
+            return Model(key)
+
+    names = ("meta-learner", "books", "music")
+    quick(tmp_path, {name: name for name in names}, Loaded(dict.fromkeys(names)))
+    assert not alive
+
+
+def test_superseded_versions_go_but_none_that_a_server_may_read(tmp_path, quick):
+    def export(number, **settings):
+        return quick(tmp_path, {"books": str(number)}, **settings)
+
+    for number in range(1, 4):
+        export(number)
+    assert versions(tmp_path / "books") == [1, 2, 3]  # removing them must be asked for
+    export(4, remove_superseded=True)
+    assert versions(tmp_path / "books") == versions(tmp_path / "combined") == [3, 4]
+    # The user pins a version of one model.
+    config = (tmp_path / "models.config").read_text()
+    config = config.replace(
+        'model_platform: "tensorflow"',
+        'model_platform: "tensorflow" model_version_policy { specific { versions: 3 } }',
+        1,
+    )
+    (tmp_path / "models.config").write_text(config)
+    for number in range(5, 8):
+        export(number, remove_superseded=True)
+    assert versions(tmp_path / "books") == [3, 6, 7]
+    assert versions(tmp_path / "combined") == [6, 7]
+    assert "specific" in (tmp_path / "models.config").read_text()
+
+
+@pytest.mark.parametrize(
+    ("policy", "gone"),
+    [
+        ("", [1, 2, 3]),
+        ("latest { num_versions: 1 }", [1, 2, 3]),
+        ("latest { num_versions: 3 }", [1]),
+        ("all { }", []),
+        ("specific { versions: 1 versions: 9 }", [2, 3]),
+    ],
+)
+def test_versions_that_the_servers_policy_asks_for(tmp_path, policy, gone):
+    config = f"""model_config_list {{ config {{
+        name: "a name of one's own" base_path: "/models/books/"
+        model_version_policy {{ {policy} }}
+    }} }}"""
+    (tmp_path / "models.config").write_text(config)
+    assert superseded(read_models_config(tmp_path), "books", [1, 2, 3, 7, 8]) == gone
+
+
+def test_a_configuration_that_cannot_be_read_stops_before_anything_is_written(tmp_path, quick):
+    (tmp_path / "models.config").write_text("model_config_list {")
+    with pytest.raises(InputError, match=r"models.config: is no ModelServerConfig \(1:"):
+        quick(tmp_path, {"books": "a"})
+    assert [path.name for path in tmp_path.iterdir()] == ["models.config"]
+
+
+def test_every_model_has_its_card(tmp_path, quick):
+    sources = {"meta-learner": "a", "dvd & co": "b"}
+    paths = quick(tmp_path, sources, card=lambda key: f"card of {key}")
+    assert [(tmp_path / path / "README.md").read_text("utf-8") for path in paths] == [
         "card of meta-learner",
         "card of dvd & co",
         "card of None",

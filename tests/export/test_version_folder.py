@@ -2,7 +2,7 @@ import threading
 
 import pytest
 
-from easymft.export.version_folder import next_version, versions
+from easymft.export.version_folder import next_version, remove_versions, versions
 
 
 def publish(folder, content="x"):
@@ -51,3 +51,11 @@ def test_exports_at_the_same_time_get_versions_of_their_own(tmp_path):
     assert versions(tmp_path) == list(range(1, 9))
     contents = {(tmp_path / str(v) / "saved_model.pb").read_text() for v in range(1, 9)}
     assert contents == set("01234567")
+
+
+def test_removed_versions_are_gone_and_their_numbers_are_not_used_again(tmp_path):
+    for _ in range(4):
+        publish(tmp_path)
+    remove_versions(tmp_path, [1, 3])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["2", "4"]
+    assert publish(tmp_path).name == "5"

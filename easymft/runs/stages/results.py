@@ -1,6 +1,7 @@
 """From trained models to what people look at: evaluate, diagnose, report, export."""
 
 import functools
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -98,19 +99,38 @@ def export(run: Run) -> dict[str, Any]:
     from easymft.export import export_run
 
     corpus = run.data.corpus
+    names = {
+        META_LEARNER if code is None else corpus.domains[code]: name
+        for name, code in run.models().items()
+    }
     paths = export_run(
-        {
-            META_LEARNER if code is None else corpus.domains[code]: run.load(name)
-            for name, code in run.models().items()
-        },
+        _Loaded(run, names),
         run.data.preprocessor,
         corpus.labels,
         corpus.domains,
         run.folder.export,
         pair=corpus.is_pair,
         card=functools.partial(render_model_card, summary(run), pair=corpus.is_pair),
+        sources={key: run.fingerprint(name) for key, name in names.items()},
+        remove_superseded=True,
     )
     return {"models": [str(path.relative_to(run.folder.path)) for path in paths]}
+
+
+class _Loaded(Mapping[str, TextClassifier]):
+    """Trained models of a run by another name, each read whenever it is asked for."""
+
+    def __init__(self, run: Run, names: Mapping[str, str]):
+        self._run, self._names = run, names
+
+    def __getitem__(self, key: str) -> TextClassifier:
+        return self._run.load(self._names[key])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
 
 
 def _complete_typicality(run: Run) -> pa.Table | None:
