@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from easymft import files
 from easymft.config import Config
 from easymft.config.earlier_names import with_present_names
+from easymft.devices.machine import describe_machine
 from easymft.errors import InputError
 from easymft.runs.lock import SHARED_SECONDS
 
@@ -182,7 +183,7 @@ def first_difference(old: Any, new: Any, path: str = "") -> str | None:
 
 
 def _versions() -> dict[str, str]:
-    versions = {"python": platform.python_version(), "machine": platform.machine()}
+    versions = {"python": platform.python_version(), "machine": describe_machine()}
     for name in PACKAGES:
         try:
             versions[name] = importlib.metadata.version(name)
