@@ -17,7 +17,7 @@ from easymft.runs import STAGE_NAMES
 
 if TYPE_CHECKING:
     from easymft.config import Config
-    from easymft.runs.experiment import Experiment
+    from easymft.runs.run import Run
 
 logger = logging.getLogger(__name__)
 
@@ -57,11 +57,11 @@ def render() -> int:
 
 def predict() -> int:
     """Label the texts of a file with the exported models of a run."""
-    experiment = _experiment(_config())
+    run = _run_of(_config())
     from easymft.export.predict import COLUMNS, predict_file
 
-    columns = {**COLUMNS, **experiment.config.data.columns.model_dump(exclude_none=True)}
-    count = predict_file(experiment.folder.export, FLAGS.input, FLAGS.output, columns=columns)
+    columns = {**COLUMNS, **run.config.data.columns.model_dump(exclude_none=True)}
+    count = predict_file(run.folder.export, FLAGS.input, FLAGS.output, columns=columns)
     logger.info("%d texts labelled.", count)
     return 0
 
@@ -70,7 +70,7 @@ def pack() -> int:
     """Write the tokenized corpus into a folder."""
     if FLAGS.output == "-":
         raise InputError("must name a new folder", field="--output")
-    data = _experiment(_config()).data
+    data = _run_of(_config()).data
     from easymft.data.sources.packed import write_packed
 
     write_packed(FLAGS.output, data.corpus, data.tokens)
@@ -86,10 +86,12 @@ def run() -> int:
     only = None if FLAGS.mode == "run" else FLAGS.mode
     if config.sweep and only is None:
         return _many_runs(config)
-    experiment = _experiment(config)
+    run = _run_of(config)
     if FLAGS.dry_run:
-        return _dry_run(experiment)
-    _show(experiment.run(only, FLAGS.restart))
+        return _dry_run(run)
+    from easymft.runs.execution import execute
+
+    _show(execute(run, only, FLAGS.restart))
     return 0
 
 
@@ -129,11 +131,11 @@ def _asks_for_workers() -> bool:
     return bool(FLAGS.local_workers and not FLAGS.dry_run)
 
 
-def _dry_run(experiment: "Experiment") -> int:
+def _dry_run(run: "Run") -> int:
     from easymft.runs.plan import plan
 
-    _print_recipe(experiment.config)
-    dry = plan(experiment.state)
+    _print_recipe(run.config)
+    dry = plan(run)
     print("\n".join(dry.lines()))
     dry.report.raise_for_problems()
     return 0
@@ -182,12 +184,12 @@ def _config() -> "Config":
     return load_config(FLAGS.config, _overrides())
 
 
-def _experiment(config: "Config") -> "Experiment":
+def _run_of(config: "Config") -> "Run":
     """Return a recipe's run, with logging set up and TensorFlow imported."""
     _start_tensorflow()
-    from easymft.runs.experiment import Experiment
+    from easymft.runs.run import Run
 
-    return Experiment(config)
+    return Run(config)
 
 
 def _start_tensorflow() -> None:

@@ -102,7 +102,7 @@ def program() -> None:
     from easymft import run
     from easymft.methods import trainer
 
-    trainer.LEG_STEPS, trainer.CHECKPOINT_SECONDS = 3, 0.0
+    trainer.CHUNK_STEPS, trainer.CHECKPOINT_SECONDS = 3, 0.0
     run.cli()
 
 

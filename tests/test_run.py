@@ -54,10 +54,10 @@ def test_whoever_reads_the_output_may_leave(mode):
 
 def test_stage_names_of_the_command_line_are_those_of_a_full_run():
     from easymft.config import Config
-    from easymft.runs.experiment import Experiment
+    from easymft.runs.run import Run
     from easymft.runs.stages import STAGES
 
-    assert tuple(Experiment(Config(name="x")).state.stages()) == tuple(STAGES) == STAGE_NAMES
+    assert tuple(Run(Config(name="x")).stages()) == tuple(STAGES) == STAGE_NAMES
 
 
 def test_list_shows_every_recipe_with_its_description(tmp_path):

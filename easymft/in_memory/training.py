@@ -13,13 +13,11 @@ from easymft.config import Config, Method
 from easymft.data.batches.tokenized import TokenizedTexts
 from easymft.devices.distribution import precision_policy
 from easymft.in_memory.corpus import all_train
-from easymft.methods import typicality
-from easymft.methods.meta_learner import build_meta_learner
-from easymft.methods.trainer import Trainer
-from easymft.models import TextClassifier, TextEmbedder, load_backbone
-from easymft.models.lora import enable_lora, merged_weights
-
-History = dict[str, list[dict[str, float]]]
+from easymft.methods import phases, typicality
+from easymft.methods.checkpoint import Checkpoint, History
+from easymft.methods.trainer import Trainer, TrainingTexts
+from easymft.models import TextClassifier, load_backbone
+from easymft.models.lora import merged_weights
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +35,7 @@ class Trained:
     model: TextClassifier
     weights: dict[str | None, list[np.ndarray]]
     typicality: np.ndarray | None
-    history: History
+    history: dict[str, History]
 
 
 def train(
@@ -60,70 +58,47 @@ def train(
         domains: Names of the domains, in the order of their codes.
         say: Is told in a line what each phase came to.
     """
-    mixed, own = method.phases(config)
     backbone = load_backbone(
         config.backbone.preset, config.backbone.dropout, precision_policy(config.precision)
     )
-    steps = mixed.steps(len(tokens))
-    model = build_meta_learner(method, backbone, config, num_classes, len(domains), steps)
-
-    def score() -> np.ndarray:
-        layer = typicality.weighting(num_classes, len(domains), config.mft)
-        scores = typicality.scores(TextEmbedder(model), tokens, all_train(tokens), layer)
-        return typicality.loss_weights(scores, config.mft)["train"]
-
-    typicalities = score() if method.uses_typicality else None
-    if typicalities is not None:
-        say(f"typicality: mean {typicalities.mean():.3f}")
-    anew = method.uses_typicality and config.mft.refresh_typicality
-    run = _Phases(tokens, say)
-    run(
-        "meta fine-tuning",
-        Trainer(model, mixed, config.optimizer, config.seed),
-        np.arange(len(tokens)),
-        score if anew else typicalities,
-    )
-    classifier = model.without_heads()
-    weights: dict[str | None, list[np.ndarray]] = {None: classifier.get_weights()}
-    if own is not None:
-        if not config.mft.keep_class_head:
-            classifier.reset_class_head()
-        if own.lora_rank is not None:
-            enable_lora(classifier, own.lora_rank)
-        start = classifier.get_weights()
-        trainer = Trainer(classifier, own, config.optimizer, config.seed)
+    task = phases.Task(config, method, tokens, all_train(tokens), num_classes, domains)
+    record, scores, weights = _Record(say), None, None
+    if method.uses_typicality:
+        embedding = config.backbone.pooling
+        encoder = TextClassifier(backbone, num_classes, len(domains), embedding=embedding)
+        scores = phases.score(task, encoder, task.splits)
+        weights = typicality.loss_weights(scores, config.mft)["train"]
+        say(f"typicality: mean {weights.mean():.3f}")
+    classifier, _ = phases.meta_fine_tune(task, backbone, record, scores)
+    copies = {None: classifier.get_weights()}
+    if method.fine_tunes:
+        tuning = phases.FineTuning(task, classifier)
         for code, domain in enumerate(domains):
-            classifier.set_weights(start)
-            run(f"fine-tuning {domain}", trainer, np.flatnonzero(tokens.domains == code))
-            weights[domain] = merged_weights(classifier)
+            tuning.run(code, record, np.flatnonzero(tokens.domains == code))
+            copies[domain] = merged_weights(classifier)
     # A twin without what only training needs, such as the optimizer's moments.
     twin = type(classifier).from_config(classifier.get_config())
-    return Trained(twin, weights, typicalities, run.history)
+    return Trained(twin, copies, weights, record.history)
 
 
-class _Phases:
-    """Runs phases one after another and keeps their histories."""
+class _Record:
+    """Runs trainings without leaving anything on disk, and keeps their histories."""
 
-    def __init__(self, tokens: TokenizedTexts, say: Callable[[str], None]):
-        self.history: History = {}
-        self._tokens, self._say = tokens, say
+    def __init__(self, say: Callable[[str], None]):
+        self.history: dict[str, History] = {}
+        self._say = say
 
     def __call__(
-        self,
-        name: str,
-        trainer: Trainer,
-        rows: np.ndarray,
-        sample_weight: np.ndarray | Callable[[], np.ndarray] | None = None,
-    ) -> None:
+        self, trainer: Trainer, title: str, texts: TrainingTexts, domain: int | None = None
+    ) -> History:
         with tempfile.TemporaryDirectory(prefix="easymft-") as scratch:
-            checkpoint = Path(scratch, "checkpoint")
-            history = trainer.run(name, self._tokens, rows, checkpoint, sample_weight)
-        self.history[name] = history
+            history = trainer.run(title, texts, Checkpoint(Path(scratch, "checkpoint")))
+        self.history[title] = history
         if history:
-            first, last = history[0], history[-1]
-            self._say(
-                f"{name}: {last['step']:.0f} steps, loss {first['loss']:.3f} to {last['loss']:.3f}"
-            )
+            first, last = history[0]["loss"], history[-1]["loss"]
+            steps = history[-1]["step"]
+            self._say(f"{title}: {steps:.0f} steps, loss {first:.3f} to {last:.3f}")
+        return history
 
 
 @contextlib.contextmanager

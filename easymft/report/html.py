@@ -25,7 +25,7 @@ def render_html(
     Sections for which there is nothing to show are left out.
 
     Args:
-        summary: What `easymft.runs.experiment.Experiment.summary` returns.
+        summary: What `easymft.runs.execution.execute` returns.
         predictions: Content of `predictions.parquet`.
         typicality: Content of `typicality.parquet`.
         embeddings: Content of `embeddings.parquet`.

@@ -85,7 +85,7 @@ def render_markdown(summary: dict[str, Any]) -> str:
     """The whole report of a run.
 
     Args:
-        summary: What `easymft.runs.experiment.Experiment.summary` returns.
+        summary: What `easymft.runs.execution.execute` returns.
     """
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("easymft.report"),

@@ -19,7 +19,7 @@ def render_model_card(summary: Facts, model: str | None, pair: bool = False) -> 
     """The model card of one exported model: Markdown after a YAML header.
 
     Args:
-        summary: What `easymft.runs.experiment.Experiment.run` returns.
+        summary: What `easymft.runs.execution.execute` returns.
         model: A domain's name, `"meta-learner"`, or `None` for all models combined.
         pair: Whether the model reads text pairs.
     """

@@ -33,7 +33,7 @@ class Logs:
     ```python
     with Logs(run_folder / "logs", corpus.domains) as logs:
         logs.add_recipe(config.to_dict())
-        trainer.run(..., on_leg=functools.partial(logs.add_leg, "meta-learner"))
+        trainer.run(..., on_chunk=functools.partial(logs.add_chunk, "meta-learner"))
     ```
     """
 
@@ -54,7 +54,7 @@ class Logs:
             writer.close()
         self._writers.clear()
 
-    def add_leg(self, run: str, entry: Mapping[str, float], only: int | None = None) -> None:
+    def add_chunk(self, run: str, entry: Mapping[str, float], only: int | None = None) -> None:
         """One entry of a training's history, as `Trainer.run` makes it.
 
         Args:

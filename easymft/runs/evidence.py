@@ -17,7 +17,8 @@ from easymft.report.sweep import PREDICTIONS, MethodFigures, sweep_figures
 from easymft.report.sweep_tables import render_markdown_tables
 
 if TYPE_CHECKING:
-    from easymft.runs.experiment import Experiment
+    pass
+from easymft.runs.run import Run
 
 RunKey = tuple[str, str, int]
 _KEY = ("variation", "method", "seed")
@@ -60,30 +61,28 @@ class RunEvidence:
     predictions: pa.Table
 
 
-def run_evidence(key: RunKey, experiment: "Experiment", summary: dict[str, Any]) -> RunEvidence:
+def run_evidence(key: RunKey, run: "Run", summary: dict[str, Any]) -> RunEvidence:
     """Return what is kept of a finished run.
 
     Args:
         key: The names of its variation and method, and its seed.
-        experiment: The run.
-        summary: What `Experiment.run` returned.
+        run: The run.
+        summary: What `Run.run` returned.
     """
-    answers = [("model", "=", experiment.state.method.answers_by), ("split", "=", "test")]
-    table = pq.read_table(experiment.folder.predictions, filters=answers)
+    answers = [("model", "=", run.method.answers_by), ("split", "=", "test")]
+    table = pq.read_table(run.folder.predictions, filters=answers)
     columns = {name: pa.repeat(value, len(table)) for name, value in _named(key).items()}
     columns |= {name: table[name] for name in PREDICTIONS.names if name in table.column_names}
     columns["probability"] = [round(max(row), 4) for row in table["probabilities"].to_pylist()]
     predictions = pa.table([columns[name] for name in PREDICTIONS.names], PREDICTIONS.names)
-    return RunEvidence(_result_rows(key, experiment, summary), predictions.cast(PREDICTIONS))
+    return RunEvidence(_result_rows(key, run, summary), predictions.cast(PREDICTIONS))
 
 
 def _named(key: RunKey) -> dict[str, Any]:
     return dict(zip(_KEY, key, strict=True))
 
 
-def _result_rows(
-    key: RunKey, experiment: "Experiment", summary: dict[str, Any]
-) -> list[dict[str, Any]]:
+def _result_rows(key: RunKey, run: "Run", summary: dict[str, Any]) -> list[dict[str, Any]]:
     stages, diagnostics = summary["stages"], summary["diagnostics"] or {}
     of_run = {
         **_named(key),
@@ -95,7 +94,7 @@ def _result_rows(
     probe = (diagnostics.get("probe") or {}).get("after") or {}
     rows = []
     for model, splits in summary["metrics"].items():
-        is_method = model == experiment.state.method.answers_by
+        is_method = model == run.method.answers_by
         for split, figures in splits.items():
             common = {**of_run, "model": model, "is_method": is_method, "split": split}
             calibration = diagnostics.get("calibration", {}).get(model, {}).get(split) or {}

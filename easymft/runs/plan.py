@@ -8,7 +8,7 @@ import numpy as np
 from easymft.data.corpus.validation_report import Report
 from easymft.methods.inference import predict
 from easymft.models import TextEmbedder
-from easymft.runs.stages import Run
+from easymft.runs.run import Run
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What the stages of a run share: its recipe, method, folder and data, and its models by name."""
+"""A run: its recipe, method, devices, folder and data, and its models by name."""
 
 import contextlib
 import functools
@@ -16,7 +16,9 @@ from easymft.config.method import META_LEARNER
 from easymft.devices.distribution import Distribution, precision_policy
 from easymft.errors import InputError
 from easymft.fetch.packages import sha256_of
-from easymft.methods.trainer import Trainer
+from easymft.methods.checkpoint import Checkpoint, History
+from easymft.methods.phases import Task
+from easymft.methods.trainer import Trainer, TrainingTexts
 from easymft.models import TextClassifier
 from easymft.models.backbone import load_backbone
 from easymft.models.lora import merged_weights
@@ -56,7 +58,7 @@ class Run:
         return [name for name in STAGE_NAMES if has.get(name, True)]
 
     def models(self) -> dict[str, int | None]:
-        """Names of the trained models, each with the code of its only domain, if any."""
+        """Return the names of the trained models, each with the code of its only domain, if any."""
         models: dict[str, int | None] = {}
         if self.method.model is not None:
             models[META_LEARNER] = None
@@ -66,8 +68,29 @@ class Run:
                 models[f"{code}-{files.slug(domain)}"] = code
         return models
 
+    def name_of(self, domain: int | None) -> str:
+        """Return the name of the model of a domain, or of the meta-learner."""
+        return next(name for name, code in self.models().items() if code == domain)
+
+    def checkpoint(self, name: str) -> Checkpoint:
+        """Return the place of the state of a model in training."""
+        return Checkpoint(self.folder.checkpoint(name))
+
+    @functools.cached_property
+    def task(self) -> Task:
+        """What the method learns from, once the data are split."""
+        data = self.data
+        return Task(
+            self.config,
+            self.method,
+            data.training_tokens,
+            data.splits,
+            data.num_classes,
+            data.corpus.domains,
+        )
+
     def backbone(self) -> keras.Model:
-        """The encoder as it was pre-trained."""
+        """Return the encoder as it was pre-trained."""
         return load_backbone(
             self.config.backbone.preset,
             dropout=self.config.backbone.dropout,
@@ -75,7 +98,7 @@ class Run:
         )
 
     def new_classifier(self) -> TextClassifier:
-        """An untrained class head on the encoder as it was pre-trained."""
+        """Return an untrained class head on the encoder as it was pre-trained."""
         return TextClassifier(
             self.backbone(),
             self.data.num_classes,
@@ -85,7 +108,7 @@ class Run:
         )
 
     def load(self, name: str) -> TextClassifier:
-        """A trained model."""
+        """Return a trained model."""
         with self._intact(name) as path:
             return keras.saving.load_model(path, compile=False)
 
@@ -113,7 +136,7 @@ class Run:
 
     @contextlib.contextmanager
     def _intact(self, name: str) -> Iterator[Path]:
-        """The file of a trained model; reading it in the block fails with a clear error."""
+        """Yield the file of a trained model; reading it in the block fails with a clear error."""
         path = self.folder.model(name)
         if not path.exists():
             raise InputError(
@@ -128,7 +151,7 @@ class Run:
             raise InputError(message, file=path) from error
 
     def logs(self) -> Logs:
-        """The run's TensorBoard logs; a context manager."""
+        """Open the run's TensorBoard logs; a context manager."""
         return Logs(files.place(self.folder.logs), self.data.corpus.domains)
 
     def mark_done(self, stage: str, facts: dict[str, Any]) -> None:
@@ -137,23 +160,14 @@ class Run:
         self.distribution.wait()
         self.folder.await_done(stage)
 
-    def train(
-        self, trainer: Trainer, title: str, name: str, domain: int | None = None, **arguments: Any
-    ) -> list[dict[str, float]]:
+    def record(
+        self, trainer: Trainer, title: str, texts: TrainingTexts, domain: int | None = None
+    ) -> History:
         """Run one training into the logs; goes on from where an interrupted one stood.
 
-        Args:
-            trainer: The trainer.
-            title: What people read.
-            name: Of the model trained.
-            domain: Code of the only domain trained on.
-            **arguments: Of `Trainer.run`.
+        A `easymft.methods.phases.Record`.
         """
+        name = self.name_of(domain)
         with self.logs() as logs:
-            return trainer.run(
-                title,
-                self.data.training_tokens,
-                checkpoint=self.folder.checkpoint(name),
-                on_leg=functools.partial(logs.add_leg, name, only=domain),
-                **arguments,
-            )
+            on_chunk = functools.partial(logs.add_chunk, name, only=domain)
+            return trainer.run(title, texts, self.checkpoint(name), on_chunk)

@@ -17,7 +17,7 @@ from easymft import files
 from easymft.config import METHODS
 from easymft.config.loading import load_config
 from easymft.report.markdown import escape, table
-from easymft.runs.sweep import Cell, CellRunner
+from easymft.runs.sweep import SweepRun, SweepRunner
 
 logger = logging.getLogger(__name__)
 
@@ -40,13 +40,13 @@ class Search:
     def __init__(self, recipe: str | Path, overrides: Sequence[str] = ()):
         self.config = load_config(recipe, overrides)
         self.folder = Path(self.config.output_dir) / self.config.name / "search"
-        self._runner = CellRunner(recipe, overrides, self.folder)
+        self._runner = SweepRunner(recipe, overrides, self.folder)
 
-    def trials(self) -> list[Cell]:
-        """One cell per method, trial and seed; trial 0 is the recipe as it stands."""
+    def trials(self) -> list[SweepRun]:
+        """Return one run per method, trial and seed; trial 0 is the recipe as it stands."""
         search, given = self.config.search, self.config.to_dict()
         return [
-            Cell(f"trial-{number}", method, seed, {**settings, **_FIXED})
+            SweepRun(f"trial-{number}", method, seed, {**settings, **_FIXED})
             for method in search.methods
             for number, settings in enumerate(
                 draw(search.space, method, search.trials, search.draw, given)
@@ -61,8 +61,8 @@ class Search:
     def run(self, restart: bool = False) -> str:
         """Run the unfinished trials, or all anew; return the best of each method as Markdown."""
         rows = []
-        for cell, experiment, summary, _ in self._runner.run(self.trials(), restart):
-            dev = summary["metrics"][experiment.state.method.answers_by]["dev"]
+        for cell, run, summary, _ in self._runner.run(self.trials(), restart):
+            dev = summary["metrics"][run.method.answers_by]["dev"]
             settings = {k: v for k, v in cell.settings.items() if k not in _FIXED}
             rows.append(
                 {

@@ -28,15 +28,16 @@ from easymft.runs.evidence import (
     run_evidence,
     write_evidence,
 )
-from easymft.runs.experiment import Experiment
+from easymft.runs.execution import execute
 from easymft.runs.folder import RunFolder, first_difference, with_later_settings
 from easymft.runs.plan import plan
+from easymft.runs.run import Run
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Cell:
+class SweepRun:
     """One run of a sweep.
 
     Attributes:
@@ -60,7 +61,7 @@ class Cell:
         return f"{self.variation}, {self.method}, seed {self.seed}"
 
 
-class CellRunner:
+class SweepRunner:
     """Runs cells of one recipe one after another; cells that are finished are only read.
 
     Args:
@@ -72,7 +73,7 @@ class CellRunner:
     def __init__(self, recipe: str | Path, overrides: Sequence[str], folder: Path):
         self.recipe, self.overrides, self.folder = recipe, list(overrides), folder
 
-    def config(self, cell: Cell) -> Config:
+    def config(self, cell: SweepRun) -> Config:
         """The recipe of one cell.
 
         It is read anew: filling in defaults comes after all settings are known, since one setting
@@ -90,31 +91,31 @@ class CellRunner:
         settings = [f"{key}={json.dumps(value)}" for key, value in own.items()]
         return load_config(self.recipe, [*self.overrides, *settings])
 
-    def plan(self, cells: Sequence[Cell]) -> Iterator[str]:
+    def plan(self, cells: Sequence[SweepRun]) -> Iterator[str]:
         """What running cells would do: a line per variation and method, and one for all."""
-        groups: dict[tuple[str, str], list[Experiment]] = {}
+        groups: dict[tuple[str, str], list[Run]] = {}
         for cell in cells:
             group = groups.setdefault((cell.variation, cell.method), [])
-            group.append(Experiment(self.config(cell)))
+            group.append(Run(self.config(cell)))
         total, speeds = 0.0, {}
-        for (variation, method), experiments in groups.items():
-            state = experiments[0].state
-            encoder = state.config.model_dump_json(include={"backbone", "precision"})
-            planned = plan(state, speeds.get(encoder))
+        for (variation, method), group in groups.items():
+            run = group[0]
+            encoder = run.config.model_dump_json(include={"backbone", "precision"})
+            planned = plan(run, speeds.get(encoder))
             planned.report.raise_for_problems()
             speeds[encoder] = planned.text_seconds
-            waiting = sum(not e.folder.is_done("report") for e in experiments)
+            waiting = sum(not run.folder.is_done("report") for run in group)
             total += waiting * planned.minutes
             yield (
-                f"{variation}, {method}: {waiting} of {len(experiments)} runs to do; each sees "
+                f"{variation}, {method}: {waiting} of {len(group)} runs to do; each sees "
                 f"{planned.texts_seen:,} training texts, about {max(planned.minutes, 1):.0f} min"
             )
         yield f"estimated time of all: about {max(total, 1):.0f} min"
 
     def run(
-        self, cells: Sequence[Cell], restart: bool = False
-    ) -> Iterator[tuple[Cell, Experiment, dict[str, Any], bool]]:
-        """Yield every cell with its experiment, its summary and whether it ran just now.
+        self, cells: Sequence[SweepRun], restart: bool = False
+    ) -> Iterator[tuple[SweepRun, Run, dict[str, Any], bool]]:
+        """Yield every cell with its run, its summary and whether it ran just now.
 
         Args:
             cells: What to run, in this order.
@@ -124,26 +125,26 @@ class CellRunner:
         configs = [self.config(cell) for cell in cells]
         spent, ran = 0.0, 0
         for number, (cell, config) in enumerate(zip(cells, configs, strict=True), start=1):
-            experiment = Experiment(config)
-            fresh = restart or not experiment.folder.is_done("report")
+            run = Run(config)
+            fresh = restart or not run.folder.is_done("report")
             start = time.monotonic()
-            summary = experiment.run(restart=restart)
+            summary = execute(run, restart=restart)
             if fresh:
                 spent, ran = spent + time.monotonic() - start, ran + 1
                 waiting = [
                     later
                     for later in configs[number:]
-                    if restart or not Experiment(later).folder.is_done("report")
+                    if restart or not Run(later).folder.is_done("report")
                 ]
                 left = len(waiting) * spent / ran
                 logger.info(
                     "%d of %d: %s: %s; %.0f s, about %.0f min left",
-                    *(number, len(cells), cell, outcome(experiment, summary)),
+                    *(number, len(cells), cell, outcome(run, summary)),
                     *(time.monotonic() - start, left / 60),
                 )
-            yield cell, experiment, summary, fresh
+            yield cell, run, summary, fresh
             # A finished run's graphs are of no use to the next.
-            del experiment
+            del run
             keras.utils.clear_session()
             gc.collect()
 
@@ -164,13 +165,13 @@ class Sweep:
     def __init__(self, recipe: str | Path, overrides: Sequence[str] = ()):
         self.config = load_config(recipe, overrides)
         self.folder = Path(self.config.output_dir) / self.config.name
-        self._runner = CellRunner(recipe, overrides, self.folder)
+        self._runner = SweepRunner(recipe, overrides, self.folder)
 
-    def cells(self) -> list[Cell]:
+    def cells(self) -> list[SweepRun]:
         """Every run, seed by seed, so that what is there early compares all methods."""
         sweep = self.config.sweep
         return [
-            Cell(name, method, seed, {**settings, **sweep.per_method.get(method, {})})
+            SweepRun(name, method, seed, {**settings, **sweep.per_method.get(method, {})})
             for name, settings in sweep.variations.items()
             if sweep.only is None or name in sweep.only
             for seed in sweep.seeds
@@ -190,12 +191,12 @@ class Sweep:
         cells, text = self.cells(), ""
         found = {} if restart else self._kept(cells)
         waiting = [cell for cell in cells if cell.key not in found]
-        for cell, experiment, summary, fresh in self._runner.run(waiting, restart):
-            found[cell.key] = run_evidence(cell.key, experiment, summary)
+        for cell, run, summary, fresh in self._runner.run(waiting, restart):
+            found[cell.key] = run_evidence(cell.key, run, summary)
             text = self._write(cells, found) if fresh else ""
         return text or self._write(cells, found)
 
-    def _kept(self, cells: Sequence[Cell]) -> dict[RunKey, RunEvidence]:
+    def _kept(self, cells: Sequence[SweepRun]) -> dict[RunKey, RunEvidence]:
         """Return the runs that stand in `sweep.results` and are not finished in the own folder.
 
         Raises:
@@ -216,12 +217,12 @@ class Sweep:
                 kept[cell.key] = found[cell.key]
         for (variation, *_), run in kept.items():
             if variation in waiting:
-                fingerprint = Experiment(waiting.pop(variation)).data.fingerprint
+                fingerprint = Run(waiting.pop(variation)).data.fingerprint
                 if fingerprint != run.results[0]["fingerprint"]:
                     raise _other_runs(folder, f"{variation}: their data are not those found here")
         return kept
 
-    def _write(self, cells: Sequence[Cell], found: Mapping[RunKey, RunEvidence]) -> str:
+    def _write(self, cells: Sequence[SweepRun], found: Mapping[RunKey, RunEvidence]) -> str:
         runs = [found[cell.key] for cell in cells if cell.key in found]
         write_evidence(self.folder, runs, self.config)
         figures = evidence_figures(runs, self.config.sweep.compare_with)
@@ -242,9 +243,9 @@ def _other_runs(folder: str, difference: str) -> InputError:
     )
 
 
-def outcome(experiment: Experiment, summary: dict[str, Any]) -> str:
+def outcome(run: Run, summary: dict[str, Any]) -> str:
     """The accuracies of a finished run in a few words."""
-    splits = summary["metrics"][experiment.state.method.answers_by]
+    splits = summary["metrics"][run.method.answers_by]
     return ", ".join(
         f"{name} {100 * part['average_accuracy']:.1f}" for name, part in splits.items()
     )

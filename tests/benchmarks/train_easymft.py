@@ -19,7 +19,8 @@ def prepare(settings):
     from easymft.devices.distribution import precision_policy
     from easymft.in_memory.corpus import all_train
     from easymft.methods import typicality
-    from easymft.methods.trainer import Trainer
+    from easymft.methods.checkpoint import Checkpoint
+    from easymft.methods.trainer import Trainer, TrainingTexts
     from easymft.models import MFTTextClassifier, TextEmbedder, load_backbone
 
     mft = config_from_dict({"name": "benchmark"}).mft
@@ -35,13 +36,11 @@ def prepare(settings):
     scratch = tempfile.mkdtemp(prefix="easymft-")
 
     def one_round() -> Times:
-        name, rows = f"round {next(numbers)}", np.arange(len(tokens))
-        checkpoint = Path(scratch, "checkpoint")
+        name, checkpoint = f"round {next(numbers)}", Checkpoint(Path(scratch, "checkpoint"))
+        rows = TrainingTexts(tokens, np.arange(len(tokens)), weights)
         # A round stands for a part of a large corpus' epoch, and is shorter than a window there.
         with mock.patch("easymft.data.batches.batches.LEAST_WINDOWS", 1):
-            return timed(
-                settings["name"], lambda: trainer.run(name, tokens, rows, checkpoint, weights)
-            )
+            return timed(settings["name"], lambda: trainer.run(name, rows, checkpoint))
 
     return one_round
 

@@ -12,7 +12,8 @@ from easymft.config import Optimizer, Phase
 from easymft.devices import preemption
 from easymft.devices.preemption import Stopped
 from easymft.files import read_json
-from easymft.methods.trainer import Trainer
+from easymft.methods.checkpoint import Checkpoint
+from easymft.methods.trainer import Trainer, TrainingTexts
 from easymft.models import MFTTextClassifier
 from tests.models.tiny import NUM_CLASSES, NUM_DOMAINS, tiny_backbone, tokenized
 
@@ -60,14 +61,9 @@ def train(checkpoint):
         tiny_backbone(dropout=0.2, num_layers=1), NUM_CLASSES, NUM_DOMAINS, seed=1
     )
     phase = Phase(epochs=3, learning_rate=0.01, batch_size=4)
-    history = Trainer(model, phase, Optimizer(), seed=5).run(
-        "all",
-        tokenized(30),
-        np.arange(20),
-        checkpoint,
-        sample_weight=np.linspace(0.5, 1.5, 20),
-        dev_rows=np.arange(20, 30),
-    )
+    weights, dev_rows = np.linspace(0.5, 1.5, 20), np.arange(20, 30)
+    texts = TrainingTexts(tokenized(30), np.arange(20), weights, dev_rows)
+    history = Trainer(model, phase, Optimizer(), seed=5).run("all", texts, Checkpoint(checkpoint))
     return history, model.get_weights()
 
 

@@ -14,7 +14,8 @@ from easymft.config.loading import load_config
 from easymft.errors import InputError
 from easymft.init import init_recipe
 from easymft.init.recipe import TRAINING
-from easymft.runs.experiment import Experiment
+from easymft.runs.execution import execute
+from easymft.runs.run import Run
 from tests.models.hugging_face import write_bert
 
 ROOT = Path(__file__).parents[2]
@@ -133,7 +134,7 @@ def test_the_recipe_of_any_shape_passes_validation(tmp_path, shape):
     schema = json.loads(Path(recipe["$schema"]).read_text())
     jsonschema.validate(recipe, schema)
     assert lines[-1] == "Next: python -m easymft.run --config recipe.json --mode validate"
-    facts = Experiment(load_config("recipe.json")).run("validate")["stages"]["validate"]
+    facts = execute(Run(load_config("recipe.json")), "validate")["stages"]["validate"]
     assert sorted(facts["domains"]) == ["app", "shop", "web"]
     assert len(facts["labels"]) >= 2
 

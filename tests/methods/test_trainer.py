@@ -7,7 +7,8 @@ import pytest
 from easymft.config import Optimizer, Phase
 from easymft.data.batches.batches import Batches
 from easymft.methods import trainer as module
-from easymft.methods.trainer import Trainer
+from easymft.methods.checkpoint import Checkpoint
+from easymft.methods.trainer import Trainer, TrainingTexts
 from easymft.models import MFTTextClassifier, TextClassifier
 from easymft.models.lora import enable_lora
 from tests.models.tiny import NUM_CLASSES, tiny_backbone, tokenized
@@ -29,7 +30,8 @@ def train(folder, model, **settings):
     phase = Phase(**{"epochs": EPOCHS, "learning_rate": 0.01, "batch_size": BATCH, **settings})
     weights = np.random.default_rng(2).choice([0.0, 0.3, 1.1], TEXTS)
     trainer = Trainer(model, phase, Optimizer(), seed=5)
-    history = trainer.run("all", TOKENS, np.arange(TEXTS), folder / "state", weights)
+    texts = TrainingTexts(TOKENS, np.arange(TEXTS), weights)
+    history = trainer.run("all", texts, Checkpoint(folder / "state"))
     return trainer, history, model.get_weights()
 
 
@@ -74,13 +76,13 @@ def test_a_training_killed_in_a_phase_in_parts_goes_on(tmp_path, monkeypatch, lo
         return model
 
     _, _, weights = train(tmp_path / "whole", build(), gradient_accumulation_steps=2)
-    monkeypatch.setattr(module, "LEG_STEPS", 2)
+    monkeypatch.setattr(module, "CHUNK_STEPS", 2)
     monkeypatch.setattr(module, "CHECKPOINT_SECONDS", 0)
-    legs, fit = [], keras.Model.fit
+    chunks, fit = [], keras.Model.fit
 
     def dying_fit(model, *args, **kwargs):
-        legs.append(1)
-        if len(legs) == 5:
+        chunks.append(1)
+        if len(chunks) == 5:
             raise KeyboardInterrupt
         return fit(model, *args, **kwargs)
 
@@ -107,6 +109,6 @@ def test_one_traced_step_serves_all_domains(tmp_path):
     for domain in range(2):
         model.set_weights(start)
         rows = np.flatnonzero(TOKENS.domains == domain)
-        trainer.run(str(domain), TOKENS, rows, tmp_path / "state")
+        trainer.run(str(domain), TrainingTexts(TOKENS, rows), Checkpoint(tmp_path / "state"))
         counts.append(len(traces))
     assert counts[0] == counts[1]

@@ -25,7 +25,7 @@ def figures(classes, texts=40, right=30):
 def summary(
     domains=("books", "films"), labels=("bad", "good"), kinds=("meta_learner", "fine_tuned")
 ):
-    """What `Experiment.summary` returns, for these names."""
+    """What `easymft.runs.execution.execute` returns, for these names."""
     test = {
         "domains": {
             domain: figures(len(labels), right=28 + n % 9) for n, domain in enumerate(domains)

@@ -33,8 +33,8 @@ def read(folder):
 
 def test_legs_become_curves_per_training_and_domain(tmp_path):
     with Logs(tmp_path / "logs", DOMAINS) as logs:
-        logs.add_leg("mixed", {"step": 50.0, "epoch": 0.5, "loss": 0.75, "mean_weight": 0.25})
-        logs.add_leg(
+        logs.add_chunk("mixed", {"step": 50.0, "epoch": 0.5, "loss": 0.75, "mean_weight": 0.25})
+        logs.add_chunk(
             "mixed",
             {
                 "step": 100.0,
@@ -45,7 +45,7 @@ def test_legs_become_curves_per_training_and_domain(tmp_path):
                 "dev_accuracy_domain_0": 0.25,
             },
         )
-        logs.add_leg("Fine tuning/books", {"step": 10, "loss": 2.0})
+        logs.add_chunk("Fine tuning/books", {"step": 10, "loss": 2.0})
     assert read(tmp_path / "logs" / "mixed") == {
         "train/epoch": [(50, 0.5)],
         "train/loss": [(50, 0.75), (100, 0.5)],
@@ -61,14 +61,14 @@ def test_legs_become_curves_per_training_and_domain(tmp_path):
 def test_figures_of_domains_not_trained_on_are_left_out(tmp_path):
     entry = {"step": 1, "accuracy_domain_0": 0.0, "accuracy_domain_1": 1.0, "dev_loss": 0.5}
     with Logs(tmp_path, ("books", "films")) as logs:
-        logs.add_leg("films", entry, only=1)
+        logs.add_chunk("films", entry, only=1)
     assert set(read(tmp_path / "films")) == {"train/accuracy/films", "dev/loss"}
 
 
 def test_every_leg_is_on_disk_at_once(tmp_path):
     logs = Logs(tmp_path)
     for step in (1, 2):
-        logs.add_leg("a", {"step": step, "loss": 0.5})
+        logs.add_chunk("a", {"step": step, "loss": 0.5})
         assert read(tmp_path / "a")["train/loss"][-1] == (step, 0.5)
     logs.close()
 
@@ -77,7 +77,7 @@ def test_a_resumed_run_has_every_step_once(tmp_path):
     def write(steps, loss):
         with Logs(tmp_path) as logs:
             for step in steps:
-                logs.add_leg("a", {"step": step, "loss": loss})
+                logs.add_chunk("a", {"step": step, "loss": loss})
 
     write((10, 20, 30, 40), 1.0)
     write((30, 40, 50), 2.0)  # from a checkpoint at step 20
@@ -143,7 +143,7 @@ import numpy, pyarrow
 from easymft.report.tensorboard import Logs
 with Logs({str(tmp_path)!r}) as logs:
     logs.add_recipe({{"a": 1}})
-    logs.add_leg("b", {{"step": 1, "loss": 0.5}})
+    logs.add_chunk("b", {{"step": 1, "loss": 0.5}})
     logs.add_embeddings({{"c": numpy.ones((1, 2))}}, pyarrow.table({{"id": ["d"]}}))
 """
     subprocess.run([sys.executable, "-c", program], check=True)

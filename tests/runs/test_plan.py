@@ -5,8 +5,8 @@ import json
 import pytest
 
 from easymft.config.loading import load_config
-from easymft.runs.experiment import Experiment
 from easymft.runs.plan import plan
+from easymft.runs.run import Run
 from tests.small_run import write_recipe
 
 # Texts of each of the three domains: 6 train, 4 dev, 4 test.
@@ -33,7 +33,7 @@ def test_a_plan_counts_what_is_seen_and_predicted(tmp_path, method, validation_f
         f"meta_fine_tune.validation_freq={validation_freq}",
         f"fine_tune.validation_freq={validation_freq}",
     ]
-    planned = plan(Experiment(load_config(path, settings)).state, text_seconds=0.5)
+    planned = plan(Run(load_config(path, settings)), text_seconds=0.5)
     assert planned.texts_seen == 18 * 3
     assert planned.texts_predicted == predicted
     # A step takes three times what its predictions do.

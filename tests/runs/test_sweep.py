@@ -15,9 +15,8 @@ from easymft.report.sweep_tables import (
     render_markdown_tables,
     render_sweep_html,
 )
-from easymft.runs import sweep
+from easymft.runs import execution, sweep
 from easymft.runs.evidence import recompute_tables
-from easymft.runs.experiment import Experiment
 from easymft.runs.search import Search, _standard_error, best_settings, draw
 from easymft.runs.sweep import Sweep
 from tests.small_run import write_recipe
@@ -92,16 +91,16 @@ def test_a_dry_run_of_a_sweep_trains_nothing(tmp_path):
 def test_a_sweep_leaves_tables_and_goes_on_where_it_was_killed(tmp_path, monkeypatch):
     small = {**SWEEP, "variations": {"few": SWEEP["variations"]["few"]}}
     path = recipe(tmp_path, sweep=small)
-    run, ran = Experiment.run, []
+    ran = []
 
-    def dying_run(experiment, **arguments):
-        ran.append(f"{experiment.config.method} {experiment.config.seed}")
+    def dying_execute(run, **arguments):
+        ran.append(f"{run.config.method} {run.config.seed}")
         if len(ran) == 3:
             raise KeyboardInterrupt
-        return run(experiment, **arguments)
+        return execution.execute(run, **arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Experiment, "run", dying_run)
+        patch.setattr(sweep, "execute", dying_execute)
         with pytest.raises(KeyboardInterrupt):
             Sweep(path).run()
     assert ran == ["single 1", "mft 1", "single 2"]
@@ -110,11 +109,11 @@ def test_a_sweep_leaves_tables_and_goes_on_where_it_was_killed(tmp_path, monkeyp
 
     stages = []
     monkeypatch.setattr(
-        Experiment,
+        execution,
         "_run_stage",
-        lambda self, name, run_stage=Experiment._run_stage: (
-            stages.append((self.config.method, self.config.seed)),
-            run_stage(self, name),
+        lambda run, name, run_stage=execution._run_stage: (
+            stages.append((run.config.method, run.config.seed)),
+            run_stage(run, name),
         ),
     )
     text = Sweep(path).run()
@@ -163,9 +162,11 @@ def test_runs_that_stand_in_a_results_folder_are_not_done_again(tmp_path, monkey
         assert found.equals(saved)
 
     # Another seed goes on from there; what the two runs have stays as it is.
-    ran, run = [], Experiment.run
+    ran = []
     monkeypatch.setattr(
-        Experiment, "run", lambda self, **given: (ran.append(self.config), run(self, **given))[1]
+        sweep,
+        "execute",
+        lambda run, **given: (ran.append(run.config), execution.execute(run, **given))[1],
     )
     Sweep(path, [*settings, "sweep.seeds=[1,2]"]).run()
     assert [(config.method, config.seed) for config in ran] == [("single", 2), ("mft", 2)]

@@ -20,5 +20,3 @@ STAGES: dict[str, Callable[[Run], dict[str, Any]]] = {
         export,
     )
 }
-
-__all__ = ["STAGES", "Run"]

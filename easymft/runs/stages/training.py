@@ -1,7 +1,6 @@
 """From data to trained models: validate, typicality, meta fine-tuning, fine-tuning."""
 
 import logging
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,13 +9,11 @@ from easymft import files
 from easymft.config.method import BY_FINE_TUNED, BY_META_LEARNER, META_LEARNER
 from easymft.data.corpus.splits import Splits
 from easymft.errors import InputError
+from easymft.methods import phases
 from easymft.methods import typicality as scoring
 from easymft.methods.evaluation import class_probabilities
-from easymft.methods.meta_learner import build_meta_learner
-from easymft.methods.trainer import Trainer, discard
-from easymft.models import TextClassifier, TextEmbedder, load_backbone
+from easymft.models import TextClassifier, load_backbone
 from easymft.models.backbone import num_layers
-from easymft.models.lora import enable_lora
 from easymft.runs.run import Run
 
 logger = logging.getLogger(__name__)
@@ -79,78 +76,57 @@ def score_texts(run: Run) -> dict[str, np.ndarray]:
         given = data.corpus.table["typicality"].to_numpy()
         scores = {name: given[rows] for name, rows in splits.items()}
     else:
-        scores = _scores(run, run.new_classifier(), splits)
+        scores = phases.score(run.task, run.new_classifier(), splits)
     files.write_parquet(run.folder.typicality, scoring.table(data.corpus, splits, scores))
     return scores
 
 
 def meta_fine_tune(run: Run) -> dict[str, Any]:
     """Train one model on all domains mixed."""
-    config, data = run.config, run.data
-    phase, _ = run.method.phases(config)
-    rows = data.splits["train"]
-    model = build_meta_learner(
-        run.method,
-        run.backbone(),
-        config,
-        data.num_classes,
-        data.num_domains,
-        phase.steps(len(rows)),
-    )
-    weight, dev_weight = _weights(run, model)
-    history = run.train(
-        Trainer(model, phase, config.optimizer, config.seed),
-        "meta fine-tuning" if run.method.fine_tunes else "training",
-        META_LEARNER,
-        rows=rows,
-        sample_weight=weight,
-        dev_rows=data.splits["dev"],
-        dev_weight=dev_weight,
-    )
-    # What later stages need: the classifier, without the heads that only training has.
-    run.keep(model.without_heads(), META_LEARNER)
-    discard(run.folder.checkpoint(META_LEARNER))
+    uses = run.method.uses_typicality
+    scores = scoring.read_scores(run.folder.typicality) if uses else None
+    model, history = phases.meta_fine_tune(run.task, run.backbone(), run.record, scores)
+    run.keep(model, META_LEARNER)
+    run.checkpoint(META_LEARNER).discard()
     return {"history": history}
 
 
 def fine_tune(run: Run) -> dict[str, Any]:
     """Train one copy of the meta-learner per domain."""
-    config, data = run.config, run.data
-    _, phase = run.method.phases(config)
-    model = _start_of_fine_tuning(run)
-    if phase.lora_rank is not None:
-        enable_lora(model, phase.lora_rank)
-    start = model.get_weights()
-    trainer = Trainer(model, phase, config.optimizer, config.seed)
-    compares = phase.select_best_on_dev and META_LEARNER in run.models()
+    has_learner = META_LEARNER in run.models()
+    start = run.load(META_LEARNER) if has_learner else run.new_classifier()
+    tuning = phases.FineTuning(run.task, start)
+    compares = has_learner and tuning.phase.select_best_on_dev
     learner = run.load(META_LEARNER) if compares else None
     facts = {}
     for name, code in run.models().items():
-        if code is None:
-            continue
-        part, domain = f"fine_tune-{code}", data.corpus.domains[code]
-        if not run.folder.is_done(part):
-            model.set_weights(start)
-            curve = run.train(
-                trainer,
-                f"fine-tuning {domain}",
-                name,
-                domain=code,
-                rows=data.rows_of("train", code),
-                dev_rows=data.rows_of("dev", code),
-            )
-            dev = {} if learner is None else _dev_accuracies(run, learner, model, code)
-            better = not dev or dev[BY_FINE_TUNED] > dev[BY_META_LEARNER]
-            run.keep(model if better else learner, name)
-            run.mark_done(part, {"history": curve, "dev_accuracy": dev, "is_kept": better})
-            discard(run.folder.checkpoint(name))
-            if not better:
-                logger.info("%s keeps the meta-learner, which does as well on dev.", domain)
-        facts[domain] = run.folder.facts(part)
+        if code is not None:
+            facts[run.data.corpus.domains[code]] = _fine_tuned(run, tuning, learner, name, code)
     return {
         "history": {domain: own["history"] for domain, own in facts.items()},
         "keep_meta_learner": [domain for domain, own in facts.items() if not own["is_kept"]],
     }
+
+
+def _fine_tuned(
+    run: Run, tuning: phases.FineTuning, learner: TextClassifier | None, name: str, code: int
+) -> dict[str, Any]:
+    """Train and keep the copy of one domain, unless that is done; return the facts about it."""
+    part, data = f"fine_tune-{code}", run.data
+    if run.folder.is_done(part):
+        return run.folder.facts(part)
+    rows, dev_rows = data.rows_of("train", code), data.rows_of("dev", code)
+    history = tuning.run(code, run.record, rows, dev_rows)
+    dev = {} if learner is None else _dev_accuracies(run, learner, tuning.model, code)
+    better = not dev or dev["fine_tuned"] > dev["meta_learner"]
+    run.keep(tuning.model if better else learner, name)
+    facts = {"history": history, "dev_accuracy": dev, "is_kept": better}
+    run.mark_done(part, facts)
+    run.checkpoint(name).discard()
+    if not better:
+        domain = data.corpus.domains[code]
+        logger.info("%s keeps the meta-learner, which does as well on dev.", domain)
+    return facts
 
 
 def _check_method(run: Run) -> None:
@@ -186,16 +162,6 @@ def _check_method(run: Run) -> None:
             )
 
 
-def _start_of_fine_tuning(run: Run) -> TextClassifier:
-    """The meta-learner, or the encoder as pre-trained where a method has no mixed phase."""
-    if run.method.model is None:
-        return run.new_classifier()
-    model = run.load(META_LEARNER)
-    if not run.config.mft.keep_class_head:
-        model.reset_class_head()
-    return model
-
-
 def _dev_accuracies(
     run: Run, learner: TextClassifier, fine_tuned: TextClassifier, domain: int
 ) -> dict[str, float]:
@@ -208,27 +174,3 @@ def _dev_accuracies(
         probabilities = class_probabilities(model, "comparing on dev", run.data.tokens, rows)
         found[name] = float((probabilities.argmax(axis=1) == labels).mean())
     return found
-
-
-def _scores(run: Run, model: TextClassifier, splits: Splits) -> dict[str, np.ndarray]:
-    data = run.data
-    layer = scoring.weighting(data.num_classes, data.num_domains, run.config.mft)
-    return scoring.scores(TextEmbedder(model), data.training_tokens, splits, layer)
-
-
-def _weights(
-    run: Run, model: TextClassifier
-) -> tuple[np.ndarray | Callable[[], np.ndarray] | None, np.ndarray | None]:
-    """Weights of the training and of the dev texts, where the method has them.
-
-    With `mft.refresh_typicality` those of training are a function, for each epoch to call anew.
-    """
-    mft = run.config.mft
-    if not run.method.uses_typicality:
-        return None, None
-    weights = scoring.loss_weights(scoring.read_scores(run.folder.typicality), mft)
-    dev_weight = weights["dev"] if mft.weighted_evaluation else None
-    if not mft.refresh_typicality:
-        return weights["train"], dev_weight
-    train = {"train": run.data.splits["train"]}
-    return lambda: scoring.loss_weights(_scores(run, model, train), mft)["train"], dev_weight

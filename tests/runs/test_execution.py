@@ -14,7 +14,9 @@ from easymft.config.loading import load_config
 from easymft.errors import InputError
 from easymft.methods import trainer, typicality
 from easymft.models.backbone import load_backbone, load_preprocessor
-from easymft.runs.experiment import Experiment
+from easymft.runs import execution
+from easymft.runs.execution import execute
+from easymft.runs.run import Run
 from easymft.runs.stages import training
 from tests.layers import oracle
 from tests.small_run import DOMAINS, LABELS, texts, write_recipe
@@ -38,8 +40,8 @@ def results(experiment):
 
 def test_a_run_leaves_consistent_results(tmp_path):
     recipe = write_recipe(tmp_path, diagnose=True)
-    experiment = Experiment(load_config(recipe, ["data.label_noise=0.2"]))
-    summary = experiment.run()
+    experiment = Run(load_config(recipe, ["data.label_noise=0.2"]))
+    summary = execute(experiment)
 
     assert experiment.folder.path == tmp_path / "runs/tiny/mft/seed-1"
     splits = json.loads(experiment.folder.splits.read_text())
@@ -95,9 +97,9 @@ def test_a_run_leaves_consistent_results(tmp_path):
 
 
 def test_typicality_is_that_of_the_plain_numpy_computation(tmp_path):
-    experiment = Experiment(load_config(write_recipe(tmp_path)))
-    experiment.run("validate")
-    experiment.run("typicality")
+    experiment = Run(load_config(write_recipe(tmp_path)))
+    execute(experiment, "validate")
+    execute(experiment, "typicality")
     scores = pq.read_table(experiment.folder.typicality).to_pylist()
 
     row_of = {row["id"]: row for row in texts()}
@@ -133,8 +135,8 @@ _SLOW = {"mft_dc", "mft_tw", "single", "mix"}
 )
 def test_every_method_runs(tmp_path, method):
     path = write_recipe(tmp_path, method=method)
-    experiment = Experiment(load_config(path, ["mft.variant=easytransfer"]))
-    metrics = experiment.run()["metrics"]
+    experiment = Run(load_config(path, ["mft.variant=easytransfer"]))
+    metrics = execute(experiment)["metrics"]
     expected = {"meta_learner"} if METHODS[method].model else set()
     expected |= {"fine_tuned"} if METHODS[method].fine_tunes else set()
     assert set(metrics) == expected
@@ -148,30 +150,30 @@ def test_all_methods_see_the_same_number_of_texts(tmp_path):
 
 def test_a_run_killed_in_training_ends_with_the_same_numbers(tmp_path, monkeypatch):
     path = write_recipe(tmp_path, fine_tune={"learning_rate": 0.01, "batch_size": 8, "epochs": 1})
-    whole = Experiment(load_config(path, ["name=whole"]))
-    whole.run()
+    whole = Run(load_config(path, ["name=whole"]))
+    execute(whole)
 
     # Checkpoints after every step; the process dies in the third of the six of meta fine-tuning,
     # then in the last of the two of the second domain.
-    monkeypatch.setattr(trainer, "LEG_STEPS", 1)
+    monkeypatch.setattr(trainer, "CHUNK_STEPS", 1)
     monkeypatch.setattr(trainer, "CHECKPOINT_SECONDS", 0)
-    for stage, deadly_leg in (("meta_fine_tune", 3), ("fine_tune", 8)):
-        legs = []
+    for stage, deadly_chunk in (("meta_fine_tune", 3), ("fine_tune", 8)):
+        chunks = []
         fit = keras.Model.fit
 
-        def dying_fit(model, *args, legs=legs, fit=fit, deadly_leg=deadly_leg, **kwargs):
-            legs.append(1)
-            if len(legs) == deadly_leg:
+        def dying_fit(model, *args, chunks=chunks, fit=fit, deadly_chunk=deadly_chunk, **kwargs):
+            chunks.append(1)
+            if len(chunks) == deadly_chunk:
                 raise KeyboardInterrupt
             return fit(model, *args, **kwargs)
 
         with monkeypatch.context() as patch:
             patch.setattr(keras.Model, "fit", dying_fit)
-            killed = Experiment(load_config(path, ["name=killed"]))
+            killed = Run(load_config(path, ["name=killed"]))
             with pytest.raises(KeyboardInterrupt):
-                killed.run()
+                execute(killed)
         assert not killed.folder.is_done(stage)
-    Experiment(load_config(path, ["name=killed"])).run()
+    execute(Run(load_config(path, ["name=killed"])))
 
     (rows, probabilities), (other_rows, other) = results(whole), results(killed)
     assert rows == other_rows
@@ -181,11 +183,11 @@ def test_a_run_killed_in_training_ends_with_the_same_numbers(tmp_path, monkeypat
 def test_another_seed_or_the_same_one(tmp_path):
     path = write_recipe(tmp_path, method="mix")
     first, again, other = (
-        Experiment(load_config(path, overrides))
+        Run(load_config(path, overrides))
         for overrides in (["name=a"], ["name=b"], ["name=c", "seed=2", "data.split.seed=1"])
     )
     for experiment in (first, again, other):
-        experiment.run()
+        execute(experiment)
     np.testing.assert_array_equal(results(first)[1], results(again)[1])
     assert results(first)[0] == results(again)[0]
     assert np.abs(results(first)[1] - results(other)[1]).max() > 1e-4
@@ -194,8 +196,8 @@ def test_another_seed_or_the_same_one(tmp_path):
 def test_leave_one_domain_out(tmp_path):
     path = write_recipe(tmp_path)
     overrides = ["data.split.leave_out=tools", 'data.split.few_shot={"per_class":3}']
-    experiment = Experiment(load_config(path, overrides))
-    metrics = experiment.run()["metrics"]
+    experiment = Run(load_config(path, overrides))
+    metrics = execute(experiment)["metrics"]
     scored = pq.read_table(experiment.folder.typicality, filters=[("split", "=", "train")])
     assert set(scored["domain"].to_pylist()) == {"books", "films"}
     for model in ("meta_learner", "fine_tuned"):
@@ -204,53 +206,53 @@ def test_leave_one_domain_out(tmp_path):
 
 def test_a_folder_of_other_settings_or_data_is_refused(tmp_path):
     path = write_recipe(tmp_path)
-    Experiment(load_config(path)).run("validate")
+    execute(Run(load_config(path)), "validate")
     with pytest.raises(InputError, match=r"other settings \(`mft.alpha` was 0.5, now 0.25\)"):
-        Experiment(load_config(path, ["mft.alpha=0.25"])).run("validate")
+        execute(Run(load_config(path, ["mft.alpha=0.25"])), "validate")
     # How results are shown is no other setting.
-    Experiment(load_config(path, ["case_study=1"])).run("validate")
+    execute(Run(load_config(path, ["case_study=1"])), "validate")
     # Nor is a setting that the version which began the run did not have, or called otherwise.
-    experiment = Experiment(load_config(path))
+    experiment = Run(load_config(path))
     saved = json.loads((experiment.folder.path / "config.json").read_text())
     del saved["fine_tune"]["select_best_on_dev"]
     saved["optimizer"]["warmup"] = saved["optimizer"].pop("warmup_ratio")  # as it was called then
     (experiment.folder.path / "config.json").write_text(json.dumps(saved))
-    Experiment(load_config(path)).run("validate")
+    execute(Run(load_config(path)), "validate")
     with pytest.raises(InputError, match=r"`fine_tune.select_best_on_dev` was False, now True"):
-        Experiment(load_config(path, ["fine_tune.select_best_on_dev=true"])).run("validate")
+        execute(Run(load_config(path, ["fine_tune.select_best_on_dev=true"])), "validate")
 
     data = tmp_path / "texts.csv"
     data.write_text(data.read_text().replace("the the the", "cafe cafe cafe !", 1))
     with pytest.raises(InputError, match="data changed"):
-        Experiment(load_config(path)).run("typicality")
+        execute(Run(load_config(path)), "typicality")
 
 
 def test_a_stage_needs_those_before_it(tmp_path):
     path = write_recipe(tmp_path)
     with pytest.raises(InputError, match="stage `fine_tune` needs `validate` first"):
-        Experiment(load_config(path)).run("fine_tune")
+        execute(Run(load_config(path)), "fine_tune")
     with pytest.raises(InputError, match="method `mix` has no stage `typicality`"):
-        Experiment(load_config(path, ["method=mix"])).run("typicality")
+        execute(Run(load_config(path, ["method=mix"])), "typicality")
 
 
 def test_a_stage_done_once_more_is_done_and_later_stages_follow(tmp_path):
     path = write_recipe(tmp_path)
-    experiment = Experiment(load_config(path))
-    experiment.run()
+    experiment = Run(load_config(path))
+    execute(experiment)
     folder = experiment.folder
     before = {path.name: path.stat().st_mtime_ns for path in folder.path.glob("checkpoints/*")}
     first = results(experiment)
 
     # Checking the data, or writing the report, once more leaves the rest as it is.
     for leaf in ("validate", "report"):
-        assert "evaluate" in Experiment(load_config(path)).run(leaf)["stages"]
+        assert "evaluate" in execute(Run(load_config(path)), leaf)["stages"]
 
-    stages = Experiment(load_config(path)).run("fine_tune")["stages"]
+    stages = execute(Run(load_config(path)), "fine_tune")["stages"]
     after = {path.name: path.stat().st_mtime_ns for path in folder.path.glob("checkpoints/*")}
     changed = {name for name in before if before[name] != after[name]}
     assert changed == {"0-books.keras", "1-films.keras", "2-tools.keras"}
     assert list(stages) == ["validate", "typicality", "meta_fine_tune", "fine_tune"]
-    Experiment(load_config(path)).run()
+    execute(Run(load_config(path)))
     np.testing.assert_allclose(first[1], results(experiment)[1], atol=1e-6)
 
 
@@ -260,15 +262,15 @@ def test_refused_data_leave_nothing_and_leftovers_of_killed_writes_go(tmp_path):
     whole = data.read_text()
     data.write_text(whole + "t99,,good,books\n")
     with pytest.raises(InputError, match=r"texts\.csv"):
-        Experiment(load_config(path)).run("validate")
+        execute(Run(load_config(path)), "validate")
     assert not (tmp_path / "runs").exists()
 
     data.write_text(whole)
-    experiment = Experiment(load_config(path))
-    experiment.run("validate")
+    experiment = Run(load_config(path))
+    execute(experiment, "validate")
     leftover = experiment.folder.path / "checkpoints" / f"{files.TEMPORARY}1234-books.keras"
     leftover.mkdir(parents=True)
-    Experiment(load_config(path)).run("validate")
+    execute(Run(load_config(path)), "validate")
     assert not leftover.exists()
     assert "domain" in (experiment.folder.path / "run.log").read_text()
 
@@ -290,9 +292,9 @@ def test_typicality_can_weight_the_evaluation_and_be_made_anew_every_epoch(tmp_p
         "weighted": [halves, "mft.weighted_evaluation=true"],
         "refreshed": ["mft.refresh_typicality=true"],
     }.items():
-        experiment = Experiment(load_config(path, [f"name={name}", small, *overrides]))
+        experiment = Run(load_config(path, [f"name={name}", small, *overrides]))
         for stage in ("validate", "typicality", "meta_fine_tune"):
-            stages = experiment.run(stage)["stages"]
+            stages = execute(experiment, stage)["stages"]
         curves[name] = stages["meta_fine_tune"]["history"]
     first = {name: curve[0] for name, curve in curves.items()}
     # Half of each text's loss counts; training is the same.
@@ -307,9 +309,9 @@ def test_typicality_can_weight_the_evaluation_and_be_made_anew_every_epoch(tmp_p
 
 def test_lora_leaves_plain_models_that_differ_from_the_encoder_in_attention_only(tmp_path):
     path = write_recipe(tmp_path, method="single")
-    experiment = Experiment(load_config(path, ["fine_tune.lora_rank=2", "meta_fine_tune.epochs=0"]))
-    experiment.run()
-    models = [experiment.state.load(name) for name in experiment.state.models()]
+    experiment = Run(load_config(path, ["fine_tune.lora_rank=2", "meta_fine_tune.epochs=0"]))
+    execute(experiment)
+    models = [experiment.load(name) for name in experiment.models()]
     encoder = load_backbone(str(tmp_path / "bert"))
     for weight, *others in zip(encoder.weights, *(m.backbone.weights for m in models), strict=True):
         learns = "/query/" in weight.path or "/value/" in weight.path
@@ -320,8 +322,8 @@ def test_lora_leaves_plain_models_that_differ_from_the_encoder_in_attention_only
 def test_a_domain_keeps_the_meta_learner_where_fine_tuning_does_not_help(tmp_path, monkeypatch):
     path = write_recipe(tmp_path, method="mix_then_fine_tune")
     settings = ["fine_tune.select_best_on_dev=true"]
-    untrained = Experiment(load_config(path, [*settings, "fine_tune.epochs=0", "name=untrained"]))
-    summary = untrained.run()
+    untrained = Run(load_config(path, [*settings, "fine_tune.epochs=0", "name=untrained"]))
+    summary = execute(untrained)
     assert summary["stages"]["fine_tune"]["keep_meta_learner"] == list(DOMAINS)
     figures = summary["metrics"]["meta_learner"]["dev"]["domains"]
     for code, domain in enumerate(DOMAINS):
@@ -336,10 +338,10 @@ def test_a_domain_keeps_the_meta_learner_where_fine_tuning_does_not_help(tmp_pat
         {},  # no development texts
     ]
     monkeypatch.setattr(training, "_dev_accuracies", lambda run, a, b, code: accuracies[code])
-    experiment = Experiment(load_config(path, settings))
-    stage = experiment.run()["stages"]["fine_tune"]
+    experiment = Run(load_config(path, settings))
+    stage = execute(experiment)["stages"]["fine_tune"]
     assert stage["keep_meta_learner"] == [DOMAINS[1]]
-    run = experiment.state
+    run = experiment
     learner, *own = (run.load(name).get_weights() for name in run.models())
     same = [all(map(np.array_equal, learner, weights)) for weights in own]
     assert same == [False, True, False]
@@ -349,43 +351,41 @@ def test_steps_in_parts_are_refused_where_keras_cannot_do_them(tmp_path, monkeyp
     monkeypatch.setattr("easymft.devices.distribution.Distribution.replicas", 2)
     path = write_recipe(tmp_path)
     with pytest.raises(InputError, match=r"`fine_tune.gradient_accumulation_steps`: .*Received: 4"):
-        Experiment(load_config(path, ["fine_tune.gradient_accumulation_steps=4"])).run("validate")
+        execute(Run(load_config(path, ["fine_tune.gradient_accumulation_steps=4"])), "validate")
 
 
 def test_models_need_not_be_kept_nor_every_epoch_be_looked_at(tmp_path):
     path = write_recipe(tmp_path, method="mix")
     # Three epochs: those of both phases.
-    experiment = Experiment(
-        load_config(path, ["keep_models=false", "meta_fine_tune.validation_freq=2"])
-    )
-    history = experiment.run()["stages"]["meta_fine_tune"]["history"]
+    experiment = Run(load_config(path, ["keep_models=false", "meta_fine_tune.validation_freq=2"]))
+    history = execute(experiment)["stages"]["meta_fine_tune"]["history"]
     assert ["dev_loss" in entry for entry in history] == [False, True, False]
     assert experiment.folder.metrics.exists()
     assert not (experiment.folder.path / "checkpoints").exists()
-    experiment.run()  # nothing left to do
+    execute(experiment)  # nothing left to do
 
 
 def test_what_a_finished_run_is_asked_for_later_is_in_its_report(tmp_path, monkeypatch):
     recipe = write_recipe(tmp_path)
-    experiment = Experiment(load_config(recipe))
-    experiment.run()
+    experiment = Run(load_config(recipe))
+    execute(experiment)
     report, figure = experiment.folder.path / "report.html", "Accuracy of a domain probe per layer"
     assert figure not in report.read_text()
     before = typicality.read_scores(experiment.folder.typicality)
     assert list(before) == ["train"]
 
-    stages, run_stage = [], Experiment._run_stage
+    stages, run_stage = [], execution._run_stage
 
-    def dying_once(self, name):
+    def dying_once(run, name):
         stages.append(name)
         if stages == ["diagnose", "report"]:
             raise KeyboardInterrupt
-        run_stage(self, name)
+        run_stage(run, name)
 
-    monkeypatch.setattr(Experiment, "_run_stage", dying_once)
+    monkeypatch.setattr(execution, "_run_stage", dying_once)
     with pytest.raises(KeyboardInterrupt):
-        Experiment(load_config(recipe, ["diagnose=true"])).run()
-    Experiment(load_config(recipe, ["diagnose=true"])).run()
+        execute(Run(load_config(recipe, ["diagnose=true"])))
+    execute(Run(load_config(recipe, ["diagnose=true"])))
     assert stages == ["diagnose", "report", "report"]
     assert figure in report.read_text()
     # Typicalities of held-out texts are asked for by `diagnose` alone.
@@ -396,15 +396,15 @@ def test_what_a_finished_run_is_asked_for_later_is_in_its_report(tmp_path, monke
     np.testing.assert_allclose(after["train"], before["train"], atol=1e-6)
     diagnostics = json.loads(experiment.folder.diagnostics.read_text())
     assert diagnostics["typicality_and_errors"]
-    Experiment(load_config(recipe, ["diagnose=true"])).run()
+    execute(Run(load_config(recipe, ["diagnose=true"])))
     assert stages == ["diagnose", "report", "report"]
 
 
 def test_restart_keeps_the_old_run(tmp_path):
-    experiment = Experiment(load_config(write_recipe(tmp_path)))
-    experiment.run("validate")
+    experiment = Run(load_config(write_recipe(tmp_path)))
+    execute(experiment, "validate")
     for number in (1, 2):
         kept = experiment.folder.move_aside()
         assert kept.name == f"seed-1.old-{number}"
-        experiment.run("validate")
-    assert Experiment(load_config(tmp_path / "tiny.json", ["seed=9"])).folder.move_aside() is None
+        execute(experiment, "validate")
+    assert Run(load_config(tmp_path / "tiny.json", ["seed=9"])).folder.move_aside() is None

@@ -1,4 +1,4 @@
-"""Training that ends early when the program is asked to stop."""
+"""Keras callbacks of every training: stopping when asked to, and showing how far it is."""
 
 from typing import Any
 
@@ -41,3 +41,21 @@ class StopWhenAsked(keras.callbacks.Callback):
 
     def _ask_after(self, batch: int) -> bool:
         return self.ask() if (batch + 1) % self._every == 0 else self.agreed
+
+
+class ShowProgress(keras.callbacks.Callback):
+    """Moves a progress bar by every training step.
+
+    Args:
+        bar: The bar, counting steps.
+        parts: Batches that make up a step.
+    """
+
+    def __init__(self, bar: Any, parts: int = 1):
+        super().__init__()
+        self.bar, self.parts = bar, parts
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        self.bar.update((batch + 1) % self.parts == 0)
+        if logs:
+            self.bar.set_postfix(loss=f"{float(logs['loss']):.3f}", refresh=False)

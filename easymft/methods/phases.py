@@ -1,0 +1,150 @@
+"""The two phases of every method: all domains mixed, then each by itself.
+
+Recipes (`runs.stages`) and texts in memory (`in_memory`) train through these functions alone; what
+differs between them is where a training's curve and state are kept, a `Record`.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import keras
+import numpy as np
+
+from easymft.config import Config, Method
+from easymft.data.batches.tokenized import TokenizedTexts
+from easymft.data.corpus.splits import Splits
+from easymft.methods import typicality
+from easymft.methods.checkpoint import History
+from easymft.methods.meta_learner import build_meta_learner
+from easymft.methods.trainer import Trainer, TrainingTexts
+from easymft.models import TextClassifier, TextEmbedder
+from easymft.models.lora import enable_lora
+
+
+class Record(Protocol):
+    """Runs one training and keeps its curve and, while it is unfinished, its state."""
+
+    def __call__(
+        self, trainer: Trainer, title: str, texts: TrainingTexts, domain: int | None = None
+    ) -> History:
+        """Train under `title`; `domain` is the code of the only domain trained on, if any."""
+        ...
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a method learns from.
+
+    Attributes:
+        config: The complete recipe.
+        method: The method; its phases may be fewer than those that the recipe names.
+        tokens: The tokenized texts with the labels that training sees.
+        splits: Rows of `tokens` by split.
+        num_classes: Number of classes.
+        domains: Names of the domains, in the order of their codes.
+    """
+
+    config: Config
+    method: Method
+    tokens: TokenizedTexts
+    splits: Splits
+    num_classes: int
+    domains: Sequence[str]
+
+    @property
+    def num_domains(self) -> int:
+        return len(self.domains)
+
+
+def score(task: Task, model: TextClassifier, splits: Splits) -> dict[str, np.ndarray]:
+    """Return the typicality of every split's texts by a model's encoder, not clipped.
+
+    Args:
+        task: What is learned.
+        model: Gives E(x).
+        splits: Rows by split, "train" first; `(len(rows),)` float32 is returned for each.
+    """
+    layer = typicality.weighting(task.num_classes, task.num_domains, task.config.mft)
+    return typicality.scores(TextEmbedder(model), task.tokens, splits, layer)
+
+
+def meta_fine_tune(
+    task: Task,
+    backbone: keras.Model,
+    record: Record,
+    scores: dict[str, np.ndarray] | None = None,
+) -> tuple[TextClassifier, History]:
+    """Train one model on all domains mixed.
+
+    Args:
+        task: What is learned, by a method that has this phase.
+        backbone: The encoder as it was pre-trained.
+        record: Runs the training.
+        scores: Typicality of the training (and dev) texts, for methods that weight by it.
+
+    Returns:
+        The meta-learner, without the heads that only training has; and the history.
+    """
+    phase, _ = task.method.phases(task.config)
+    rows, config = task.splits["train"], task.config
+    model = build_meta_learner(
+        task.method,
+        backbone,
+        config,
+        task.num_classes,
+        task.num_domains,
+        phase.steps(len(rows)),
+    )
+    weight, dev_weight = _loss_weights(task, model, scores)
+    texts = TrainingTexts(task.tokens, rows, weight, task.splits["dev"], dev_weight)
+    title = "meta fine-tuning" if task.method.fine_tunes else "training"
+    history = record(Trainer(model, phase, config.optimizer, config.seed), title, texts)
+    return model.without_heads(), history
+
+
+class FineTuning:
+    """The phase that gives every domain a copy of its own, with one traced step for all.
+
+    Args:
+        task: What is learned, by a method that has this phase.
+        model: What every copy starts from: the meta-learner, or a new class head on the encoder
+            as it was pre-trained. It is trained in place.
+    """
+
+    def __init__(self, task: Task, model: TextClassifier):
+        _, self.phase = task.method.phases(task.config)
+        self.task, self.model = task, model
+        if task.method.model is not None and not task.config.mft.keep_class_head:
+            model.reset_class_head()
+        if self.phase.lora_rank is not None:
+            enable_lora(model, self.phase.lora_rank)
+        self._start = model.get_weights()
+        self._trainer = Trainer(model, self.phase, task.config.optimizer, task.config.seed)
+
+    def run(
+        self, domain: int, record: Record, rows: np.ndarray, dev_rows: np.ndarray | None = None
+    ) -> History:
+        """Train the copy of one domain, which `model` then is; return the history."""
+        self.model.set_weights(self._start)
+        texts = TrainingTexts(self.task.tokens, rows, dev_rows=dev_rows)
+        title = f"fine-tuning {self.task.domains[domain]}"
+        return record(self._trainer, title, texts, domain)
+
+
+def _loss_weights(
+    task: Task, model: TextClassifier, scores: dict[str, np.ndarray] | None
+) -> tuple[np.ndarray | Callable[[], np.ndarray] | None, np.ndarray | None]:
+    """Return the weights of training and dev texts, where the method has them.
+
+    With `mft.refresh_typicality` those of training are a function, for each epoch to call anew.
+    """
+    if scores is None:
+        return None, None
+    mft = task.config.mft
+    weights = typicality.loss_weights(scores, mft)
+    dev = weights["dev"] if mft.weighted_evaluation and "dev" in weights else None
+    if not mft.refresh_typicality:
+        return weights["train"], dev
+    train = {"train": task.splits["train"]}
+    return lambda: typicality.loss_weights(score(task, model, train), mft)["train"], dev
