@@ -17,8 +17,7 @@ from easymft.report.sweep import PREDICTIONS, MethodFigures, sweep_figures
 from easymft.report.sweep_tables import render_markdown_tables
 
 if TYPE_CHECKING:
-    pass
-from easymft.runs.run import Run
+    from easymft.runs.run import Run
 
 RunKey = tuple[str, str, int]
 _KEY = ("variation", "method", "seed")
@@ -67,7 +66,7 @@ def run_evidence(key: RunKey, run: "Run", summary: dict[str, Any]) -> RunEvidenc
     Args:
         key: The names of its variation and method, and its seed.
         run: The run.
-        summary: What `Run.run` returned.
+        summary: What `easymft.runs.execution.execute` returned.
     """
     answers = [("model", "=", run.method.answers_by), ("split", "=", "test")]
     table = pq.read_table(run.folder.predictions, filters=answers)
