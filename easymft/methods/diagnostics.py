@@ -13,7 +13,6 @@ from sklearn.preprocessing import StandardScaler
 from easymft.data.batches.tokenized import TokenizedTexts
 from easymft.data.corpus.schema import Corpus
 from easymft.data.corpus.splits import Splits
-from easymft.methods import reliability
 from easymft.methods.inference import predict
 from easymft.models import TextClassifier
 from easymft.models.text_representations import TextRepresentations
@@ -28,7 +27,7 @@ class Diagnosis(NamedTuple):
     """What `diagnose` found.
 
     Attributes:
-        figures: `diagnostics.json`: numbers, names and `None` only, no NaN.
+        figures: For `diagnostics.json`: numbers, names and `None` only, no NaN.
         map: `embeddings.parquet`: id, split, domain and label of held-out texts, and E(x) in two
             dimensions `before_x`, `before_y`, `after_x`, `after_y` (float32; null without it).
         embeddings: The same texts' E(x), `(texts, hidden)`, under "before" and "after".
@@ -39,54 +38,56 @@ class Diagnosis(NamedTuple):
     embeddings: dict[str, np.ndarray]
 
 
+class DiagnosedTexts(NamedTuple):
+    """The texts that are looked at: at most `MAX_TEXTS` held-out ones, and as many for training.
+
+    Attributes:
+        held_out: `(n,)` rows of the corpus, of test and dev.
+        splits: `(n,)` their splits.
+        train: `(m,)` rows of training texts, for the centroids.
+    """
+
+    held_out: np.ndarray
+    splits: np.ndarray
+    train: np.ndarray
+
+    @classmethod
+    def sample(cls, splits: Splits, seed: int) -> "DiagnosedTexts":
+        """Draw them from the splits "test", "dev" and "train"."""
+        random = np.random.default_rng(seed)
+        held_out = np.concatenate([splits["test"], splits["dev"]])
+        names = np.repeat(["test", "dev"], [len(splits["test"]), len(splits["dev"])])
+        chosen = _sample(len(held_out), random)
+        train = splits["train"][_sample(len(splits["train"]), random)]
+        return cls(held_out[chosen], names[chosen], train)
+
+    @property
+    def rows(self) -> np.ndarray:
+        """The held-out rows, then those for training."""
+        return np.concatenate([self.held_out, self.train])
+
+
 def diagnose(
-    before: TextClassifier,
-    after: TextClassifier | None,
-    tokens: TokenizedTexts,
-    corpus: Corpus,
-    splits: Splits,
-    predictions: pa.Table,
-    typicality: pa.Table | None,
-    layers: Sequence[int],
-    seed: int,
+    corpus: Corpus, texts: DiagnosedTexts, before: Vectors, after: Vectors | None, seed: int
 ) -> Diagnosis:
-    """Look into the encoder before and after meta fine-tuning, and at the predictions.
+    """Compare the encoder before and after meta fine-tuning.
 
     Args:
-        before: On the encoder as it was pre-trained.
-        after: The meta-learner; `None` where a method has no mixed phase.
-        tokens: The tokenized corpus.
         corpus: The corpus.
-        splits: Rows per split; "test" and "dev" are the held-out texts.
-        predictions: Of `evaluation.predictions_table`, of all models.
-        typicality: Of `typicality.table`; `None` where the method has no typicality.
-        layers: Encoder layers to look into besides E(x).
-        seed: Of the sample of at most `MAX_TEXTS` texts, and of the probe's halves.
+        texts: Which texts are looked at.
+        before: Of `representations` for `texts.rows`, by the encoder as it was pre-trained.
+        after: The same for `texts.held_out` by the meta-learner; `None` where there is none.
+        seed: Of the probe's halves.
     """
-    random = np.random.default_rng(seed)
-    held_out = np.concatenate([splits["test"], splits["dev"]])
-    names = np.repeat(["test", "dev"], [len(splits["test"]), len(splits["dev"])])
-    chosen = _sample(len(held_out), random)
-    held_out, names = held_out[chosen], names[chosen]
-    train = splits["train"][_sample(len(splits["train"]), random)]
-
-    vectors = representations(before, tokens, np.concatenate([held_out, train]), layers)
-    old = {name: values[: len(held_out)] for name, values in vectors.items()}
-    new = None
-    if after is not None and len(held_out):
-        new = representations(after, tokens, held_out, layers)
-    embeddings = {"before": old[EMBEDDING], **({"after": new[EMBEDDING]} if new else {})}
-    table, shares = embedding_map(corpus, held_out, names, embeddings)
+    old = {name: values[: len(texts.held_out)] for name, values in before.items()}
+    after = after if len(texts.held_out) else None
+    embeddings = {"before": old[EMBEDDING], **({"after": after[EMBEDDING]} if after else {})}
+    table, shares = embedding_map(corpus, texts.held_out, texts.splits, embeddings)
+    of_training = before[EMBEDDING][len(texts.held_out) :]
     figures = {
         "layers": list(old),
-        "probe": domain_probe(old, new, corpus.codes("domain")[held_out], seed),
-        "calibration": reliability.calibration(predictions, corpus.domains),
-        "typicality_and_errors": (
-            None
-            if typicality is None
-            else reliability.typicality_and_errors(predictions, typicality)
-        ),
-        "centroids": centroids(corpus, train, vectors[EMBEDDING][len(held_out) :]),
+        "probe": domain_probe(old, after, corpus.codes("domain")[texts.held_out], seed),
+        "centroids": centroids(corpus, texts.train, of_training),
         "map": shares,
     }
     return Diagnosis(figures, table, embeddings)

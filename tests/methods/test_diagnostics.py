@@ -6,8 +6,9 @@ import pytest
 
 from easymft.data.batches.tokenized import TokenizedTexts
 from easymft.data.corpus.schema import Corpus
-from easymft.methods import diagnostics
+from easymft.methods import diagnostics, reliability
 from easymft.methods.diagnostics import (
+    DiagnosedTexts,
     centroids,
     diagnose,
     domain_probe,
@@ -71,33 +72,36 @@ def whole(classifiers):
     corpus = make_corpus(np.arange(72) % 3)
     rows = np.random.default_rng(5).permutation(72)
     splits = {"train": rows[:30], "dev": rows[30:40], "test": rows[40:]}
-    predictions = make_predictions(corpus, splits["test"], "meta_learner", 0)
-    scores = pa.table({"id": corpus.table["id"], "score": pa.array(np.linspace(0, 1, 72))})
-    found = diagnose(
-        *classifiers, make_tokens(corpus), corpus, splits, predictions, scores, (0,), seed=3
-    )
-    return corpus, splits, found
+    return corpus, splits, look(corpus, splits, *classifiers, (0,), seed=3)
+
+
+def look(corpus, splits, before, after, layers, seed):
+    texts, tokens = DiagnosedTexts.sample(splits, seed), make_tokens(corpus)
+    old = representations(before, tokens, texts.rows, layers)
+    held_out = texts.held_out
+    new = representations(after, tokens, held_out, layers) if after and len(held_out) else None
+    return diagnose(corpus, texts, old, new, seed)
 
 
 def test_diagnosis_is_complete_and_plain_json(whole):
     figures = whole[-1].figures
     assert json.loads(json.dumps(figures, allow_nan=False)) == figures
-    assert set(figures) == {
-        "layers",
-        "probe",
-        "calibration",
-        "typicality_and_errors",
-        "centroids",
-        "map",
-    }
+    assert set(figures) == {"layers", "probe", "centroids", "map"}
     assert figures["layers"] == ["0", "embedding"]
     for time in ("before", "after"):
         assert list(figures["probe"][time]) == ["0", "embedding"]
         shares = figures["map"][f"explained_{time}"]
         assert 1 >= shares[0] >= shares[1] > 0
     assert (figures["probe"]["train_texts"], figures["probe"]["test_texts"]) == (21, 21)
-    assert set(figures["calibration"]["meta_learner"]["test"]["domains"]) == set(DOMAINS)
-    quintiles = figures["typicality_and_errors"]["meta_learner"]["quintiles"]
+
+
+def test_predictions_and_typicality_of_held_out_texts_are_looked_at_too(whole):
+    corpus, splits, _ = whole
+    predictions = make_predictions(corpus, splits["test"], "meta_learner", 0)
+    scores = pa.table({"id": corpus.table["id"], "score": pa.array(np.linspace(0, 1, 72))})
+    calibration = reliability.calibration(predictions, DOMAINS)
+    assert set(calibration["meta_learner"]["test"]["domains"]) == set(DOMAINS)
+    quintiles = reliability.typicality_and_errors(predictions, scores)["meta_learner"]["quintiles"]
     assert [part["texts"] for part in quintiles] == [7, 7, 6, 6, 6]
 
 
@@ -133,11 +137,9 @@ def test_vectors_are_those_of_the_texts_named(whole, classifiers):
 def test_sample_is_seeded_and_bounded(whole, classifiers, monkeypatch):
     corpus, splits, _ = whole
     monkeypatch.setattr(diagnostics, "MAX_TEXTS", 9)
-    tokens, predictions = make_tokens(corpus), make_predictions(corpus, splits["test"], "m", 0)
 
     def ids(seed):
-        arguments = (tokens, corpus, splits, predictions, None, (), seed)
-        found = diagnose(classifiers[0], None, *arguments)
+        found = look(corpus, splits, classifiers[0], None, (), seed)
         return found.map["id"].to_pylist(), found.figures["centroids"]
 
     first, centroids_of_9 = ids(1)
@@ -149,12 +151,9 @@ def test_sample_is_seeded_and_bounded(whole, classifiers, monkeypatch):
 def test_without_a_mixed_phase_there_is_nothing_after(classifiers):
     corpus = make_corpus(np.arange(12) % 3)
     splits = {"train": np.arange(6), "dev": np.array([], int), "test": np.arange(6, 12)}
-    predictions = make_predictions(corpus, splits["test"], "fine_tuned", 0)
-    arguments = (make_tokens(corpus), corpus, splits, predictions, None, (1,), 0)
-    found = diagnose(classifiers[0], None, *arguments)
+    found = look(corpus, splits, classifiers[0], None, (1,), 0)
     assert found.figures["probe"]["after"] is None
     assert found.figures["map"]["explained_after"] is None
-    assert found.figures["typicality_and_errors"] is None
     assert found.map["after_x"].null_count == 6
     assert found.map["before_x"].null_count == 0
     assert set(found.embeddings) == {"before"}
@@ -175,11 +174,7 @@ def test_small_corpora_give_null_in_place_of_nan(domains, train, test, classifie
     corpus = make_corpus(domains, labels=[0] * len(domains))  # a class is absent, too
     empty = np.array([], int)
     splits = {"train": np.array(train), "dev": empty, "test": np.array(test, int)}
-    predictions = make_predictions(corpus, splits["test"], "meta_learner", 0)
-    scores = pa.table({"id": corpus.table["id"], "score": pa.array(np.zeros(len(corpus)))})
-    found = diagnose(
-        *classifiers, make_tokens(corpus), corpus, splits, predictions, scores, (0,), 0
-    )
+    found = look(corpus, splits, *classifiers, (0,), 0)
     json.dumps(found.figures, allow_nan=False)
     assert len(found.map) == len(test)
     for row in found.figures["centroids"]["cosine"]:

@@ -56,26 +56,21 @@ def evaluate(run: Run) -> dict[str, Any]:
 
 def diagnose(run: Run) -> dict[str, Any]:
     """Look into the encoder before and after: domains, calibration, typicality, a map."""
-    data, before = run.data, run.new_classifier()
-    layers = run.config.mft.corruption_layers
-    if layers is None:
-        layers = default_corruption_layers(num_layers(before.backbone))
-    asked = {*run.config.evaluate_on, "train"}
-    nothing = np.array([], int)
-    after = run.load(META_LEARNER) if META_LEARNER in run.models() else None
-    found = diagnostics.diagnose(
-        before,
-        after,
-        data.tokens,
-        data.corpus,
-        {name: rows if name in asked else nothing for name, rows in data.splits.items()},
-        pq.read_table(run.folder.predictions),
-        _complete_typicality(run),
-        layers,
-        run.config.seed,
-    )
-    wrong_labels = _wrong_labels_found(run, after)
-    files.write_json(run.folder.diagnostics, {**found.figures, "wrong_labels": wrong_labels})
+    data, predictions = run.data, pq.read_table(run.folder.predictions)
+    texts, before, after = _encoder_before_and_after(run)
+    found = diagnostics.diagnose(data.corpus, texts, before, after, run.config.seed)
+    typicality = _complete_typicality(run)
+    figures = {
+        **found.figures,
+        "calibration": reliability.calibration(predictions, data.corpus.domains),
+        "typicality_and_errors": (
+            None
+            if typicality is None
+            else reliability.typicality_and_errors(predictions, typicality)
+        ),
+        "wrong_labels": _wrong_labels_found(run),
+    }
+    files.write_json(run.folder.diagnostics, figures)
     files.write_parquet(run.folder.embeddings, found.map)
     with run.logs() as logs:
         logs.add_embeddings(found.embeddings, found.map)
@@ -133,6 +128,26 @@ class _Loaded(Mapping[str, TextClassifier]):
         return len(self._names)
 
 
+def _encoder_before_and_after(
+    run: Run,
+) -> tuple[diagnostics.DiagnosedTexts, diagnostics.Vectors, diagnostics.Vectors | None]:
+    """Return the texts looked at, and what both encoders make of them; one is held at a time."""
+    config, data = run.config, run.data
+    asked, nothing = {*config.evaluate_on, "train"}, np.array([], int)
+    splits = {name: rows if name in asked else nothing for name, rows in data.splits.items()}
+    texts = diagnostics.DiagnosedTexts.sample(splits, config.seed)
+    model = run.new_classifier()
+    layers = config.mft.corruption_layers
+    if layers is None:
+        layers = default_corruption_layers(num_layers(model.backbone))
+    before = diagnostics.representations(model, data.tokens, texts.rows, layers)
+    del model
+    if META_LEARNER not in run.models() or not len(texts.held_out):
+        return texts, before, None
+    model = run.load(META_LEARNER)
+    return texts, before, diagnostics.representations(model, data.tokens, texts.held_out, layers)
+
+
 def _complete_typicality(run: Run) -> pa.Table | None:
     """Of the held-out texts too, which a run that was made without `diagnose` did not score."""
     typicality = _table(run.folder.typicality)
@@ -143,16 +158,16 @@ def _complete_typicality(run: Run) -> pa.Table | None:
     return _table(run.folder.typicality)
 
 
-def _wrong_labels_found(run: Run, after: TextClassifier | None) -> dict[str, Any] | None:
+def _wrong_labels_found(run: Run) -> dict[str, Any] | None:
     """Do low typicality and the meta-learner's loss find the labels that `label_noise` flipped?"""
     if not run.config.data.label_noise:
         return None
     tokens, rows, suspicion = run.data.training_tokens, run.data.splits["train"], {}
     if run.folder.typicality.exists():
         suspicion["low typicality"] = -scoring.read_scores(run.folder.typicality)["train"]
-    if after is not None:
-        name = "losses of the training texts"
-        probabilities = evaluation.class_probabilities(after, name, tokens, rows)
+    if META_LEARNER in run.models():
+        learner, name = run.load(META_LEARNER), "losses of the training texts"
+        probabilities = evaluation.class_probabilities(learner, name, tokens, rows)
         suspicion["high loss"] = 1 - probabilities[np.arange(len(rows)), tokens.labels[rows]]
     return reliability.wrong_labels_found(run.data.flipped, suspicion)
 
