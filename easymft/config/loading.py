@@ -68,7 +68,7 @@ def load_config(path: str | Path, overrides: Iterable[str] = ()) -> Config:
 
 
 def apply_overrides(values: dict[str, Any], overrides: Iterable[str]) -> dict[str, Any]:
-    """The values of a recipe with `section.key=value` overrides laid over them."""
+    """Return the values of a recipe with `section.key=value` overrides laid over them."""
     for text in overrides:
         values = merge(values, _override(text).values)
     return values
@@ -100,7 +100,7 @@ def config_from_dict(values: dict[str, Any], layers: Iterable[_Layer] = ()) -> C
 
 
 def _read_layers(path: Path, parents: tuple[Path, ...], reads: Iterator[int]) -> list[_Layer]:
-    """The file's included fragments, deepest first, then the file itself.
+    """Return the file's included fragments, deepest first, then the file itself.
 
     Args:
         path: The file.
@@ -226,7 +226,7 @@ def _explain(error: ValidationError, values: dict[str, Any], layers: list[_Layer
 
 
 def _reach(values: Any, location: Place) -> Place:
-    """The parts of `location` that lead into `values`; pydantic mixes names of types in."""
+    """Return the parts of `location` that lead into `values`; pydantic mixes names of types in."""
     place = []
     for part in location:
         in_list = isinstance(values, list) and isinstance(part, int) and part < len(values)

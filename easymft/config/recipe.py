@@ -164,5 +164,5 @@ class Config(Section):
         return given
 
     def to_dict(self) -> dict[str, Any]:
-        """The complete recipe with every default filled in; loads back to an equal `Config`."""
+        """Return the recipe with every default filled in; it loads back to an equal `Config`."""
         return self.model_dump(mode="json")

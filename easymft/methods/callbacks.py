@@ -29,7 +29,7 @@ class StopWhenAsked(keras.callbacks.Callback):
         self.agreed = False
 
     def ask(self) -> bool:
-        """Whether any worker was asked to stop; all workers ask together."""
+        """Return whether any worker was asked to stop; all workers ask together."""
         self.agreed = self.agreed or self.distribution.any(preemption.requested())
         return self.agreed
 

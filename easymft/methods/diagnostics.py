@@ -105,7 +105,7 @@ def representations(
 def domain_probe(
     before: Vectors, after: Vectors | None, domains: np.ndarray, seed: int
 ) -> dict[str, Any]:
-    """How well a fresh linear classifier tells the domain from the encoder's vectors.
+    """Return how well a fresh linear classifier tells the domain from the encoder's vectors.
 
     Half of the texts of each domain train it, the other half test it. Where corruption works, the
     accuracy after meta fine-tuning falls towards `majority`, that of always naming the most
@@ -177,7 +177,7 @@ def centroids(corpus: Corpus, rows: np.ndarray, embeddings: np.ndarray) -> dict[
 def embedding_map(
     corpus: Corpus, rows: np.ndarray, splits: np.ndarray, embeddings: Vectors
 ) -> tuple[pa.Table, dict[str, Any]]:
-    """The first two principal components of E(x), before and after.
+    """Return the first two principal components of E(x), before and after.
 
     Args:
         corpus: The corpus.

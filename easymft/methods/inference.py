@@ -17,7 +17,7 @@ from easymft.progress import progress_bar
 def predict(
     model: keras.Model, name: str, tokens: TokenizedTexts, rows: np.ndarray, batch_size: int = 64
 ) -> Any:
-    """Outputs of `model` for the given rows, in their order.
+    """Return outputs of `model` for the given rows, in their order.
 
     In the scope of a tf.distribute strategy each replica does its part of every batch, and every
     worker gets the outputs of all.

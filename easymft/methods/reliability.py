@@ -12,7 +12,7 @@ QUANTILES = 5
 
 
 def calibration(predictions: pa.Table, domains: Sequence[str], bins: int = 15) -> dict[str, Any]:
-    """Expected calibration error per model, split and domain, and its average over domains.
+    """Return expected calibration error per model, split and domain, and its average over domains.
 
     Args:
         predictions: Of `evaluation.predictions_table`.
@@ -69,7 +69,7 @@ def expected_calibration_error(
 def typicality_and_errors(
     predictions: pa.Table, typicality: pa.Table, split: str = "test"
 ) -> dict[str, Any] | None:
-    """Whether the texts a model gets wrong are the untypical ones.
+    """Return whether the texts a model gets wrong are the untypical ones.
 
     Args:
         predictions: Of `evaluation.predictions_table`.
@@ -131,7 +131,7 @@ def accuracy_by_score(
 def wrong_labels_found(
     flipped: np.ndarray, suspicion: Mapping[str, np.ndarray]
 ) -> dict[str, Any] | None:
-    """How well rankings of the training texts find those with a wrong label.
+    """Return how well rankings of the training texts find those with a wrong label.
 
     Args:
         flipped: `(texts,)` bool, whether the label is wrong.

@@ -68,7 +68,7 @@ def scores(
 
 
 def weighting(num_classes: int, num_domains: int, mft: MFT) -> TypicalityWeighting:
-    """The layer that scores, as a recipe sets it."""
+    """Return the layer that scores, as a recipe sets it."""
     return TypicalityWeighting(
         num_domains,
         num_classes,
@@ -95,7 +95,7 @@ def table(corpus: Corpus, splits: Splits, scores: dict[str, np.ndarray]) -> pa.T
 
 
 def read_scores(path: Path) -> dict[str, np.ndarray]:
-    """The scores of `typicality.parquet` by split, in the splits' own order."""
+    """Return the scores of `typicality.parquet` by split, in the splits' own order."""
     try:
         saved = pq.read_table(path)
     except (pa.ArrowException, OSError):
@@ -105,7 +105,7 @@ def read_scores(path: Path) -> dict[str, np.ndarray]:
 
 
 def loss_weights(scores: dict[str, np.ndarray], mft: MFT) -> dict[str, np.ndarray]:
-    """The weights that enter the losses: clipped, and divided by their training mean if asked."""
+    """Return the losses' weights: scores clipped, and divided by their training mean if asked."""
     weights = {
         name: values if mft.clip is None else np.maximum(values, np.float32(mft.clip))
         for name, values in scores.items()
@@ -117,7 +117,7 @@ def loss_weights(scores: dict[str, np.ndarray], mft: MFT) -> dict[str, np.ndarra
 
 
 def case_study(path: Path, corpus: Corpus, count: int) -> list[dict[str, Any]]:
-    """The `count` least and `count` most typical training texts of each domain."""
+    """Return the `count` least and `count` most typical training texts of each domain."""
     scores = pq.read_table(path, filters=[("split", "=", "train")]).to_pandas()
     texts = corpus.table.select(["id", "text"]).to_pandas()
     scores = scores.merge(texts, on="id").sort_values("score", kind="stable")

@@ -114,7 +114,7 @@ class RunFolder:
         return os.path.exists(self._marker(stage))
 
     def facts(self, stage: str) -> dict[str, Any]:
-        """What a finished stage left in its marker."""
+        """Return what a finished stage left in its marker."""
         return files.read_json(self._marker(stage))
 
     def mark_done(self, stage: str, facts: dict[str, Any]) -> None:
@@ -146,7 +146,7 @@ class RunFolder:
         files.remove(self.model("any").parent)
 
     def model(self, name: str) -> Path:
-        """A trained model."""
+        """Return a trained model."""
         return self.path / "checkpoints" / f"{name}.keras"
 
     def checkpoint(self, name: str) -> Path:
@@ -170,7 +170,7 @@ def with_later_settings(saved: Any) -> Any:
 
 
 def first_difference(old: Any, new: Any, path: str = "") -> str | None:
-    """The first setting in which two complete recipes differ, described; `None` if they agree."""
+    """Describe the first setting in which two complete recipes differ; `None` if they agree."""
     if isinstance(old, dict) and isinstance(new, dict):
         for key in (*new, *(key for key in old if key not in new)):
             inner = f"{path}.{key}" if path else key

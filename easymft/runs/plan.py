@@ -36,7 +36,7 @@ class Plan:
         return (3 * self.texts_seen + self.texts_predicted) * self.text_seconds / 60
 
     def lines(self) -> list[str]:
-        """The plan as text."""
+        """Return the plan as text."""
         phases = [
             f"{name}: {sum(steps):,} steps ({' + '.join(map(str, steps))})"
             for name, steps in self.steps.items()
@@ -82,7 +82,7 @@ def plan(run: Run, text_seconds: float | None = None) -> Plan:
 
 
 def _seconds_per_text(run: Run, rows: np.ndarray) -> float:
-    """What the encoder takes for a text of usual length."""
+    """Return what the encoder takes for a text of usual length."""
     tokens = run.data.tokens
     embedder = TextEmbedder(run.new_classifier())
     by_length = rows[np.argsort(tokens.lengths[rows], kind="stable")]

@@ -55,20 +55,20 @@ class Search:
         ]
 
     def plan(self) -> Iterator[str]:
-        """What `run` would do, line by line."""
+        """Yield what `run` would do, line by line."""
         return self._runner.plan(self.trials())
 
     def run(self, restart: bool = False) -> str:
         """Run the unfinished trials, or all anew; return the best of each method as Markdown."""
         rows = []
-        for cell, run, summary, _ in self._runner.run(self.trials(), restart):
+        for sweep_run, run, summary, _ in self._runner.run(self.trials(), restart):
             dev = summary["metrics"][run.method.answers_by]["dev"]
-            settings = {k: v for k, v in cell.settings.items() if k not in _FIXED}
+            settings = {k: v for k, v in sweep_run.settings.items() if k not in _FIXED}
             rows.append(
                 {
-                    "method": cell.method,
-                    "trial": cell.variation,
-                    "seed": cell.seed,
+                    "method": sweep_run.method,
+                    "trial": sweep_run.variation,
+                    "seed": sweep_run.seed,
                     "settings": json.dumps(settings),
                     "dev_accuracy": dev["average_accuracy"],
                     "dev_error": _standard_error(dev["domains"].values()),
@@ -143,7 +143,7 @@ def best_settings(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]
 
 
 def _standard_error(domains: Iterable[Mapping[str, Any]]) -> float:
-    """Of the average over domains of the share of texts got right."""
+    """Return the standard error of the average over domains of the share of texts got right."""
     shares = [(domain["accuracy"], domain["texts"]) for domain in domains if domain["texts"]]
     return math.sqrt(sum(p * (1 - p) / n for p, n in shares)) / len(shares)
 

@@ -62,41 +62,41 @@ class SweepRun:
 
 
 class SweepRunner:
-    """Runs cells of one recipe one after another; cells that are finished are only read.
+    """Does the runs of a sweep one after another; those that are finished are only read.
 
     Args:
         recipe: Path of the recipe.
         overrides: `key=value` settings of the command line.
-        folder: Where the cells' run folders are made.
+        folder: Where the run folders are made.
     """
 
     def __init__(self, recipe: str | Path, overrides: Sequence[str], folder: Path):
         self.recipe, self.overrides, self.folder = recipe, list(overrides), folder
 
-    def config(self, cell: SweepRun) -> Config:
-        """The recipe of one cell.
+    def config(self, sweep_run: SweepRun) -> Config:
+        """Return the recipe of one run.
 
         It is read anew: filling in defaults comes after all settings are known, since one setting
         (`mft.variant`) decides what others are.
         """
         own = {
-            "name": cell.variation,
-            "method": cell.method,
-            "seed": cell.seed,
+            "name": sweep_run.variation,
+            "method": sweep_run.method,
+            "seed": sweep_run.seed,
             "output_dir": str(self.folder),
             "sweep": None,
             "search": None,
-            **cell.settings,
+            **sweep_run.settings,
         }
         settings = [f"{key}={json.dumps(value)}" for key, value in own.items()]
         return load_config(self.recipe, [*self.overrides, *settings])
 
-    def plan(self, cells: Sequence[SweepRun]) -> Iterator[str]:
-        """What running cells would do: a line per variation and method, and one for all."""
+    def plan(self, planned: Sequence[SweepRun]) -> Iterator[str]:
+        """Yield what doing them would take: a line per variation and method, and one for all."""
         groups: dict[tuple[str, str], list[Run]] = {}
-        for cell in cells:
-            group = groups.setdefault((cell.variation, cell.method), [])
-            group.append(Run(self.config(cell)))
+        for sweep_run in planned:
+            group = groups.setdefault((sweep_run.variation, sweep_run.method), [])
+            group.append(Run(self.config(sweep_run)))
         total, speeds = 0.0, {}
         for (variation, method), group in groups.items():
             run = group[0]
@@ -113,18 +113,18 @@ class SweepRunner:
         yield f"estimated time of all: about {max(total, 1):.0f} min"
 
     def run(
-        self, cells: Sequence[SweepRun], restart: bool = False
+        self, planned: Sequence[SweepRun], restart: bool = False
     ) -> Iterator[tuple[SweepRun, Run, dict[str, Any], bool]]:
-        """Yield every cell with its run, its summary and whether it ran just now.
+        """Yield each with its run, the run's summary, and whether it ran just now.
 
         Args:
-            cells: What to run, in this order.
+            planned: What to run, in this order.
             restart: Move finished and unfinished runs aside, and begin anew.
         """
         # All recipes are checked before the first hour is spent.
-        configs = [self.config(cell) for cell in cells]
+        configs = [self.config(sweep_run) for sweep_run in planned]
         spent, ran = 0.0, 0
-        for number, (cell, config) in enumerate(zip(cells, configs, strict=True), start=1):
+        for number, (sweep_run, config) in enumerate(zip(planned, configs, strict=True), start=1):
             run = Run(config)
             fresh = restart or not run.folder.is_done("report")
             start = time.monotonic()
@@ -139,10 +139,10 @@ class SweepRunner:
                 left = len(waiting) * spent / ran
                 logger.info(
                     "%d of %d: %s: %s; %.0f s, about %.0f min left",
-                    *(number, len(cells), cell, outcome(run, summary)),
+                    *(number, len(planned), sweep_run, outcome(run, summary)),
                     *(time.monotonic() - start, left / 60),
                 )
-            yield cell, run, summary, fresh
+            yield sweep_run, run, summary, fresh
             # A finished run's graphs are of no use to the next.
             del run
             keras.utils.clear_session()
@@ -152,7 +152,7 @@ class SweepRunner:
 class Sweep:
     """The runs of a recipe's `sweep`, and their tables.
 
-    Leaves, under `output_dir/<recipe>/`: a run folder per cell (`<variation>/<method>/seed-<n>`),
+    Leaves, under `output_dir/<recipe>/`: a run folder each (`<variation>/<method>/seed-<n>`),
     `predictions.parquet` and `results.parquet` (see `easymft.runs.evidence`), `tables.md`,
     `tables.tex` and `report.html`. These are written anew after every run, so an unfinished sweep
     already has some.
@@ -167,8 +167,8 @@ class Sweep:
         self.folder = Path(self.config.output_dir) / self.config.name
         self._runner = SweepRunner(recipe, overrides, self.folder)
 
-    def cells(self) -> list[SweepRun]:
-        """Every run, seed by seed, so that what is there early compares all methods."""
+    def planned_runs(self) -> list[SweepRun]:
+        """Return every run, seed by seed, so that what is there early compares all methods."""
         sweep = self.config.sweep
         return [
             SweepRun(name, method, seed, {**settings, **sweep.per_method.get(method, {})})
@@ -180,23 +180,25 @@ class Sweep:
 
     def plan(self) -> Iterator[str]:
         """Yield what `run` would do, line by line."""
-        cells = self.cells()
-        kept = self._kept(cells)
+        planned = self.planned_runs()
+        kept = self._kept(planned)
         if kept:
-            yield f"{len(kept)} of {len(cells)} runs stand in {self.config.sweep.results}"
-        yield from self._runner.plan([cell for cell in cells if cell.key not in kept])
+            yield f"{len(kept)} of {len(planned)} runs stand in {self.config.sweep.results}"
+        yield from self._runner.plan(
+            [sweep_run for sweep_run in planned if sweep_run.key not in kept]
+        )
 
     def run(self, restart: bool = False) -> str:
         """Run what is not finished, or all anew; return the tables as Markdown."""
-        cells, text = self.cells(), ""
-        found = {} if restart else self._kept(cells)
-        waiting = [cell for cell in cells if cell.key not in found]
-        for cell, run, summary, fresh in self._runner.run(waiting, restart):
-            found[cell.key] = run_evidence(cell.key, run, summary)
-            text = self._write(cells, found) if fresh else ""
-        return text or self._write(cells, found)
+        planned, text = self.planned_runs(), ""
+        found = {} if restart else self._kept(planned)
+        waiting = [sweep_run for sweep_run in planned if sweep_run.key not in found]
+        for sweep_run, run, summary, fresh in self._runner.run(waiting, restart):
+            found[sweep_run.key] = run_evidence(sweep_run.key, run, summary)
+            text = self._write(planned, found) if fresh else ""
+        return text or self._write(planned, found)
 
-    def _kept(self, cells: Sequence[SweepRun]) -> dict[RunKey, RunEvidence]:
+    def _kept(self, planned: Sequence[SweepRun]) -> dict[RunKey, RunEvidence]:
         """Return the runs that stand in `sweep.results` and are not finished in the own folder.
 
         Raises:
@@ -206,15 +208,15 @@ class Sweep:
         if folder is None:
             return kept
         found, waiting = read_evidence(folder), {}
-        for cell in cells:
-            config = self._runner.config(cell)
-            if cell.key not in found:
-                waiting.setdefault(cell.variation, config)
+        for sweep_run in planned:
+            config = self._runner.config(sweep_run)
+            if sweep_run.key not in found:
+                waiting.setdefault(sweep_run.variation, config)
             elif not RunFolder(config).is_done("report"):
-                saved = with_later_settings(json.loads(found[cell.key].results[0]["recipe"]))
+                saved = with_later_settings(json.loads(found[sweep_run.key].results[0]["recipe"]))
                 if difference := first_difference(saved, config.to_dict()):
-                    raise _other_runs(folder, f"{cell}: {difference}")
-                kept[cell.key] = found[cell.key]
+                    raise _other_runs(folder, f"{sweep_run}: {difference}")
+                kept[sweep_run.key] = found[sweep_run.key]
         for (variation, *_), run in kept.items():
             if variation in waiting:
                 fingerprint = Run(waiting.pop(variation)).data.fingerprint
@@ -222,8 +224,8 @@ class Sweep:
                     raise _other_runs(folder, f"{variation}: their data are not those found here")
         return kept
 
-    def _write(self, cells: Sequence[SweepRun], found: Mapping[RunKey, RunEvidence]) -> str:
-        runs = [found[cell.key] for cell in cells if cell.key in found]
+    def _write(self, planned: Sequence[SweepRun], found: Mapping[RunKey, RunEvidence]) -> str:
+        runs = [found[sweep_run.key] for sweep_run in planned if sweep_run.key in found]
         write_evidence(self.folder, runs, self.config)
         figures = evidence_figures(runs, self.config.sweep.compare_with)
         text = render_markdown_tables(figures)
@@ -244,7 +246,7 @@ def _other_runs(folder: str, difference: str) -> InputError:
 
 
 def outcome(run: Run, summary: dict[str, Any]) -> str:
-    """The accuracies of a finished run in a few words."""
+    """Return the accuracies of a finished run in a few words."""
     splits = summary["metrics"][run.method.answers_by]
     return ", ".join(
         f"{name} {100 * part['average_accuracy']:.1f}" for name, part in splits.items()

@@ -52,7 +52,7 @@ def recipe(folder, **settings):
 
 def test_every_cell_has_its_own_recipe(tmp_path):
     sweep = Sweep(recipe(tmp_path, sweep=SWEEP))
-    cells = sweep.cells()
+    cells = sweep.planned_runs()
     assert [str(cell) for cell in cells[:3]] == [
         "few, single, seed 1",
         "few, mft, seed 1",
@@ -71,7 +71,7 @@ def test_every_cell_has_its_own_recipe(tmp_path):
 
 def test_a_sweep_may_run_only_some_variations(tmp_path):
     path = recipe(tmp_path, sweep=SWEEP)
-    cells = Sweep(path, ['sweep.only=["easytransfer"]']).cells()
+    cells = Sweep(path, ['sweep.only=["easytransfer"]']).planned_runs()
     assert {cell.variation for cell in cells} == {"easytransfer"}
     with pytest.raises(InputError, match="must name variations: few, easytransfer") as error:
         Sweep(path, ['sweep.only=["few", "many"]'])

@@ -149,7 +149,7 @@ def _encoder_before_and_after(
 
 
 def _complete_typicality(run: Run) -> pa.Table | None:
-    """Of the held-out texts too, which a run that was made without `diagnose` did not score."""
+    """Return the typicalities, those of held-out texts too, which are scored now if need be."""
     typicality = _table(run.folder.typicality)
     asked = sum(len(rows) for rows in texts_to_score(run).values())
     if typicality is None or len(typicality) >= asked:

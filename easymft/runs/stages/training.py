@@ -59,7 +59,7 @@ def typicality(run: Run) -> dict[str, Any]:
 
 
 def texts_to_score(run: Run) -> Splits:
-    """The texts whose typicality the stages of a run ask about."""
+    """Return the texts whose typicality the stages of a run ask about."""
     config = run.config
     asked = {
         "train": True,
@@ -165,7 +165,7 @@ def _check_method(run: Run) -> None:
 def _dev_accuracies(
     run: Run, learner: TextClassifier, fine_tuned: TextClassifier, domain: int
 ) -> dict[str, float]:
-    """How many of a domain's development texts both models get right; empty without texts."""
+    """Return each model's accuracy on a domain's dev texts; empty where there are none."""
     rows = run.data.rows_of("dev", domain)
     if not len(rows):
         return {}
