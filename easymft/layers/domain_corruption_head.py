@@ -5,6 +5,8 @@ import numbers
 import keras
 from keras import ops
 
+from easymft.layers.codes import codes, flat
+
 CORRUPTIONS = ("uniform", "shuffle", "other")
 
 
@@ -26,10 +28,11 @@ class DomainCorruptionHead(keras.layers.Layer):
 
     Call arguments:
         hidden: The texts' representation at one layer, float `(batch, hidden)`.
-        domains: The true domains, int `(batch,)`.
+        domains: The true domains, int `(batch,)` or `(batch, 1)`.
 
     Returns:
-        Logits over the domains, float32 `(batch, num_domains)`.
+        Logits over the domains, float32 `(batch, num_domains)`; nan for a domain out of range,
+        where the backend does not raise an error.
 
     Raises:
         ValueError: `num_domains` is not a positive integer, `corruption` is unknown, or it is
@@ -82,18 +85,21 @@ class DomainCorruptionHead(keras.layers.Layer):
         self.classifier.build(hidden_shape)
 
     def call(self, hidden, domains):
-        return self.classifier(ops.cast(hidden, "float32") + self.domain_embedding(domains))
+        domains, inside = codes(domains, self.num_domains, "domains")
+        logits = self.classifier(ops.cast(hidden, "float32") + self.domain_embedding(domains))
+        # Some devices look up another domain, or zeros, where others raise an error.
+        return ops.where(inside[:, None], logits, float("nan"))
 
     def corrupt(self, domains):
         """Draw corrupted labels; every call draws anew.
 
         Args:
-            domains: The true domains, int `(batch,)`.
+            domains: The true domains, int `(batch,)` or `(batch, 1)`.
 
         Returns:
             Corrupted labels z, int32 `(batch,)`.
         """
-        domains = ops.cast(domains, "int32")
+        domains = ops.cast(flat(domains, "domains"), "int32")
         if self.corruption == "shuffle":
             return keras.random.shuffle(domains, seed=self.seed_generator)
         lowest = 1 if self.corruption == "other" else 0
@@ -108,17 +114,18 @@ class DomainCorruptionHead(keras.layers.Layer):
 
         Args:
             logits: Output of `call`, float `(batch, num_domains)`.
-            z: Corrupted labels, int `(batch,)`.
-            sample_weight: Typicality or another weight, float `(batch,)`; None means 1.
+            z: Corrupted labels, int `(batch,)` or `(batch, 1)`.
+            sample_weight: Typicality or another weight, float `(batch,)` or `(batch, 1)`; None
+                means 1.
 
         Returns:
             Losses, float32 `(batch,)`, not reduced.
         """
         logits = ops.cast(logits, "float32")
-        losses = ops.sparse_categorical_crossentropy(z, logits, from_logits=True)
+        losses = ops.sparse_categorical_crossentropy(flat(z, "z"), logits, from_logits=True)
         if sample_weight is None:
             return losses
-        return losses * ops.cast(sample_weight, "float32")
+        return losses * ops.cast(flat(sample_weight, "sample_weight"), "float32")
 
     def compute_output_shape(self, hidden_shape) -> tuple[int | None, ...]:
         return (hidden_shape[0], self.num_domains)

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from easymft.layers.codes import check_rows, codes, flat
 from easymft.layers.vector_math import (
     ratio,
     scaled,
@@ -48,15 +49,15 @@ class TypicalityWeighting(keras.layers.Layer):
     Call arguments:
         embeddings: Text embeddings, float32 `(batch, hidden)`. A text with a component beyond 1e31
             counts as one of that length, so every finite input gives finite scores.
-        labels: Classes, int `(batch,)`.
-        domains: Domains, int `(batch,)`. A row whose label or domain is out of range (padding
-            may carry -1) is not counted and scores 0; `adapt` refuses it.
+        labels: Classes, int `(batch,)` or `(batch, 1)`.
+        domains: Domains, int `(batch,)` or `(batch, 1)`. A row whose label or domain is out of
+            range (padding may carry -1) is not counted and scores 0; `adapt` refuses it.
 
     Returns:
         Scores, float32 `(batch,)`.
 
     Raises:
-        ValueError: An argument is outside its range.
+        ValueError: An argument is outside its range, or an array of another shape.
 
     Example:
         >>> weighting = TypicalityWeighting(num_domains=4, num_classes=2)
@@ -128,12 +129,12 @@ class TypicalityWeighting(keras.layers.Layer):
         _require((labels is None) == (domains is None), "domains", "given with `labels`", domains)
         self.reset_state()
         for batch in embeddings if labels is None else [(embeddings, labels, domains)]:
-            for name, codes, size in (
+            for name, received, size in (
                 ("labels", batch[1], self.num_classes),
                 ("domains", batch[2], self.num_domains),
             ):
-                codes = ops.convert_to_numpy(codes)
-                wrong = codes[(codes < 0) | (codes >= size)]
+                inside = ops.convert_to_numpy(codes(received, size, name)[1])
+                wrong = ops.convert_to_numpy(received)[~inside]
                 _require(wrong.size == 0, name, f"integers in [0, {size})", wrong[:5])
             self.update_state(*batch)
         self.finalize()
@@ -144,11 +145,21 @@ class TypicalityWeighting(keras.layers.Layer):
             weight.assign(ops.zeros(weight.shape))
 
     def update_state(self, embeddings, labels, domains, sample_weight=None) -> None:
-        """Add a batch to the sums and counts (`sample_weight`: float `(batch,)`, >= 0)."""
+        """Add a batch to the sums and counts.
+
+        Args:
+            embeddings: As in `call`.
+            labels: As in `call`.
+            domains: As in `call`.
+            sample_weight: How much each text counts, float >= 0, `(batch,)` or `(batch, 1)`.
+
+        Raises:
+            ValueError: An array is of another shape.
+        """
         if not self.built:
             self.build(embeddings.shape)
         if sample_weight is None and self._is_for_numpy(embeddings):
-            cells, inside = self._numpy_cells(labels, domains)
+            cells, inside = self._numpy_cells(embeddings, labels, domains)
             members = np.float32((cells == np.arange(self._number)[:, None]) & inside)
             sums = members @ embeddings
             if np.abs(sums).max() < 1e30:  # never so if a component is no finite number
@@ -156,9 +167,9 @@ class TypicalityWeighting(keras.layers.Layer):
                 self.counts.assign_add(members.sum(axis=1).reshape(self.counts.shape))
                 return
         embeddings = ops.cast(embeddings, "float32")
-        cells, weight = self._cells(labels, domains)
+        cells, weight = self._cells(embeddings, labels, domains)
         if sample_weight is not None:
-            weight = weight * ops.cast(sample_weight, "float32")
+            weight = weight * ops.cast(flat(sample_weight, "sample_weight"), "float32")
         # One factor for both, since a pass over the embeddings is what costs here.
         factors = weight[:, None] * shortening(embeddings)
         sums = ops.segment_sum(embeddings * factors, cells, num_segments=self._number)
@@ -191,14 +202,15 @@ class TypicalityWeighting(keras.layers.Layer):
         if self._is_for_numpy(embeddings):
             vectors, squares = within_range(embeddings)
             if np.isfinite(squares).all():
-                cells, inside = self._numpy_cells(labels, domains)
+                cells, inside = self._numpy_cells(embeddings, labels, domains)
                 directions = ops.convert_to_numpy(self.directions).reshape(self._number, -1)
                 products = (vectors @ directions.T)[np.arange(len(cells)), cells]
                 norms = np.sqrt(np.where(squares > 0, squares, 1))
                 return ops.convert_to_tensor(products / norms * np.float32(inside))
-        cells, inside = self._cells(labels, domains)
+        embeddings = ops.cast(embeddings, "float32")
+        cells, inside = self._cells(embeddings, labels, domains)
         directions = ops.reshape(self.directions, (-1, self.directions.shape[-1]))
-        vectors, norms = scaled(ops.cast(embeddings, "float32"))
+        vectors, norms = scaled(embeddings)
         # One product per text with its own cell, not a matrix product with all cells: it is
         # less work, and a GPU would round the factors of a matrix product to 10 bits.
         scores = ops.sum(vectors * ops.take(directions, cells, axis=0), axis=-1) / norms[:, 0]
@@ -222,14 +234,17 @@ class TypicalityWeighting(keras.layers.Layer):
             "class_weights": None if weights is None else weights.tolist(),
         }
 
-    def _cells(self, labels, domains):
-        """Index of each text's (domain, class) cell, and 1.0 where both codes are in range."""
-        labels, domains = ops.cast(labels, "int32"), ops.cast(domains, "int32")
-        last_label, last_domain = self.num_classes - 1, self.num_domains - 1
-        inside = (labels >= 0) & (labels <= last_label) & (domains >= 0) & (domains <= last_domain)
+    def _cells(self, embeddings, labels, domains):
+        """Return each text's (domain, class) cell, and 1.0 where both codes are in range."""
+        labels, is_label = codes(labels, self.num_classes, "labels")
+        domains, is_domain = codes(domains, self.num_domains, "domains")
+        rank = len(embeddings.shape)
+        _require(rank == 2, "embeddings", "of shape (batch, hidden)", tuple(embeddings.shape))
+        check_rows(embeddings=embeddings, labels=labels, domains=domains)
+        inside = ops.logical_and(is_label, is_domain)
         # An index out of range would silently be another cell's.
-        cells = ops.clip(domains, 0, last_domain) * self.num_classes
-        return cells + ops.clip(labels, 0, last_label), ops.cast(inside, "float32")
+        cells = ops.where(inside, domains * self.num_classes + labels, 0)
+        return cells, ops.cast(inside, "float32")
 
     @property
     def _number(self) -> int:
@@ -243,9 +258,9 @@ class TypicalityWeighting(keras.layers.Layer):
         is_plain = isinstance(embeddings, np.ndarray) and embeddings.dtype == np.float32
         return is_plain and embeddings.size > 0 and self._number <= _FEW_CELLS
 
-    def _numpy_cells(self, labels, domains):
-        """`_cells` as arrays, the second of booleans."""
-        cells, inside = map(ops.convert_to_numpy, self._cells(labels, domains))
+    def _numpy_cells(self, embeddings, labels, domains):
+        """Return `_cells` as arrays, the second of booleans."""
+        cells, inside = map(ops.convert_to_numpy, self._cells(embeddings, labels, domains))
         return cells, inside > 0
 
     def _directions(self, centroids: np.ndarray, present: np.ndarray) -> np.ndarray:

@@ -72,7 +72,7 @@ class AdversarialTextClassifier(TextClassifier):
         progress = ops.minimum(ops.convert_to_tensor(self.steps) / self.ramp_steps, 1.0)
         return self.strength * (2.0 / (1.0 + ops.exp(-10.0 * progress)) - 1.0)
 
-    def added_loss(self, x: Any, y: Any, y_pred: Any, sample_weight: Any) -> Any:
+    def added_loss(self, x: Any, y_pred: Any, sample_weight: Any) -> Any:
         if "domain_logits" not in y_pred:
             return None
         domain_loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)

@@ -134,8 +134,9 @@ class MFTTextClassifier(TextClassifier):
     def _head(self, index: int) -> DomainCorruptionHead:
         return self.corruption_heads[index % len(self.corruption_heads)]
 
-    def added_loss(self, x: Any, y: Any, y_pred: Any, sample_weight: Any) -> Any:
-        self.mean_weight.update_state(ops.ones_like(y) if sample_weight is None else sample_weight)
+    def added_loss(self, x: Any, y_pred: Any, sample_weight: Any) -> Any:
+        ones = ops.ones_like(y_pred["logits"][:, 0])
+        self.mean_weight.update_state(ones if sample_weight is None else sample_weight)
         if "corruption" not in y_pred:
             return None
         weight = sample_weight if self.weighted_corruption else None
@@ -149,11 +150,9 @@ class MFTTextClassifier(TextClassifier):
 
         Args:
             logits: `(batch, layers, domains)` float32.
-            domains: `(batch,)` int32, the true domains.
+            domains: `(batch,)` or `(batch, 1)` int32, the true domains.
             sample_weight: `(batch,)` or `(batch, 1)`, or `None` for all 1.
         """
-        if sample_weight is not None:
-            sample_weight = ops.reshape(sample_weight, (-1,))
         losses = []
         for index in range(logits.shape[1]):
             head = self._head(index)

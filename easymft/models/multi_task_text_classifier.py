@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from easymft.layers.codes import codes
 from easymft.models.text_classifier import TextClassifier
 
 
@@ -12,8 +13,8 @@ from easymft.models.text_classifier import TextClassifier
 class MultiTaskTextClassifier(TextClassifier):
     """Multi-task text classifier: one encoder for all domains, one class head for each.
 
-    The head of a text's own domain answers for it. Args as for `TextClassifier`; `num_domains`
-    is required.
+    The head of a text's own domain answers for it; where there is none, for a domain out of range,
+    the logits are nan. Args as for `TextClassifier`; `num_domains` is required.
     """
 
     def _num_logits(self, num_classes: int, num_domains: int | None) -> int:
@@ -24,5 +25,7 @@ class MultiTaskTextClassifier(TextClassifier):
     def _logits(self, embedding: Any, inputs: dict[str, Any], training: bool | None) -> Any:
         every = super()._logits(embedding, inputs, training)
         every = ops.reshape(every, (-1, self.num_domains, self.num_classes))
-        domain = ops.reshape(ops.cast(inputs["domain"], "int32"), (-1, 1, 1))
-        return ops.squeeze(ops.take_along_axis(every, domain, axis=1), axis=1)
+        domain, inside = codes(inputs["domain"], self.num_domains, "domain")
+        index = ops.where(inside, domain, 0)[:, None, None]
+        own = ops.squeeze(ops.take_along_axis(every, index, axis=1), axis=1)
+        return ops.where(inside[:, None], own, float("nan"))

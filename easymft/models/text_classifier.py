@@ -40,6 +40,9 @@ class TextClassifier(keras.Model):
     ```
     """
 
+    # By which Keras finds the loss, weight and metrics of an output: `loss={"logits": ...}`.
+    output_names = ("logits",)
+
     def __init__(
         self,
         backbone: keras.Model,
@@ -148,22 +151,23 @@ class TextClassifier(keras.Model):
         sample_weight: Any = None,
         training: bool = True,
     ) -> Any:
-        """The compiled loss on the logits, mean(sample_weight * CE), and what a subclass adds."""
-        weight = sample_weight
-        if weight is not None and self.loss_normalization == "nonzero":
-            weight = ops.cast(weight, "float32")
-            used = ops.sum(ops.cast(ops.not_equal(weight, 0.0), "float32"))
-            # Keras divides by the batch size; this turns that into the number of used texts.
-            count = ops.cast(ops.shape(weight)[0], "float32")
-            weight = weight * replicas.total(count) / ops.maximum(replicas.total(used), 1.0)
-        loss = super().compute_loss(
-            x=x, y=y, y_pred=y_pred["logits"], sample_weight=weight, training=training
-        )
-        added = self.added_loss(x, y, y_pred, sample_weight)
+        """Return the compiled loss, mean(sample_weight * CE), and what a subclass adds, a scalar.
+
+        Args:
+            x: As `call` takes them.
+            y: What the compiled loss takes beside logits; also as `{"logits": ...}`.
+            y_pred: What `call` gives.
+            sample_weight: `(batch,)` or `(batch, 1)`, or `None` for all 1.
+            training: Whether a gradient is to be taken.
+        """
+        y, sample_weight = _of_logits(y), _of_logits(sample_weight)
+        weight = self._normalized(sample_weight)
+        loss = super().compute_loss(x, y, y_pred["logits"], weight, training)
+        added = self.added_loss(x, y_pred, sample_weight)
         loss = loss if added is None else loss + added
         if not training:
             return loss
-        texts = ops.shape(y)[0]
+        texts = ops.shape(y_pred["logits"])[0]
         loss = replicas.of_whole_batch(loss, texts)
         if "share" not in x:
             return loss
@@ -171,12 +175,29 @@ class TextClassifier(keras.Model):
         share = ops.sum(x["share"]) / ops.cast(ops.maximum(texts, 1), "float32")
         return replicas.scale_gradient(loss, share)
 
-    def added_loss(self, x: Any, y: Any, y_pred: Any, sample_weight: Any) -> Any:
-        """What a subclass adds to the label loss: a scalar, a Keras loss' mean; or `None`."""
+    def _normalized(self, sample_weight: Any) -> Any:
+        """Return weights with which the batch's mean is the mean that `loss_normalization` asks."""
+        if sample_weight is None or self.loss_normalization == "batch":
+            return sample_weight
+        weight = ops.cast(sample_weight, "float32")
+        used = ops.sum(ops.cast(ops.not_equal(weight, 0.0), "float32"))
+        # Keras divides by the batch size; this turns that into the number of used texts.
+        count = ops.cast(ops.shape(weight)[0], "float32")
+        return weight * replicas.total(count) / ops.maximum(replicas.total(used), 1.0)
+
+    def added_loss(self, x: Any, y_pred: Any, sample_weight: Any) -> Any:
+        """Return what a subclass adds to the label loss: a scalar, a Keras loss' mean; or `None`.
+
+        Args:
+            x: As `call` takes them.
+            y_pred: What `call` gives.
+            sample_weight: As in `compute_loss`.
+        """
         return None
 
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
-        """Compiled metrics on the logits, plus accuracy and macro-F1 per domain, unweighted."""
+        """Update compiled metrics on the logits, and those of domains, which are unweighted."""
+        y, sample_weight = _of_logits(y), _of_logits(sample_weight)
         if self.domain_metrics is not None:
             self.domain_metrics.update_state(y, y_pred["logits"], x["domain"])
         return super().compute_metrics(x, y, y_pred["logits"], sample_weight)
@@ -220,6 +241,17 @@ class TextClassifier(keras.Model):
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "TextClassifier":
         backbone = keras.saving.deserialize_keras_object(config["backbone"], custom_objects)
         return cls(**{**config, "backbone": backbone})
+
+
+def _of_logits(values: Any) -> Any:
+    """Return the array of labels or weights that may come under its output's name, or in a list."""
+    arrays = keras.tree.flatten(values)
+    if len(arrays) != 1:
+        raise ValueError(
+            'The model has one output: labels and weights are an array each, or {"logits": array}. '
+            f"Received: {len(arrays)} arrays"
+        )
+    return arrays[0]
 
 
 def _check_positive(name: str, value: int) -> None:

@@ -194,6 +194,17 @@ def test_bad_arguments(arguments, name):
         DomainCorruptionHead(**arguments)
 
 
+@pytest.mark.parametrize("domain", [-1, 4])
+def test_a_domain_that_is_none_is_never_taken_for_another(domain):
+    head = DomainCorruptionHead(4)
+    try:
+        logits = to_numpy(head(HIDDEN[:2], np.array([3, domain])))
+    except Exception as error:  # TensorFlow's, on a CPU
+        assert f"= {domain} is not in [0, 4)" in str(error)  # noqa: PT017 (other backends: nan)
+    else:
+        assert np.isnan(logits).tolist() == [[False] * 4, [True] * 4]
+
+
 def test_config_round_trip():
     head = DomainCorruptionHead(4, corruption="shuffle", seed=9, name="head")
     copy = DomainCorruptionHead.from_config(head.get_config())

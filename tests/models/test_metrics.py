@@ -91,6 +91,60 @@ def test_nothing_counted_gives_zeros_and_reset_forgets():
     assert numbers(metric) == nothing
 
 
+@pytest.mark.parametrize("form", [np.asarray, lambda y: np.asarray(y)[:, None]])
+def test_texts_without_a_label_or_a_domain_are_left_out(form):
+    # Domain 0: one of two right; domain 1: its one text right. All others count nowhere: labels
+    # -1 and 2 of two classes, domains -1 and 2 of two.
+    labels, guesses = [0, 1, 1, -1, 2, 1, 0], [0, 0, 1, 1, 0, 1, 1]
+    domains = [0, 0, 1, 1, 0, -1, 2]
+    metric = DomainMetrics(num_domains=2, num_classes=2)
+    metric.update_state(form(labels), logits_of(guesses, 2), form(domains))
+    result = numbers(metric)
+    assert (result["accuracy_domain_0"], result["accuracy_domain_1"]) == (0.5, 1.0)
+    assert result["worst_domain_accuracy"] == 0.5
+    # Domain 0: class 0 has one hit, one taken for it wrongly: 2/3; class 1 has none.
+    assert result["macro_f1_domain_0"] == pytest.approx((2 / 3 + 0) / 2)
+    assert result["macro_f1_domain_1"] == 1
+
+
+@pytest.mark.parametrize("dtype", ["int32", "float32", "bool"])
+def test_one_hot_labels_count_as_their_codes_and_empty_rows_not_at_all(dtype):
+    codes, domains = np.array([0, 1, 2, 2, 1]), np.array([0, 0, 0, 1, 1])
+    guesses = logits_of([0, 2, 2, 2, 0], 3)
+    by_code, one_hot = (DomainMetrics(num_domains=2, num_classes=3) for _ in range(2))
+    by_code.update_state(codes, guesses, domains)
+    rows = np.concatenate([np.eye(3)[codes], np.zeros((1, 3))]).astype(dtype)
+    one_hot.update_state(rows, np.concatenate([guesses, guesses[:1]]), np.append(domains, 0))
+    assert numbers(one_hot) == numbers(by_code)
+    assert numbers(one_hot)["accuracy_domain_0"] == pytest.approx(2 / 3)
+
+
+def test_soft_labels_count_as_their_largest():
+    metric = DomainMetrics(num_domains=1, num_classes=2)
+    metric.update_state(np.array([[0.95, 0.05], [0.3, 0.7]]), logits_of([0, 0], 2), [0, 0])
+    assert numbers(metric)["accuracy_domain_0"] == 0.5
+
+
+@pytest.mark.parametrize("name", ["y_true", "domain"])
+def test_labels_and_domains_of_another_shape_are_refused(name):
+    arguments = {"y_true": np.zeros(2, int), "domain": np.zeros(2, int)}
+    arguments[name] = np.zeros((2, 4), int)
+    with pytest.raises(ValueError, match=rf"`{name}` must be of shape"):
+        DomainMetrics(3, 2).update_state(y_pred=logits_of([0, 0], 2), **arguments)
+
+
+def test_one_class_is_refused():
+    with pytest.raises(ValueError, match=r"`num_classes` must be at least 2 .* Received: 1"):
+        DomainMetrics(num_domains=3, num_classes=1)
+
+
+def test_many_domains_and_classes_keep_few_numbers():
+    metric = DomainMetrics(num_domains=20, num_classes=500)
+    metric.update_state(np.array([499]), logits_of([499], 500), np.array([19]))
+    assert numbers(metric)["accuracy_domain_19"] == 1
+    assert sum(np.prod(v.shape) for v in metric.variables) == 3 * 20 * 500
+
+
 def test_config_round_trip():
     metric = DomainMetrics(num_domains=2, num_classes=5, name="by_domain")
     copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(metric))

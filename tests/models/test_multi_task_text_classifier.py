@@ -34,6 +34,14 @@ def test_a_domain_trains_its_own_head_alone(model, inputs, labels):
     np.testing.assert_array_equal(changed, [[False, False], [True, True], [False, False]])
 
 
+def test_where_no_head_is_the_texts_own_none_answers(model, inputs):
+    other = {**inputs, "domain": np.array([0, -1, 2, 3, 1, 2, 0, 1])}
+    unknown = [False, True, False, True, False, False, False, False]
+    logits = ops.convert_to_numpy(model(other)["logits"])
+    np.testing.assert_array_equal(np.isnan(logits).all(axis=1), unknown)
+    np.testing.assert_array_equal(np.isnan(logits).any(axis=1), unknown)
+
+
 def test_it_stays_itself_where_only_training_is_left_out(model):
     assert model.without_heads() is model
 

@@ -119,6 +119,75 @@ def test_fit_lowers_the_loss_and_reports_each_domain(backbone, inputs, labels):
         )
 
 
+def sparse(**kwargs):
+    return keras.losses.SparseCategoricalCrossentropy(from_logits=True, **kwargs)
+
+
+def smoothed_entropy(logits, labels):
+    """Of labels of which 0.2 is spread over both classes."""
+    wrong = oracle.cross_entropy(logits, 1 - labels)
+    return 0.9 * oracle.cross_entropy(logits, labels) + 0.1 * wrong
+
+
+def focal_entropy(logits, labels):
+    """Keras' alpha of 0.25 and gamma of 2."""
+    entropy = oracle.cross_entropy(logits, labels)
+    return 0.25 * (1 - np.exp(-entropy)) ** 2 * entropy
+
+
+CATEGORICAL = keras.losses.CategoricalCrossentropy(from_logits=True)
+SMOOTHED = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.2)
+FOCAL = keras.losses.CategoricalFocalCrossentropy(from_logits=True)
+FORMS = {
+    "column": (sparse(), lambda y: y[:, None], oracle.cross_entropy),
+    "one-hot": (CATEGORICAL, lambda y: np.eye(2, dtype="float32")[y], oracle.cross_entropy),
+    "smoothed": (SMOOTHED, lambda y: np.eye(2, dtype="float32")[y], smoothed_entropy),
+    "focal": (FOCAL, lambda y: np.eye(2, dtype="float32")[y], focal_entropy),
+    "loss by name": ({"logits": sparse()}, lambda y: y, oracle.cross_entropy),
+    "both by name": ({"logits": sparse()}, lambda y: {"logits": y}, oracle.cross_entropy),
+    "labels by name": (sparse(), lambda y: {"logits": y}, oracle.cross_entropy),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("model_class", MODELS)
+def test_labels_and_losses_of_every_form(model_class, form, inputs, labels, typicality):
+    loss, of_form, entropy = FORMS[form]
+    model = model_class(tiny_backbone(), NUM_CLASSES, NUM_DOMAINS, dropout=0.0)
+    scramble(model.class_head)
+    model.compile(
+        keras.optimizers.SGD(0.1),
+        loss,
+        metrics={"logits": ["accuracy"]},
+        run_eagerly=True,
+        jit_compile=False,
+    )
+    columns = {**inputs, "domain": inputs["domain"][:, None]}
+    y, t = of_form(labels), typicality[:, None]
+    before = arrays(model.class_head.weights)
+    model.fit(columns, y, sample_weight=t, batch_size=8, verbose=0)
+    assert any(
+        (a != b).any() for a, b in zip(before, arrays(model.class_head.weights), strict=True)
+    )
+    logits = logits_of(model, inputs)
+    figures = model.evaluate(columns, y, sample_weight=t, verbose=0, return_dict=True)
+    expected = (typicality * entropy(logits, labels)).mean()
+    assert figures["loss"] == pytest.approx(expected, rel=1e-4)
+    hits = logits.argmax(axis=1) == labels
+    assert figures["accuracy"] == hits.mean()
+    for k in range(NUM_DOMAINS):
+        assert figures[f"accuracy_domain_{k}"] == pytest.approx(hits[inputs["domain"] == k].mean())
+
+
+def test_a_loss_of_another_output_is_refused(backbone, inputs, labels):
+    model = TextClassifier(backbone, NUM_CLASSES)
+    model.compile("sgd", {"logit": sparse()}, run_eagerly=True)
+    with pytest.raises(ValueError, match=r"Expected keys \('logits',\) in loss dict"):
+        model.fit(inputs, labels, verbose=0)
+    with pytest.raises(ValueError, match=r"one output.*Received: 2 arrays"):
+        model.fit(inputs, {"logits": labels, "more": labels}, verbose=0)
+
+
 def test_without_domains_there_are_no_metrics_of_domains(backbone, inputs, labels):
     tokens = {name: array for name, array in inputs.items() if name != "domain"}
     model = compiled(TextClassifier(backbone, NUM_CLASSES), metrics=["accuracy"])
@@ -217,6 +286,7 @@ def test_symbolic_inputs_give_a_functional_graph(backbone, inputs):
     [
         ({"num_classes": 0}, "`num_classes` must be a whole number of at least 1. Received: 0"),
         ({"num_classes": 2.5}, "`num_classes` must be a whole number"),
+        ({"num_classes": 1, "num_domains": 3}, "`num_classes` must be at least 2"),
         ({"num_domains": -1}, "`num_domains` must be a whole number"),
         ({"embedding": "cls"}, "`embedding` must be one of 'mean', 'pooler'. Received: 'cls'"),
         ({"loss_normalization": "sum"}, "`loss_normalization` must be one of 'batch', 'nonzero'"),
