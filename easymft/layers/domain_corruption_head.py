@@ -1,11 +1,13 @@
 """The classifier that is taught wrong domains."""
 
 import numbers
+from typing import Any
 
 import keras
 from keras import ops
 
 from easymft.layers.codes import codes, flat
+from easymft.layers.removed_arguments import without
 
 CORRUPTIONS = ("uniform", "shuffle", "other")
 
@@ -132,6 +134,10 @@ class DomainCorruptionHead(keras.layers.Layer):
 
     def compute_output_spec(self, hidden, domains) -> keras.KerasTensor:
         return keras.KerasTensor(self.compute_output_shape(hidden.shape), dtype="float32")
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "DomainCorruptionHead":
+        return cls(**without(config, {"target": "corrupted", "speed": 1.0}))
 
     def get_config(self) -> dict:
         return {

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from easymft.layers import GradientReversal
+from easymft.models.checks import check_not_negative
 from easymft.models.text_classifier import TextClassifier
 
 
@@ -40,8 +41,7 @@ class AdversarialTextClassifier(TextClassifier):
         strength: float = 1.0,
         **kwargs: Any,
     ):
-        if ramp_steps < 0:
-            raise ValueError(f"`ramp_steps` must be at least 0. Received: {ramp_steps!r}")
+        check_not_negative("ramp_steps", ramp_steps)
         super().__init__(backbone, num_classes, num_domains, **kwargs)
         self.ramp_steps = ramp_steps
         self.strength = strength

@@ -5,13 +5,15 @@ float for every number that dropout may drop. Between the matrix products of an 
 bfloat16 hardware makes short, that is most of a step (tests/benchmarks/README.md).
 """
 
+import contextlib
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
 
 from easymft.devices import replicas
+from easymft.models.sublayers import all_layers
 
 _LEVELS = 1 << 16  # of the random numbers that decide what is dropped
 
@@ -28,22 +30,38 @@ def use_cpu_kernels(model: keras.Model) -> None:
     """
     if keras.backend.backend() != "tensorflow" or not _is_one_cpu():
         return
-    for layer in model._flatten_layers():
+    for layer in all_layers(model):
         if type(layer) is keras.layers.Dropout:
-            layer.__class__ = _FusedDropout
-            continue
+            # On the object, not as a class of its own: a saved configuration names the class.
+            layer.call = functools.partial(_call_of_dropout, layer)
         activation = getattr(layer, "activation", None)
-        if getattr(activation, "__name__", "").startswith("gelu"):
+        name = getattr(activation, "__name__", "")
+        if name.startswith("gelu") and not _is_fused(activation):
             layer.activation = _fused(activation)
 
 
-def use_keras_kernels(model: keras.Model) -> None:
-    """Undo `use_cpu_kernels`, as for an export: a server may have no XLA to compile them."""
-    for layer in model._flatten_layers():
-        if type(layer) is _FusedDropout:
-            layer.__class__ = keras.layers.Dropout
-        elif isinstance(fused := getattr(layer, "activation", None), _Fused):
-            layer.activation = fused.function
+def use_keras_kernels(model: keras.Model) -> bool:
+    """Undo `use_cpu_kernels`; return whether there was something to undo."""
+    undone = False
+    for layer in all_layers(model):
+        if "call" in vars(layer) and getattr(layer.call, "func", None) is _call_of_dropout:
+            del layer.call
+            undone = True
+        if _is_fused(activation := getattr(layer, "activation", None)):
+            layer.activation = activation.of_keras
+            undone = True
+    return undone
+
+
+@contextlib.contextmanager
+def keras_kernels(model: keras.Model) -> Iterator[None]:
+    """Let `model` be traced with Keras' own kernels, as for an export: a server may have no XLA."""
+    undone = use_keras_kernels(model)
+    try:
+        yield
+    finally:
+        if undone:
+            use_cpu_kernels(model)
 
 
 def _is_one_cpu() -> bool:
@@ -52,14 +70,11 @@ def _is_one_cpu() -> bool:
     return not (replicas.in_strategy() or tf.config.list_physical_devices("GPU"))
 
 
-@keras.saving.register_keras_serializable(package="easymft")
-class _FusedDropout(keras.layers.Dropout):
-    """Keras' layer, deciding by 16 random bits a number instead of a float."""
-
-    def call(self, inputs: Any, training: bool = False) -> Any:
-        if not training or not 0 < self.rate < 1 or self.noise_shape is not None:
-            return super().call(inputs, training=training)
-        return _dropped(inputs, self.rate, self.seed_generator.next())
+def _call_of_dropout(layer: keras.layers.Dropout, inputs: Any, training: bool = False) -> Any:
+    """Decide by 16 random bits a number instead of a float."""
+    if not training or not 0 < layer.rate < 1 or layer.noise_shape is not None:
+        return type(layer).call(layer, inputs, training=training)
+    return _dropped(inputs, layer.rate, layer.seed_generator.next())
 
 
 def _dropped(inputs: Any, rate: float, seed: Any) -> Any:
@@ -92,33 +107,34 @@ def _kept() -> Callable[[Any, Any, int], Any]:
     return kept
 
 
-class _Fused:
-    """An elementwise function whose value and gradient are one pass each."""
+@functools.cache  # one object a function, so that all layers share what is compiled for a shape
+def _fused(function: Callable[[Any], Any]) -> Any:
+    """Return an elementwise function whose value and gradient are one pass each."""
+    import tensorflow as tf
 
-    def __init__(self, function: Callable[[Any], Any]):
-        import tensorflow as tf
+    @tf.function(jit_compile=True)
+    def value(x: Any) -> Any:
+        return tf.cast(function(tf.cast(x, tf.float32)), x.dtype)
 
-        @tf.function(jit_compile=True)
-        def value(x: Any) -> Any:
-            return tf.cast(function(tf.cast(x, tf.float32)), x.dtype)
+    @tf.function(jit_compile=True)
+    def gradient(x: Any, upstream: Any) -> Any:
+        x32 = tf.cast(x, tf.float32)
+        with tf.GradientTape() as tape:
+            tape.watch(x32)
+            y = function(x32)
+        return tf.cast(tape.gradient(y, x32, tf.cast(upstream, tf.float32)), x.dtype)
 
-        @tf.function(jit_compile=True)
-        def gradient(x: Any, upstream: Any) -> Any:
-            x32 = tf.cast(x, tf.float32)
-            with tf.GradientTape() as tape:
-                tape.watch(x32)
-                y = function(x32)
-            return tf.cast(tape.gradient(y, x32, tf.cast(upstream, tf.float32)), x.dtype)
+    @tf.custom_gradient
+    def with_gradient(x: Any) -> tuple[Any, Callable[[Any], Any]]:
+        return value(x), lambda upstream: gradient(x, upstream)
 
-        @tf.custom_gradient
-        def fused(x: Any) -> tuple[Any, Callable[[Any], Any]]:
-            return value(x), lambda upstream: gradient(x, upstream)
+    @functools.wraps(function)  # a saved configuration names the function
+    def fused(x: Any) -> Any:
+        return with_gradient(x)
 
-        self.function, self._fused = function, fused
-
-    def __call__(self, x: Any) -> Any:
-        return self._fused(x)
+    fused.of_keras = function
+    return fused
 
 
-# One object a function, so that all layers share what is compiled for a shape.
-_fused = functools.cache(_Fused)
+def _is_fused(activation: Any) -> bool:
+    return hasattr(activation, "of_keras")

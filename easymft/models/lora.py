@@ -10,6 +10,7 @@ import numpy as np
 from keras import ops
 
 from easymft.errors import InputError
+from easymft.models.sublayers import all_layers
 from easymft.models.text_classifier import TextClassifier
 
 _FACTORS = ("lora_kernel_a", "lora_kernel_b")
@@ -36,17 +37,17 @@ def enable_lora(model: TextClassifier, rank: int) -> None:
 
 
 def merged_weights(model: keras.Model) -> list[np.ndarray]:
-    """What `get_weights` of the same model without LoRA gives: the factors are in the kernels.
+    """Return what `get_weights` of the same model without LoRA gives, the factors in its kernels.
 
     Of a model without LoRA, its weights as they are.
     """
-    merged = {id(layer._kernel): layer.kernel for layer in _lora_layers(model)}
+    merged = {id(_kernel(layer)): layer.kernel for layer in _lora_layers(model)}
     weights = [w for w in model.weights if w.name not in _FACTORS]
     return [ops.convert_to_numpy(merged.get(id(w), w)) for w in weights]
 
 
 def lora_state(model: keras.Model) -> dict[str, np.ndarray]:
-    """Kernels and factors by name, empty without LoRA: what Keras' `save_weights` merges."""
+    """Return kernels and factors by name, none without LoRA: what Keras' `save_weights` merges."""
     return {name: ops.convert_to_numpy(value) for name, value in _variables(model).items()}
 
 
@@ -60,10 +61,15 @@ def _variables(model: keras.Model) -> dict[str, Any]:
     return {
         f"{index}-{variable.name}": variable
         for index, layer in enumerate(_lora_layers(model))
-        for variable in (layer._kernel, layer.lora_kernel_a, layer.lora_kernel_b)
+        for variable in (_kernel(layer), layer.lora_kernel_a, layer.lora_kernel_b)
     }
 
 
+def _kernel(layer: keras.layers.Layer) -> keras.Variable:
+    """Return a layer's own kernel; `layer.kernel` has the factors in it."""
+    (kernel,) = (v for v in layer.variables if v.name == "kernel")
+    return kernel
+
+
 def _lora_layers(model: keras.Model) -> list[keras.layers.Layer]:
-    layers = model._flatten_layers(include_self=False)
-    return [layer for layer in layers if getattr(layer, "lora_enabled", False)]
+    return [layer for layer in all_layers(model) if getattr(layer, "lora_enabled", False)]

@@ -7,7 +7,10 @@ import keras
 from keras import ops
 
 from easymft.layers import DomainCorruptionHead, MaskedMeanPooling
+from easymft.layers.domain_corruption_head import CORRUPTIONS
+from easymft.layers.removed_arguments import without
 from easymft.models.backbone import default_corruption_layers, num_layers
+from easymft.models.checks import check_choice, check_not_negative
 from easymft.models.text_classifier import TextClassifier
 
 
@@ -68,31 +71,23 @@ class MFTTextClassifier(TextClassifier):
         seed: int | None = None,
         **kwargs: Any,
     ):
-        if not corruption_weight >= 0:
-            raise ValueError(
-                f"`corruption_weight` must be at least 0. Received: {corruption_weight!r}"
-            )
+        # === Checks ===
+        check_not_negative("corruption_weight", corruption_weight)
+        check_choice("corruption", corruption, CORRUPTIONS)
         if corruption_layers is None:
             corruption_layers = default_corruption_layers(num_layers(backbone))
-        # Set before the base class asks `_hidden_layers` which outputs the encoder must give.
-        layers = tuple(corruption_layers) if corruption_weight else ()
 
         # === Layers ===
-        self._requested_layers = layers
+        # Set before the base class asks `_hidden_layers` which outputs the encoder must give.
+        self._requested_layers = tuple(corruption_layers) if corruption_weight else ()
         super().__init__(backbone, num_classes, num_domains, **kwargs)
+        layers = self._requested_layers
         self.hidden_pooling = MaskedMeanPooling(dtype="float32", name="hidden_pooling")
         self.corruption_heads = [
-            DomainCorruptionHead(
-                num_domains,
-                corruption=corruption,
-                # Heads that share a seed would corrupt all layers alike.
-                seed=None if seed is None else seed + index,
-                name=f"corruption_head_{index}",
-            )
+            # Heads that share a seed would corrupt all layers alike.
+            _new_head(self, index, corruption, seed=None if seed is None else seed + index)
             for index in range(min(len(layers), 1) if shared_corruption_head else len(layers))
         ]
-        for head in self.corruption_heads:
-            head.build((None, backbone.hidden_dim))
         self.mean_weight = keras.metrics.Mean("mean_weight")
         self.corruption_means = [keras.metrics.Mean(f"corruption_loss_layer_{n}") for n in layers]
 
@@ -190,6 +185,21 @@ class MFTTextClassifier(TextClassifier):
             seed=self.seed,
         )
         return config
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "MFTTextClassifier":
+        config = without(config, {"head_target": "corrupted", "head_speed": 1.0})
+        return super().from_config(config, custom_objects)
+
+
+def _new_head(
+    model: MFTTextClassifier, index: int, corruption: str, seed: int | None
+) -> DomainCorruptionHead:
+    head = DomainCorruptionHead(
+        model.num_domains, corruption, seed=seed, name=f"corruption_head_{index}"
+    )
+    head.build((None, model.backbone.hidden_dim))
+    return head
 
 
 class _Mean(keras.losses.Loss):

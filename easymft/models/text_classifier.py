@@ -9,7 +9,9 @@ from keras import ops
 from easymft.devices import replicas
 from easymft.layers import MaskedMeanPooling
 from easymft.models.backbone import encoder, load_backbone
+from easymft.models.checks import check_choice, check_positive
 from easymft.models.metrics import DomainMetrics
+from easymft.models.sublayers import random_states
 
 
 @keras.saving.register_keras_serializable(package="easymft")
@@ -56,11 +58,11 @@ class TextClassifier(keras.Model):
         # === Layers ===
         super().__init__(**kwargs)
         replicas.repair_keras()
-        _check_positive("num_classes", num_classes)
+        check_positive("num_classes", num_classes)
         if num_domains is not None:
-            _check_positive("num_domains", num_domains)
-        _check_choice("embedding", embedding, ("mean", "pooler"))
-        _check_choice("loss_normalization", loss_normalization, ("batch", "nonzero"))
+            check_positive("num_domains", num_domains)
+        check_choice("embedding", embedding, ("mean", "pooler"))
+        check_choice("loss_normalization", loss_normalization, ("batch", "nonzero"))
         self.backbone = backbone
         self.encoder = encoder(backbone, self._hidden_layers(backbone))
         if hasattr(backbone, "pooled_dense"):
@@ -217,8 +219,8 @@ class TextClassifier(keras.Model):
 
     @property
     def random_states(self) -> list[keras.Variable]:
-        """States of the generators behind dropout and corrupted labels."""
-        return [v for v in self.non_trainable_variables if v.name == "seed_generator_state"]
+        """States of the generators behind dropout and corrupted labels, `(2,)` int each."""
+        return random_states(self)
 
     def set_random_states(self, states: Any) -> None:
         """Set `random_states`, `(generators, 2)`; replicas of tf.distribute get each its own."""
@@ -252,14 +254,3 @@ def _of_logits(values: Any) -> Any:
             f"Received: {len(arrays)} arrays"
         )
     return arrays[0]
-
-
-def _check_positive(name: str, value: int) -> None:
-    if not isinstance(value, int) or value < 1:
-        raise ValueError(f"`{name}` must be a whole number of at least 1. Received: {value!r}")
-
-
-def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        known = ", ".join(repr(choice) for choice in choices)
-        raise ValueError(f"`{name}` must be one of {known}. Received: {value!r}")

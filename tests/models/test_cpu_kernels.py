@@ -6,7 +6,8 @@ import pytest
 from keras import ops
 
 from easymft.models import TextClassifier
-from easymft.models.cpu_kernels import use_cpu_kernels, use_keras_kernels
+from easymft.models.cpu_kernels import keras_kernels, use_cpu_kernels, use_keras_kernels
+from easymft.models.sublayers import all_layers
 from tests.models.tiny import NUM_CLASSES, tiny_backbone
 
 pytestmark = pytest.mark.skipif(
@@ -86,15 +87,46 @@ def test_an_encoder_answers_as_before_and_saves_as_before(tmp_path):
     before = ops.convert_to_numpy(model(inputs)["logits"])
     for _ in range(2):  # the second time there is nothing left to do
         use_cpu_kernels(model)
-    kinds = [type(layer) for layer in model._flatten_layers()]
-    assert keras.layers.Dropout not in kinds
+    assert is_fused(model)
     np.testing.assert_allclose(ops.convert_to_numpy(model(inputs)["logits"]), before, atol=1e-6)
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
-    assert keras.layers.Dropout in [type(layer) for layer in loaded._flatten_layers()]
+    assert not is_fused(loaded)
     np.testing.assert_allclose(ops.convert_to_numpy(loaded(inputs)["logits"]), before, atol=1e-6)
     assert len(loaded.random_states) == len(model.random_states)
-    use_keras_kernels(model)
-    for one, other in zip(model._flatten_layers(), loaded._flatten_layers(), strict=True):
-        assert type(one) is type(other)
-        assert getattr(one, "activation", None) is getattr(other, "activation", None)
+    with keras_kernels(model):
+        assert not is_fused(model)
+        for one, other in zip(all_layers(model), all_layers(loaded), strict=True):
+            assert type(one) is type(other)
+            assert getattr(one, "activation", None) is getattr(other, "activation", None)
+    assert is_fused(model)
+    assert use_keras_kernels(model)
+    assert not is_fused(model)
+    with keras_kernels(model):
+        pass
+    assert not is_fused(model)  # it was not before either
+
+
+def test_a_model_of_ones_own_is_saved_with_keras_layers(tmp_path):
+    layers = [keras.Input((3,)), keras.layers.Dense(4, "gelu"), keras.layers.Dropout(RATE, seed=1)]
+    model = keras.Sequential(layers)
+    config = model.get_config()
+    use_cpu_kernels(model)
+    assert is_fused(model)
+    assert model.get_config() == config
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert loaded.layers[0].activation is keras.activations.gelu
+    assert not is_fused(loaded)
+
+
+def is_fused(model):
+    """Whether dropout is, and with it activations; half of them would be a fault."""
+    layers = all_layers(model)
+    dropouts = ["call" in vars(x) for x in layers if type(x) is keras.layers.Dropout]
+    named = [getattr(x, "activation", None) for x in layers]
+    gelus = [hasattr(f, "of_keras") for f in named if getattr(f, "__name__", "").startswith("gelu")]
+    assert dropouts
+    assert gelus
+    assert len({*dropouts, *gelus}) == 1
+    return dropouts[0]

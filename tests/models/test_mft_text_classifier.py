@@ -314,6 +314,7 @@ def test_config_round_trip():
         ({"corruption_weight": float("nan")}, "`corruption_weight`"),
         ({"corruption_layers": (2,)}, "indices from 0 to 1"),
         ({"corruption": "random"}, "`corruption` must be one of"),
+        ({"corruption": "random", "corruption_weight": 0}, "`corruption` must be one of"),
         ({"num_domains": 0}, "`num_domains` must be a whole number"),
     ],
 )
