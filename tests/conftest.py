@@ -1,18 +1,28 @@
-import keras
 import pytest
+import wrapt
 
-if keras.backend.backend() == "tensorflow":
-    import tensorflow as tf
 
-    # For tests of several replicas; can be set only before TensorFlow's runtime starts.
+@wrapt.when_imported("tensorflow")
+def _four_devices(tf):
+    """For tests of several replicas; can be set only before TensorFlow's runtime starts."""
     tf.config.set_logical_device_configuration(
         tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 4
     )
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest reads -m
+def pytest_collection_modifyitems(items):
+    """Mark as `quick` whatever nobody marked otherwise."""
+    for item in items:
+        if not any(item.iter_markers("long")) and not any(item.iter_markers("slow")):
+            item.add_marker(pytest.mark.quick)
+
+
 @pytest.fixture
 def mixed_bfloat16():
     """The global mixed policy, as a user of precision="mixed_bfloat16" has it."""
+    import keras
+
     keras.config.set_dtype_policy("mixed_bfloat16")
     yield
     keras.config.set_dtype_policy("float32")
@@ -21,6 +31,7 @@ def mixed_bfloat16():
 @pytest.fixture
 def reload(tmp_path):
     """Save a model as .keras and load it again."""
+    import keras
 
     def save_and_load(model):
         model.save(tmp_path / "model.keras")
