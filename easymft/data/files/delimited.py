@@ -7,8 +7,9 @@ from typing import Any
 
 from easymft.data.files.csv_rows import Dialect, Row, numbered_rows
 from easymft.data.files.dialect import DELIMITERS, find_dialect, fits
+from easymft.data.files.encoding import find_encoding
 from easymft.data.files.row_source import RowSource
-from easymft.data.files.text_files import Lines, find_encoding, open_lines
+from easymft.data.files.text_files import Lines, open_lines
 from easymft.errors import InputError
 
 
@@ -55,7 +56,7 @@ def read_easytransfer(source: RowSource) -> Iterator[tuple[int, dict[str, Any]]]
     source.note(f"{encoding.note}, EasyTransfer columns")
     width = None
     dialect = Dialect("\t", quoting=False)
-    with open_lines(source.path, encoding) as lines:
+    with open_lines(source.path, encoding.codec) as lines:
         for row in numbered_rows(dialect, lines, source.fault):
             width = width or len(row.cells)
             if width not in roles_by_width:
@@ -130,13 +131,13 @@ def _open_table(source: RowSource, usual: Sequence[str]) -> Iterator[_Table]:
         InputError: There is none, or it cannot be read.
     """
     encoding = source.checked(find_encoding(source.path, source.encoding))
-    dialect = find_dialect(source, encoding, usual)
+    dialect = find_dialect(source, encoding.codec, usual)
     source.note(f"{encoding.note}, {dialect}")
 
     def fault(message: str, line: int) -> None:
         raise InputError(f"the header cannot be read: {message}", file=source.path, line=line)
 
-    with open_lines(source.path, encoding) as lines:
+    with open_lines(source.path, encoding.codec) as lines:
         header = next(numbered_rows(dialect, lines, fault), None)
         if header is None:
             raise InputError(

@@ -9,7 +9,7 @@ from dataclasses import replace
 from easymft.data.files.columns import MAX_NAME_CHARACTERS
 from easymft.data.files.csv_rows import NAMES, Dialect, Row, cell_limit, numbered_rows
 from easymft.data.files.row_source import RowSource
-from easymft.data.files.text_files import Encoding, LongLine, open_lines
+from easymft.data.files.text_files import LongLine, open_lines
 from easymft.errors import InputError
 
 DELIMITERS = (",", "\t", ";", "|")
@@ -24,7 +24,7 @@ MAX_COLUMNS = 100
 _SEPARATOR_LINE = re.compile(r'"?sep=([^"\r\n])"?[\r\n]*', re.IGNORECASE)
 
 
-def find_dialect(source: RowSource, encoding: Encoding, usual: Sequence[str]) -> Dialect:
+def find_dialect(source: RowSource, codec: str, usual: Sequence[str]) -> Dialect:
     """Find out how the lines of a file become rows.
 
     The delimiter is the stated one, the one that a first line `sep=;` names, or of the usual ones
@@ -39,7 +39,7 @@ def find_dialect(source: RowSource, encoding: Encoding, usual: Sequence[str]) ->
     if stated != "auto" and (len(stated) != 1 or stated in '"\r\n'):
         message = f"must be one character, or auto. Received: {source.delimiter!r}"
         raise InputError(message, field="data.delimiter")
-    sample = _sample(source, encoding)
+    sample = _sample(source, codec)
     told = _SEPARATOR_LINE.fullmatch(sample[0]) if sample else None
     if stated != "auto":
         delimiter = stated
@@ -48,7 +48,7 @@ def find_dialect(source: RowSource, encoding: Encoding, usual: Sequence[str]) ->
     else:
         wanted = set(source.columns.values())
         delimiter = max(usual, key=lambda sign: _fitness(sample, sign, wanted))
-    return _judge_quotes(source, encoding, Dialect(delimiter, skip=1 if told else 0))
+    return _judge_quotes(source, codec, Dialect(delimiter, skip=1 if told else 0))
 
 
 def fits(cells: Sequence[str], header: Sequence[str]) -> bool:
@@ -59,11 +59,11 @@ def fits(cells: Sequence[str], header: Sequence[str]) -> bool:
     return len(cells) >= named and not any(cell.strip() for cell in cells[len(header) :])
 
 
-def _sample(source: RowSource, encoding: Encoding) -> list[str]:
+def _sample(source: RowSource, codec: str) -> list[str]:
     """Return the first lines of a file."""
     sample: list[str] = []
     size = 0
-    with open_lines(source.path, encoding) as lines:
+    with open_lines(source.path, codec) as lines:
         for _, line in lines.numbered(lambda message, line: None):
             if len(sample) == SAMPLE_LINES or size > SAMPLE_CHARACTERS:
                 break
@@ -91,37 +91,37 @@ def _fitness(sample: list[str], delimiter: str, wanted: set[str]) -> tuple[int, 
     return len(found), agreeing / max(len(rows), 1), len(header)
 
 
-def _judge_quotes(source: RowSource, encoding: Encoding, dialect: Dialect) -> Dialect:
+def _judge_quotes(source: RowSource, codec: str, dialect: Dialect) -> Dialect:
     """Return the dialect with all that tells rows from texts over several lines.
 
     CSV quotes with `"`. TSV comes in both kinds, quoted as CSV is or with `"` as a plain
     character: it is the plain kind where that leaves fewer rows in doubt, or none.
     """
     is_tsv = dialect.delimiter == "\t"
-    if not (_any_quote if is_tsv else _any_row_over_lines)(source, encoding, dialect):
+    if not (_any_quote if is_tsv else _any_row_over_lines)(source, codec, dialect):
         return dialect
-    quoted = _survey(source, encoding, dialect)
+    quoted = _survey(source, codec, dialect)
     if not is_tsv:
         names = quoted.names()
         return replace(dialect, width=len(quoted.header), names=names) if names else dialect
     if len(quoted.header) > 1:
         # No text has tabs in it as a row has, so a line that has them is one.
         dialect = replace(dialect, width=len(quoted.header))
-        quoted = _survey(source, encoding, dialect)
-    plain = _survey(source, encoding, replace(dialect, quoting=False))
+        quoted = _survey(source, codec, dialect)
+    plain = _survey(source, codec, replace(dialect, quoting=False))
     swallowed = quoted.over_lines and quoted.loose_quotes and not plain.faults
     is_plain = swallowed or (quoted.faults and plain.faults <= quoted.faults)
     return replace(dialect, quoting=not is_plain)
 
 
-def _any_quote(source: RowSource, encoding: Encoding, dialect: Dialect) -> bool:
-    with open_lines(source.path, encoding) as lines:
+def _any_quote(source: RowSource, codec: str, dialect: Dialect) -> bool:
+    with open_lines(source.path, codec) as lines:
         return any('"' in line for _, line in lines.numbered(lambda message, line: None))
 
 
-def _any_row_over_lines(source: RowSource, encoding: Encoding, dialect: Dialect) -> bool:
+def _any_row_over_lines(source: RowSource, codec: str, dialect: Dialect) -> bool:
     """Return whether a row has more lines than one, or cannot be read."""
-    with open_lines(source.path, encoding) as lines, cell_limit():
+    with open_lines(source.path, codec) as lines, cell_limit():
         reader = dialect.rows(lines)
         try:
             return any(reader.line_num > number for number, _ in enumerate(reader, 1))
@@ -129,14 +129,14 @@ def _any_row_over_lines(source: RowSource, encoding: Encoding, dialect: Dialect)
             return True
 
 
-def _survey(source: RowSource, encoding: Encoding, dialect: Dialect) -> "_Survey":
+def _survey(source: RowSource, codec: str, dialect: Dialect) -> "_Survey":
     """Return what stands in the whole file."""
     survey = _Survey()
 
     def fault(message: str, line: int) -> None:
         survey.faults += 1
 
-    with open_lines(source.path, encoding) as lines:
+    with open_lines(source.path, codec) as lines:
         try:
             for row in numbered_rows(dialect, lines, fault):
                 survey.add(row, dialect)

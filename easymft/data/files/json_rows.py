@@ -7,13 +7,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
+from easymft.data.files.encoding import Encoding, find_encoding
 from easymft.data.files.row_source import RowSource
 from easymft.data.files.text_files import (
     CHUNK_BYTES,
     MAX_LINE_CHARACTERS,
-    Encoding,
     Lines,
-    find_encoding,
     open_text,
 )
 from easymft.errors import InputError, did_you_mean, listed
@@ -61,10 +60,10 @@ def _objects(
     source: RowSource, encoding: Encoding, fault: _Fault
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield number and content of every object; what is none goes to `fault`."""
-    with open_text(source.path, encoding) as text:
+    with open_text(source.path, encoding.codec) as text:
         is_array = _begins_array(text.read(CHUNK_BYTES).lstrip())
     source.note(f"{encoding.note}, a JSON array" if is_array else encoding.note)
-    with open_text(source.path, encoding) as text:
+    with open_text(source.path, encoding.codec) as text:
         found = _items(text, source.path) if is_array else _line_values(source, text, fault)
         for number, value in found:
             if isinstance(value, dict):

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from easymft.data.files.text_files import MAX_UNDECODABLE_SHARE, Encoding
+from easymft.data.files.encoding import MAX_UNDECODABLE_SHARE, Encoding
 from easymft.errors import Problems, did_you_mean, listed, shown
 
 

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from easymft.data.files.columns import MAX_CELL_CHARACTERS
+from easymft.data.files.encoding import find_encoding
 from easymft.data.files.row_source import RowSource
-from easymft.data.files.text_files import find_encoding, open_bytes
+from easymft.data.files.text_files import open_bytes
 
 
 def read_text(source: RowSource) -> Iterator[tuple[int, dict[str, Any]]]:
