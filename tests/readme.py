@@ -1,8 +1,8 @@
 """Reads the code blocks of a Markdown file and tries each as far as a test can.
 
 - `python`: run as a script.
-- `bash`: every command by itself. `python -m easymft.run` runs; installing, testing, servers and
-  requests to servers are checked as far as they can be without doing them.
+- `bash`: every command by itself. `easymft` and `python -m easymft.run` run; installing, testing,
+  other tools, servers and requests to servers are checked as far as they can be without doing them.
 - `json`: a recipe is loaded; a request or answer of TensorFlow Serving must be JSON.
 - `text`: what a command prints; nothing to run.
 
@@ -34,6 +34,7 @@ from easymft.config.shipped import find_recipe
 from easymft.runs import STAGE_NAMES
 from tests.small_run import texts
 
+TOOLS = ("git", "lint-imports", "mypy", "pre-commit", "ruff")
 LANGUAGES = ("python", "bash", "json", "text")
 TINY = (
     *("data.limit_per_domain=12", "backbone.max_length=12", "precision=float32"),
@@ -42,6 +43,7 @@ TINY = (
 _BLOCK = re.compile(
     r"(?:^<!-- test: (?P<marker>.*) -->\n+)?^```(?P<language>.*)\n(?P<code>(?:.*\n)*?)```$", re.M
 )
+_ASSIGNMENT = re.compile(r"[A-Z_]+=")
 _SERVING = re.compile(r"http://localhost:\d+/v1/models/[^/:]+(/versions/\d+)?(:\w+|/metadata)?")
 
 
@@ -139,12 +141,19 @@ class Reader:
             load_config(recipe)
 
     def _command(self, command: list[str]) -> None:
+        command = list(itertools.dropwhile(_ASSIGNMENT.match, command))
+        if not command:  # nothing but variables
+            return
         if command[:3] == ["python", "-m", "easymft.run"]:
             self._easymft(command[3:])
         elif command[0] == "easymft":
             self._easymft(command[1:])
         elif command[:2] == ["python", "-m"]:
             assert importlib.util.find_spec(command[2]), command
+            if command[2] == "pytest":
+                self._paths(command[3:])
+        elif command[0] in TOOLS:
+            self._paths(command[1:])
         elif command[:2] == ["pip", "install"]:
             self._pip(command[2:])
         elif command[0] == "curl":
@@ -195,6 +204,12 @@ class Reader:
         if tuple(arguments) not in self._done:
             _succeed(arguments)
             self._done.add(tuple(arguments))
+
+    def _paths(self, arguments: list[str]) -> None:
+        """Files and folders of this project must be there."""
+        for word in arguments:
+            if "/" in word and not word.startswith(("-", "http")) and "=" not in word:
+                assert (self.root / word.partition("::")[0]).exists(), word
 
     def _pip(self, arguments: list[str]) -> None:
         """Installing this project: the extras that are named must be declared."""

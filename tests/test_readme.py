@@ -1,4 +1,4 @@
-"""Every code block of README.md does what it says; see `tests.readme` for how, and how far."""
+"""Every code block of every README does what it says; see `tests.readme` for how, and how far."""
 
 import logging
 from pathlib import Path
@@ -11,7 +11,13 @@ from tests.models.keras_preset import write_keras_bert
 from tests.readme import Block, Reader, commands, read_blocks
 
 ROOT = Path(__file__).parents[1]
-BLOCKS = read_blocks((ROOT / "README.md").read_text(encoding="utf-8"))
+READMES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
+READMES += sorted(ROOT.glob("*/**/README.md"))
+BLOCKS = [
+    (path.relative_to(ROOT), block)
+    for path in READMES
+    for block in read_blocks(path.read_text(encoding="utf-8"))
+]
 EXPORTS = ("--mode export", "--mode predict", "export=true")
 
 
@@ -36,13 +42,13 @@ def reader(tmp_path, monkeypatch, bert):
 
 
 def cases():
-    for block in BLOCKS:
+    for path, block in BLOCKS:
         marks = []
         if block.skipped:
             marks.append(pytest.mark.skip(reason=block.skipped))
         elif _exports(block):
             marks.append(pytest.mark.slow)
-        yield pytest.param(block, id=f"line {block.line}, {block.language}", marks=marks)
+        yield pytest.param(block, id=f"{path}:{block.line}, {block.language}", marks=marks)
 
 
 def _exports(block):
@@ -60,7 +66,7 @@ def test_block(reader, block):
 
 
 def test_there_are_blocks_of_several_languages():
-    assert {"python", "bash"} <= {block.language for block in BLOCKS}
+    assert {"python", "bash"} <= {block.language for _, block in BLOCKS}
 
 
 # How the blocks are read
