@@ -213,6 +213,7 @@ def _print_recipe(config: "Config") -> None:
 
 def _show(summary: dict[str, Any]) -> None:
     """Print a run's end on one screen: what stands out, results, where all is, what is next."""
+    from easymft.config import METHODS
     from easymft.report import case_study_table, results_table
 
     if summary["case_study"] and FLAGS.mode in ("run", "report"):
@@ -226,7 +227,8 @@ def _show(summary: dict[str, Any]) -> None:
     print(f"Run folder: {summary['folder']}")
     if "report" in summary["stages"]:
         print(f"Report: {summary['folder']}/report.html")
-        print(f"Next: {_next_command('export' in summary['stages'])}")
+        if METHODS[summary["config"]["method"]].has_encoder:
+            print(f"Next: {_next_command('export' in summary['stages'])}")
 
 
 def _next_command(exported: bool) -> str:

@@ -42,6 +42,8 @@ _SETTINGS: dict[Term, tuple[str, ...]] = {
     "adversary": ("adversary.strength",),
 }
 
+_TRAINING = ("meta_fine_tune", "fine_tune", "optimizer", "dropout", "mft")
+
 
 @dataclass(frozen=True)
 class Method:
@@ -53,14 +55,15 @@ class Method:
     Attributes:
         name: Its name in recipes.
         title: Its name in the paper's table.
-        model: Kind of the model of the mixed phase; `None`: there is no such phase.
+        model: Kind of the model of the mixed phase; `None`: there is no such phase. "frozen" and
+            "tfidf" are logistic regressions on features that nothing is trained for.
         fine_tunes: Whether every domain fine-tunes its own copy.
         terms: What its loss has beside the plain cross-entropy.
     """
 
     name: str
     title: str
-    model: Literal["plain", "multi_task", "adversarial", "mft"] | None
+    model: Literal["plain", "multi_task", "adversarial", "mft", "frozen", "tfidf"] | None
     fine_tunes: bool = False
     terms: tuple[Term, ...] = ()
 
@@ -72,7 +75,17 @@ class Method:
     @property
     def answers_any_domain(self) -> bool:
         """Whether its meta-learner answers for a text of an unknown domain, or of none."""
-        return self.model not in (None, "multi_task")
+        return self.model in ("plain", "adversarial", "mft")
+
+    @property
+    def has_encoder(self) -> bool:
+        """Whether its models read texts through an encoder."""
+        return self.model != "tfidf"
+
+    @property
+    def trains_encoder(self) -> bool:
+        """Whether its phases are epochs of gradient steps."""
+        return self.model not in ("frozen", "tfidf")
 
     @property
     def answers_by(self) -> str:
@@ -80,7 +93,9 @@ class Method:
         return BY_FINE_TUNED if self.fine_tunes else BY_META_LEARNER
 
     def phases(self, config: "Config") -> tuple["Phase | None", "FineTune | None"]:
-        """Return the mixed and the per-domain phase; `None` where there is none."""
+        """Return the mixed and the per-domain phase; `None` where there is none of epochs."""
+        if not self.trains_encoder:
+            return None, None
         mixed, own = config.meta_fine_tune, config.fine_tune
         both = {"epochs": mixed.epochs + own.epochs}
         if self.model is None:
@@ -95,6 +110,8 @@ class Method:
             if key in keys:
                 return term in self.terms
         section, _, name = key.partition(".")
+        if not self.trains_encoder and section in _TRAINING:
+            return False
         if key == "mft.keep_class_head" or name == "epochs":
             # Where there is one phase it runs for the epochs of both.
             return self.model is not None and self.fine_tunes
@@ -108,6 +125,9 @@ class Method:
 METHODS: dict[str, Method] = {
     method.name: method
     for method in (
+        # Two that need no training of an encoder: seconds of work to compare with.
+        Method("tfidf", "TF-IDF, logistic regression", model="tfidf"),
+        Method("embed", "Frozen encoder, logistic regression", model="frozen", fine_tunes=True),
         Method("single", "BERT (S)", model=None, fine_tunes=True),
         Method("mix", "BERT (Mix)", model="plain"),
         Method("mtl", "BERT (MTL)", model="multi_task"),

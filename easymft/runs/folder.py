@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from easymft import files
-from easymft.config import Config
+from easymft.config import METHODS, Config
 from easymft.config.earlier_names import with_present_names
 from easymft.devices.machine import describe_machine
 from easymft.errors import InputError
@@ -147,7 +147,8 @@ class RunFolder:
 
     def model(self, name: str) -> Path:
         """Return a trained model."""
-        return self.path / "checkpoints" / f"{name}.keras"
+        suffix = "keras" if METHODS[self.config.method].has_encoder else "npz"
+        return self.path / "checkpoints" / f"{name}.{suffix}"
 
     def checkpoint(self, name: str) -> Path:
         """State of a model in training."""

@@ -18,6 +18,7 @@ from easymft.errors import InputError
 from easymft.fetch.packages import sha256_of
 from easymft.methods.checkpoint import Checkpoint, History
 from easymft.methods.phases import Task
+from easymft.methods.tfidf import TfidfClassifier
 from easymft.methods.trainer import Trainer, TrainingTexts
 from easymft.models import TextClassifier
 from easymft.models.backbone import load_backbone
@@ -53,7 +54,7 @@ class Run:
             "typicality": self.method.uses_typicality,
             "meta_fine_tune": self.method.model is not None,
             "fine_tune": self.method.fine_tunes,
-            "diagnose": self.config.diagnose,
+            "diagnose": self.config.diagnose and self.method.has_encoder,
         }
         return [name for name in STAGE_NAMES if has.get(name, True)]
 
@@ -107,9 +108,11 @@ class Run:
             dropout=self.config.dropout,
         )
 
-    def load(self, name: str) -> TextClassifier:
+    def load(self, name: str) -> TextClassifier | TfidfClassifier:
         """Return a trained model."""
         with self._intact(name) as path:
+            if not self.method.has_encoder:
+                return TfidfClassifier.load(path)
             return keras.saving.load_model(path, compile=False)
 
     def fingerprint(self, name: str) -> str:
@@ -127,8 +130,12 @@ class Run:
         ):
             model.load_weights(archive.extract("model.weights.h5", folder))
 
-    def keep(self, model: TextClassifier, name: str) -> None:
+    def keep(self, model: TextClassifier | TfidfClassifier, name: str) -> None:
         """Save a model for use, without the state of its training."""
+        if isinstance(model, TfidfClassifier):
+            with files.staged(self.folder.model(name)) as path:
+                model.save(path)
+            return
         clone = type(model).from_config(model.get_config())
         clone.set_weights(merged_weights(model))
         with files.staged(self.folder.model(name)) as path:

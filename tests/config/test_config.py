@@ -56,7 +56,7 @@ def test_paper_is_the_default():
         assert (phase.learning_rate, phase.batch_size) == (1e-5, 32)
     optimizer = config.optimizer
     assert (optimizer.weight_decay, optimizer.warmup_ratio, optimizer.clip_norm) == (0.01, 0.1, 1.0)
-    assert len(METHODS) == 8
+    assert len(METHODS) == 10
 
 
 # Variants

@@ -144,7 +144,7 @@ def test_every_method_runs(tmp_path, method):
 
 def test_all_methods_see_the_same_number_of_texts(tmp_path):
     config = load_config(write_recipe(tmp_path))
-    for method in METHODS.values():
+    for method in (method for method in METHODS.values() if method.trains_encoder):
         assert sum(phase.epochs for phase in method.phases(config) if phase) == 3
 
 

@@ -1,7 +1,7 @@
 """From trained models to what people look at: evaluate, diagnose, report, export."""
 
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from easymft import files
 from easymft.config.method import BY_FINE_TUNED, BY_META_LEARNER, META_LEARNER
+from easymft.errors import InputError
 from easymft.methods import diagnostics, evaluation, reliability
 from easymft.methods import typicality as scoring
 from easymft.models import TextClassifier
@@ -18,19 +19,15 @@ from easymft.models.backbone import default_corruption_layers, num_layers
 from easymft.report import render_html, render_markdown
 from easymft.report.model_card import render_model_card
 from easymft.runs.run import Run
+from easymft.runs.stages import baselines
 from easymft.runs.stages.training import score_texts, texts_to_score
 from easymft.runs.summary import summary
 
 
 def evaluate(run: Run) -> dict[str, Any]:
     """Predict dev and test once with every model; write predictions and metrics."""
-    data, tables, model = run.data, [], None
+    data, tables, answer = run.data, [], _answerer(run)
     for name, domain in run.models().items():
-        if model is None:
-            model = run.load(name)
-        else:
-            # One model, many weights: prediction is traced once.
-            run.load_weights(model, name)
         parts = {
             split: data.splits[split] if domain is None else data.rows_of(split, domain)
             for split in run.config.evaluate_on
@@ -42,7 +39,7 @@ def evaluate(run: Run) -> dict[str, Any]:
             evaluation.predictions_table(
                 data.corpus,
                 rows,
-                evaluation.class_probabilities(model, f"evaluating {name}", data.tokens, rows),
+                answer(name, rows),
                 BY_META_LEARNER if domain is None else BY_FINE_TUNED,
                 np.repeat(list(parts), [len(part) for part in parts.values()]),
             )
@@ -52,6 +49,24 @@ def evaluate(run: Run) -> dict[str, Any]:
     metrics = evaluation.metrics(predictions, data.corpus.labels, data.corpus.domains)
     files.write_json(run.folder.metrics, metrics)
     return {}
+
+
+def _answerer(run: Run) -> Callable[[str, np.ndarray], np.ndarray]:
+    """Return a function from a model's name and rows to their class probabilities."""
+    data, models = run.data, []
+
+    def by_encoder(name: str, rows: np.ndarray) -> np.ndarray:
+        if models:
+            # One model, many weights: prediction is traced once.
+            run.load_weights(models[0], name)
+        else:
+            models.append(run.load(name))
+        return evaluation.class_probabilities(models[0], f"evaluating {name}", data.tokens, rows)
+
+    def by_features(name: str, rows: np.ndarray) -> np.ndarray:
+        return run.load(name).predict_proba(baselines.text_columns(data.corpus, rows))
+
+    return by_encoder if run.method.has_encoder else by_features
 
 
 def diagnose(run: Run) -> dict[str, Any]:
@@ -90,6 +105,12 @@ def report(run: Run) -> dict[str, Any]:
 
 def export(run: Run) -> dict[str, Any]:
     """Export every model, and all of them as one, for TensorFlow Serving."""
+    if not run.method.has_encoder:
+        raise InputError(
+            f"`{run.method.name}` has no encoder, and no SavedModel to export; take `embed`, or a "
+            "method that trains one",
+            field="method",
+        )
     # Imported here: TensorFlow only, where training runs on other backends too.
     from easymft.export import export_run
 

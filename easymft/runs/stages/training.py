@@ -15,6 +15,7 @@ from easymft.methods.evaluation import class_probabilities
 from easymft.models import TextClassifier, load_backbone
 from easymft.models.backbone import num_layers
 from easymft.runs.run import Run
+from easymft.runs.stages import baselines
 
 logger = logging.getLogger(__name__)
 
@@ -83,6 +84,8 @@ def score_texts(run: Run) -> dict[str, np.ndarray]:
 
 def meta_fine_tune(run: Run) -> dict[str, Any]:
     """Train one model on all domains mixed."""
+    if not run.method.trains_encoder:
+        return baselines.fit_shared(run)
     uses = run.method.uses_typicality
     scores = scoring.read_scores(run.folder.typicality) if uses else None
     model, history = phases.meta_fine_tune(run.task, run.backbone(), run.record, scores)
@@ -93,6 +96,8 @@ def meta_fine_tune(run: Run) -> dict[str, Any]:
 
 def fine_tune(run: Run) -> dict[str, Any]:
     """Train one copy of the meta-learner per domain."""
+    if not run.method.trains_encoder:
+        return baselines.fit_domains(run)
     has_learner = META_LEARNER in run.models()
     start = run.load(META_LEARNER) if has_learner else run.new_classifier()
     tuning = phases.FineTuning(run.task, start)
