@@ -1,4 +1,5 @@
 import re
+import unicodedata
 import warnings
 import xml.etree.ElementTree as ElementTree
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 
 from easymft.report import plots
+from easymft.report.plots.limits import spread
 from easymft.report.plots.text import clean, shorten, text_width
 
 NAMES = (
@@ -112,6 +114,102 @@ def test_numbers_stand_in_cells_only_where_there_is_room():
         assert ("share" in texts(svg)) != written  # without numbers, a scale
 
 
+NAN, INF = float("nan"), float("inf")
+NUMBERS = {
+    "constant": [0.331] * 5,
+    "nearly constant": [0.331, 0.331 + 1e-8, 0.331 - 1e-8],
+    "nearly constant and large": [12345.6, 12345.601],
+    "zeros": [0.0, 0.0],
+    "one": [0.5],
+    "gaps": [1.0, NAN, 0.5, INF, -INF, 0.25],
+    "no numbers": [NAN, INF],
+    "none": [],
+    "negative": [-3.0, -0.5],
+    "small": [1e-9, 2e-9],
+    "huge": [1e-8, 1e8],
+    "beyond drawing": [1.7e308, -1.7e308],
+}
+
+
+def draw_numbers(draw, numbers):
+    values = np.array(numbers, float)
+    if draw is draw_dots:
+        rows = [plots.Row(str(n), [plots.Point(v, v, v)]) for n, v in enumerate(numbers)]
+        return plots.dot_and_whisker(rows, ["one"], "x", "dots")
+    if draw is draw_lines:
+        curves = [plots.Line("one", range(len(numbers)), numbers)]
+        return plots.lines(curves, "x", "y", "lines")
+    if draw is draw_heat:
+        values = np.resize(values, (3, 3)) if len(numbers) else np.full((3, 3), NAN)
+        return plots.heat_map(values, "abc", "heat", span=None)
+    if draw is draw_histogram:
+        classes, bins = {"a": values, "b": values[:1]}, plots.shared_bins(values)
+        return plots.class_histogram(classes, bins, plots.top_share(classes, bins), "t", "bins")
+    points = np.stack([values, values[::-1]], axis=1)
+    return plots.scatter_map(points, np.zeros(len(values), int), ["a"], "x", "y", "map")
+
+
+@pytest.mark.parametrize("draw", ALL)
+@pytest.mark.parametrize("numbers", NUMBERS.values(), ids=NUMBERS)
+def test_draws_any_numbers_without_a_warning(draw, numbers):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        svg = draw_numbers(draw, numbers)
+    known = [number for number in numbers if abs(number) < 1e100]
+    assert ("no numbers" in texts(svg)) == (not known)
+    assert "nan" not in " ".join(re.findall(r' d="([^"]*)"', svg))
+
+
+@pytest.mark.parametrize("draw", [draw_lines, draw_histogram, draw_heat])
+@pytest.mark.parametrize("name", ["constant", "nearly constant", "nearly constant and large"])
+def test_noise_is_not_drawn_as_if_it_were_something(draw, name):
+    svg = draw_numbers(draw, NUMBERS[name])
+    marks = [text for text in texts(svg) if re.fullmatch(r"[\d.\N{MINUS SIGN}]+", text or "")]
+    assert len(set(marks)) == len(marks) >= 3  # neither `1e-8 + 0.331` nor the same mark twice
+    assert not [text for text in texts(svg) if re.search(r"\de", text or "")]
+    if draw is draw_lines:
+        paths = [
+            path.get("d")
+            for path in ElementTree.fromstring(svg).iter("path")
+            if "fill: none; stroke: var(--series-0)" in path.get("style", "")
+        ]
+        heights = re.findall(r"[ML] [\d.]+ ([\d.]+)", paths[0])
+        assert np.ptp(np.array(heights, float)) < 1  # of a picture's 140 pixels
+
+
+def test_an_axis_spans_a_fiftieth_of_its_values_and_a_margin():
+    # 2 % of 50 is 1 around 50, and a twentieth of it at both ends.
+    assert spread(np.array([50.0, 50.0])) == pytest.approx((49.45, 50.55))
+    assert spread(np.array([-50.0, NAN])) == pytest.approx((-50.55, -49.45))
+    assert spread(np.array([0.0, 1.0, INF])) == pytest.approx((-0.05, 1.05))
+    assert spread(np.array([0.5]), least=0.1) == pytest.approx((0.445, 0.555))
+    assert spread(np.zeros(3)) == (-1, 1)
+    assert spread(np.array([NAN, 1e200])) == (0, 1)
+
+
+def test_the_median_is_of_the_curves_that_reach_so_far():
+    curves = [plots.Line(str(n), [0, 1, 2], [n, n, n]) for n in range(7)]
+    curves += [plots.Line("short", [0, 1], [100, NAN]), plots.Line("empty", [], [])]
+    svg = plots.lines(curves, "epoch", "loss", "many")
+    # At 0 the eight known are 0 ... 6 and 100: median 3.5; at 2 they are 0 ... 6: 3.
+    assert ElementTree.fromstring(svg).get("aria-label") == "many. median: 3.5 at 0 to 3 at 2"
+
+
+def test_of_many_groups_the_largest_are_told_apart():
+    codes = np.r_[np.arange(40), np.arange(20, 40)]
+    names = [f"group {n}" for n in range(40)]
+    shown = texts(plots.scatter_map(np.random.rand(60, 2), codes, names, "x", "y", "map"))
+    assert {f"group {n}" for n in range(20, 40)} <= set(shown)
+    assert "group 19" not in shown
+    assert "12 smaller" in shown
+
+
+def test_numbers_wider_than_their_cells_are_left_out():
+    for text, written in (("12", True), ("123,456", False)):
+        svg = plots.heat_map(np.eye(9), "abcdefghi", "heat", texts=[[text] * 9] * 9)
+        assert (text in texts(svg)) == written
+
+
 def test_bins_hold_all_scores_and_shares_add_up():
     scores = np.array([-0.5, 0.0, 0.25, np.nan, 1.0])
     bins = plots.shared_bins(scores)
@@ -121,11 +219,15 @@ def test_bins_hold_all_scores_and_shares_add_up():
     assert plots.top_share({"b": scores}, bins) == 25.0
 
 
-def test_names_are_cut_where_they_do_not_fit():
+def test_names_are_cut_in_the_middle_where_they_do_not_fit():
     assert shorten("books", 100) == "books"
-    cut = shorten("a very long name of a domain", 100)
-    assert cut.endswith("…")
-    assert text_width(cut) <= 100
-    assert cut[:-1] in "a very long name of a domain"
+    for name in ("a very long name of a domain", "me\u0301" * 20, "\u4e2d" * 30, "x" * 500):
+        cut = shorten(name, 100)
+        head, tail = cut.split("…")
+        assert 60 < text_width(cut) <= 100
+        assert name.startswith(head)
+        assert name.endswith(tail)
+        assert len(head) > len(tail) > 0
+        assert not unicodedata.combining(tail[0])
     assert shorten("two\n lines\t", 200) == "two lines"
     assert shorten("\u202eevil\u2066", 200) == "evil"

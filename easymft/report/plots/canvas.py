@@ -5,7 +5,7 @@ import io
 import re
 import warnings
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from markupsafe import Markup
 from matplotlib import style
@@ -44,6 +44,7 @@ _STYLE = {
     "axes.spines.right": False,
     "axes.spines.top": False,
     "axes.axisbelow": True,
+    "axes.formatter.useoffset": False,  # a scale that begins at 0.331 says so at every mark
     "font.size": 9,  # points: 12 pixels
     "grid.color": GRID,
     "grid.linewidth": 0.6,
@@ -80,7 +81,7 @@ def picture(draw: Callable[..., tuple[Figure, str]]) -> Callable[..., Markup]:
 
 
 def new_axes(height: float, left: float, right: float, top: float, bottom: float) -> Axes:
-    """Axes of a new figure, `WIDTH` wide, with margins in pixels."""
+    """Return axes of a new figure, `WIDTH` wide, with margins in pixels."""
     figure = Figure(figsize=(WIDTH / 96, height / 96))
     box = (
         left / WIDTH,
@@ -91,9 +92,9 @@ def new_axes(height: float, left: float, right: float, top: float, bottom: float
     return figure.add_axes(box)
 
 
-def name_rows(axes: Axes, places: Sequence[float], names: Sequence[str], **looks: object) -> None:
-    """Names to the left of the axes; plain text, since ticks cost five times as much to draw."""
-    for place, name in zip(places, names, strict=True):
+def name_rows(axes: Axes, names: Iterable[tuple[float, str]], **looks: object) -> None:
+    """Write names at heights left of the axes; not as ticks, which cost five times as much."""
+    for place, name in names:
         axes.annotate(
             name,
             (0, place),
@@ -106,9 +107,9 @@ def name_rows(axes: Axes, places: Sequence[float], names: Sequence[str], **looks
         )
 
 
-def name_columns(axes: Axes, places: Sequence[float], names: Sequence[str]) -> None:
-    """Names below the axes."""
-    for place, name in zip(places, names, strict=True):
+def name_columns(axes: Axes, names: Iterable[tuple[float, str]]) -> None:
+    """Write names below the axes."""
+    for place, name in names:
         axes.annotate(
             name,
             (place, 0),
@@ -120,8 +121,13 @@ def name_columns(axes: Axes, places: Sequence[float], names: Sequence[str]) -> N
         )
 
 
+def say_nothing(axes: Axes) -> None:
+    """Say in the middle of empty axes that they are empty."""
+    axes.text(0.5, 0.5, "no numbers", transform=axes.transAxes, ha="center", color=MUTED)
+
+
 def legend_height(names: Sequence[str]) -> int:
-    """Pixels that `add_legend` takes above the axes."""
+    """Return the pixels that `add_legend` takes above the axes."""
     if not names:
         return 0
     return -(-len(names) // _legend_columns(names)) * _LEGEND_ROW + 8
@@ -130,7 +136,7 @@ def legend_height(names: Sequence[str]) -> int:
 def add_legend(
     figure: Figure, handles: Sequence[Artist], names: Sequence[str], marker_scale: float = 1.0
 ) -> None:
-    """A legend along the top of a figure, in as many columns as fit."""
+    """Draw a legend along the top of a figure, in as many columns as fit."""
     figure.legend(
         handles,
         names,
@@ -153,7 +159,7 @@ def _legend_columns(names: Sequence[str]) -> int:
 
 
 def _inline_svg(figure: Figure, label: str) -> Markup:
-    """The figure as an `<svg>` element that can stand beside others in one page."""
+    """Return the figure as an `<svg>` element that can stand beside others in one page."""
     buffer = io.StringIO()
     # Identifiers are hashes; the label makes them differ between the pictures of a page.
     with style.context({"svg.hashsalt": label}):

@@ -1,17 +1,21 @@
 """Estimates of several named rows, each as a dot with its interval as a whisker."""
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from easymft.report.plots import canvas
+from easymft.report.plots.limits import drawable
 from easymft.report.plots.text import shorten, text_width
 
 _ROW, _SERIES = 14, 13  # pixels of a row, and more for each series
-_NAME = 112  # most pixels that a row's name takes
+_NAME = 130  # most pixels that a row's name takes
 _TOLD = 12  # rows whose values are told in words
+_TALL = 25  # rows from which on the scale stands above them too
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,7 @@ def dot_and_whisker(
     reference: tuple[float, str] | None = None,
     from_zero: bool = False,
 ) -> tuple[Figure, str]:
-    """Rows from top to bottom, one dot and whisker per series.
+    """Draw rows from top to bottom, one dot and whisker per series.
 
     Args:
         rows: What to draw.
@@ -62,58 +66,77 @@ def dot_and_whisker(
         reference: A value to compare with, drawn as a dashed line, and its name.
         from_zero: Whether the axis begins at 0.
     """
-    named = [*series, reference[1]] if reference else list(series)
-    named = [shorten(name, canvas.WIDTH - 60) for name in named] if len(named) > 1 else []
-    top = canvas.legend_height(named) + 6
+    rows = [replace(row, points=[_drawable(point) for point in row.points]) for row in rows]
+    legend = [*series, reference[1]] if reference else list(series)
+    legend = [shorten(name, canvas.WIDTH - 60) for name in legend] if len(legend) > 1 else []
+    top = canvas.legend_height(legend) + (24 if len(rows) >= _TALL else 6)
     per_row = max(_ROW + _SERIES * len(series), 30 if any(row.detail for row in rows) else 0)
-    names = [shorten(row.name, _NAME) for row in rows]
-    details = [shorten(row.detail, _NAME * 1.15) for row in rows]
-    left = max([text_width(text) for text in names + details if text], default=20) + 14
-    axes = canvas.new_axes(top + 48 + per_row * max(len(rows), 1), left, 14, top, 48)
-    step = 0.62 / max(len(series), 1)
-    handles = []
-    for number in range(len(series)):
-        drawn = [
-            (position + (number - (len(series) - 1) / 2) * step, row.points[number])
-            for position, row in enumerate(rows)
-            if row.points[number] is not None
-        ]
-        color, marker = canvas.COLORS[number % 7], canvas.MARKERS[number % 8]
-        for y, point in drawn:
-            if point.low is not None and point.high is not None:
-                axes.plot([point.low, point.high], [y, y], color=color, solid_capstyle="butt")
-        handles += axes.plot(
-            [point.value for _, point in drawn],
-            [y for y, _ in drawn],
-            marker,
-            color=color,
-            markersize=6.5,
-            markeredgecolor=canvas.PAPER,
-            markeredgewidth=0.8,
-            clip_on=False,
-            zorder=3,
-        )
+    height = top + 48 + per_row * max(len(rows), 1)
+    axes = canvas.new_axes(height, _names_width(rows) + 14, 14, top, 48)
+    handles = [_draw_series(axes, rows, number, len(series)) for number in range(len(series))]
     if reference:
         handles.append(axes.axvline(reference[0], color=canvas.MUTED, ls=(0, (4, 3)), lw=1.2))
-    for position, row in enumerate(rows):
-        if row.is_summary and position and not rows[position - 1].is_summary:
-            axes.axhline(position - 0.5, color=canvas.MUTED, lw=0.6)
-    shifts = [6.4 / per_row if detail else 0 for detail in details]
-    canvas.name_rows(axes, [n - shift for n, shift in enumerate(shifts)], names)
-    below = [(n + shift, text) for n, (shift, text) in enumerate(zip(shifts, details, strict=True))]
-    canvas.name_rows(axes, *zip(*below, strict=True), fontsize=8, color=canvas.MUTED)
-    axes.set_xlim(*_span(rows, reference, bounds))
-    if from_zero:
-        axes.set_xlim(left=0)
+    _name_rows(axes, rows, per_row)
+    low, high = _span(rows, reference, bounds)
+    axes.set(xlim=(0 if from_zero else low, high), xlabel=xlabel, yticks=[])
     axes.set_ylim(max(len(rows), 1) - 0.5, -0.5)
-    axes.set_yticks([])
     axes.spines["left"].set_visible(False)
     axes.xaxis.grid(True)
     axes.locator_params(axis="x", nbins=6)
-    axes.set_xlabel(xlabel)
-    if named:
-        canvas.add_legend(axes.figure, handles, named)
+    axes.tick_params(labeltop=len(rows) >= _TALL)
+    if not any(point for row in rows for point in row.points):
+        canvas.say_nothing(axes)
+    if legend:
+        canvas.add_legend(axes.figure, handles, legend)
     return axes.figure, f"{label}. {_in_words(rows)}"
+
+
+def _drawable(point: Point | None) -> Point | None:
+    """Return a point without what no picture can show; `None` if nothing is left."""
+    if point is None:
+        return None
+    value, low, high = drawable([point.value, point.low, point.high])
+    return None if np.isnan(value) else Point(value, low, high)
+
+
+def _draw_series(axes: Axes, rows: Sequence[Row], number: int, count: int) -> Artist:
+    """Draw one of `count` series; returns its entry for the legend."""
+    shift = (number - (count - 1) / 2) * 0.62 / count
+    drawn = [(n + shift, row.points[number]) for n, row in enumerate(rows) if row.points[number]]
+    color = canvas.COLORS[number % 7]
+    for y, point in drawn:
+        axes.plot([point.low, point.high], [y, y], color=color, solid_capstyle="butt")
+    (dots,) = axes.plot(
+        [point.value for _, point in drawn],
+        [y for y, _ in drawn],
+        canvas.MARKERS[number % 8],
+        color=color,
+        markersize=6.5,
+        markeredgecolor=canvas.PAPER,
+        markeredgewidth=0.8,
+        clip_on=False,
+        zorder=3,
+    )
+    return dots
+
+
+def _names_width(rows: Sequence[Row]) -> float:
+    texts = [shorten(text, _NAME) for row in rows for text in (row.name, row.detail) if text]
+    return max(map(text_width, texts), default=20)
+
+
+def _name_rows(axes: Axes, rows: Sequence[Row], height: int) -> None:
+    """Write names, details below them, and lines above summaries; `height` of a row in pixels."""
+    names, details = [], []
+    for place, row in enumerate(rows):
+        shift = 6.4 / height if row.detail else 0
+        names.append((place - shift, shorten(row.name, _NAME)))
+        if row.detail:
+            details.append((place + shift, shorten(row.detail, _NAME)))
+        if row.is_summary and place and not rows[place - 1].is_summary:
+            axes.axhline(place - 0.5, color=canvas.MUTED, lw=0.6)
+    canvas.name_rows(axes, names)
+    canvas.name_rows(axes, details, fontsize=8, color=canvas.MUTED)
 
 
 def _in_words(rows: Sequence[Row]) -> str:
@@ -128,12 +151,11 @@ def _in_words(rows: Sequence[Row]) -> str:
 def _span(
     rows: Sequence[Row], reference: tuple[float, str] | None, bounds: tuple[float, float]
 ) -> tuple[float, float]:
-    """The part of the bounds that is used, and a little more."""
+    """Return the part of the bounds that is used, and a little more."""
     points = [point for row in rows for point in row.points if point is not None]
-    values = [v for p in points for v in (p.value, p.low, p.high) if v is not None]
-    values = [v for v in (*values, *(reference or ())[:1]) if math.isfinite(v)]
-    if not values:
+    values = [v for p in points for v in (p.value, p.low, p.high)] + [*(reference or ())[:1]]
+    if np.isnan(values).all():
         return bounds
-    low, high = min(values), max(values)
+    low, high = np.nanmin(values), np.nanmax(values)
     margin = max(0.06 * (high - low), 0.01 * (bounds[1] - bounds[0]))
     return max(bounds[0], low - margin), min(bounds[1], high + margin)

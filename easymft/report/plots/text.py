@@ -10,23 +10,30 @@ _EM = 12.0  # font size of a picture's text, in pixels
 
 
 def clean(text: object) -> str:
-    """A name on one line, without control characters."""
+    """Return a name on one line, without control characters."""
     line = " ".join(str(text).split())
     return _UNDRAWABLE.sub("\ufffd", _DIRECTION_CONTROLS.sub("", line))
 
 
 def shorten(text: object, pixels: float) -> str:
-    """A name on one line, cut to about `pixels`; an ellipsis says so where it was cut."""
-    line = clean(text)
-    if text_width(line) <= pixels:
-        return line
-    while line and text_width(line + "…") > pixels:
-        line = line[:-1]
-    return line.rstrip() + "…"
+    """Return a name on one line of about `pixels`: an ellipsis stands where its middle was cut.
+
+    Names of a kind often begin alike, and many end alike.
+    """
+    line = cut = clean(text)
+    kept = len(line)
+    while kept and text_width(cut) > pixels:
+        kept -= 1
+        end = kept // 3
+        tail = line[len(line) - end :].lstrip()
+        while tail and unicodedata.combining(tail[0]):
+            tail = tail[1:]
+        cut = f"{line[: kept - end].rstrip()}…{tail}"
+    return cut
 
 
 def text_width(text: str) -> float:
-    """A generous guess of the drawn width in pixels: which font the reader has is unknown."""
+    """Return a generous guess of the drawn width in pixels: the reader's font is unknown."""
     return _EM * sum(_character_width(character) for character in text)
 
 

@@ -33,7 +33,6 @@ def centroids(diagnostics: Facts) -> Section:
     classes = list(dict.fromkeys(cell["class"] for cell in cells))
     order = sorted(range(len(cells)), key=lambda place: classes.index(cells[place]["class"]))
     cosine = np.array(found["cosine"], dtype=float)[np.ix_(order, order)]
-    finite = cosine[np.isfinite(cosine)]
     one_each = len(cells) == len(classes) * len({cell["domain"] for cell in cells})
     many = len(cells) > _MANY and one_each
     svg = plots.heat_map(
@@ -41,8 +40,8 @@ def centroids(diagnostics: Facts) -> Section:
         classes if many else [cells[place]["domain"] for place in order],
         "Cosine between the class centroids of all domains",
         groups=classes if one_each and not many else (),
-        texts=None if many else [[_short(value) for value in row] for row in cosine],
-        span=(float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0),
+        texts=() if many else [[_short(value) for value in row] for row in cosine],
+        span=None,
         scale="cosine",
     )
     note = "before training; columns have the numbers of the rows"
