@@ -113,8 +113,27 @@ def tables() -> int:
     return 0
 
 
+def compare() -> int:
+    """Put methods side by side on the texts of a recipe, or of a data file, and give advice."""
+    if FLAGS.config is None and FLAGS.input == "-":
+        raise InputError("is missing; name a data file, or a recipe by --config", field="--input")
+    _start_tensorflow()
+    from easymft.compare.comparison import Comparison
+    from easymft.init import recipe_of
+
+    recipe, overrides = FLAGS.config, _overrides()
+    if recipe is None:
+        # Its guesses stand in a recipe that the next command reads again.
+        recipe = recipe_of(FLAGS.input, overrides)
+    comparison = Comparison(recipe, overrides, FLAGS.minutes)
+    print(comparison.run())
+    print(f"Folder: {comparison.folder}")
+    return 0
+
+
 MODES: dict[str, Callable[[], int]] = {
     "run": run,
+    "compare": compare,
     **dict.fromkeys(STAGE_NAMES, run),
     "search": search,
     "tables": tables,

@@ -43,12 +43,13 @@ _MODE = flags.DEFINE_enum(
     list(MODES),
     "run: all stages that are not done yet. A stage's name: that stage only, once more; what was "
     "made from its old result is made anew by the next run. search: try the settings of the "
-    "recipe's `search` on the development texts. tables: work out a sweep's tables again, from "
-    "what it left in the folder --input. pack: write the tokenized corpus into the folder "
-    "--output, for machines without TensorFlow. predict: label the texts of --input "
-    "with the exported models. init: look at the data file --input and "
-    "write a recipe for it. list: the recipes of a folder (--config, else app_zoo), one line "
-    "each. render: print the complete recipe. schema: print the recipes' JSON schema.",
+    "recipe's `search` on the development texts. compare: TF-IDF, a frozen encoder, mixing and "
+    "meta fine-tuning side by side on the texts of a recipe, or of the data file --input, with "
+    "advice. tables: work out a sweep's tables again, from what it left in the folder --input. "
+    "pack: write the tokenized corpus into the folder --output, for machines without TensorFlow. "
+    "predict: label the texts of --input with the exported models. init: look at the data file "
+    "--input and write a recipe for it. list: the recipes of a folder (--config, else app_zoo), "
+    "one line each. render: print the complete recipe. schema: print the recipes' JSON schema.",
 )
 flags.DEFINE_multi_string(
     "set", [], "Override one setting: --set section.key=value (JSON or text). May be repeated."
@@ -59,8 +60,8 @@ flags.DEFINE_integer(
 flags.DEFINE_string(
     "input",
     "-",
-    "For --mode predict: CSV, TSV, JSONL or Parquet; -: lines of standard input. For --mode init: "
-    "the file or folder to look at. For --mode tables: the folder of a sweep.",
+    "For --mode predict: CSV, TSV, JSONL or Parquet; -: lines of standard input. For --mode init "
+    "and compare: the file or folder to look at. For --mode tables: the folder of a sweep.",
 )
 flags.DEFINE_string(
     "output",
@@ -74,6 +75,12 @@ flags.DEFINE_bool(
     "Train nothing: print the complete recipe, data counts, steps and an estimate of the time.",
 )
 flags.DEFINE_bool("restart", False, "Move an existing run folder aside and start afresh.")
+flags.DEFINE_float(
+    "minutes",
+    30,
+    "For --mode compare: about how long it may take; what does not fit is left out and said.",
+    lower_bound=0,
+)
 flags.DEFINE_integer(
     "local_workers",
     0,

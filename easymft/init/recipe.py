@@ -6,7 +6,7 @@ from pathlib import Path
 
 from easymft import files
 from easymft.config import Columns, Config
-from easymft.config.loading import apply_overrides, config_from_dict, merge
+from easymft.config.loading import apply_overrides, config_from_dict, load_config, merge
 from easymft.data.files.columns import SPLIT_NAMES
 from easymft.data.files.file_search import find_files
 from easymft.errors import InputError
@@ -80,6 +80,27 @@ def init_recipe(source: str, output: str = "-", overrides: Iterable[str] = ()) -
         "",
         f"Next: python -m easymft.run --config {path} --mode validate",
     ]
+
+
+def recipe_of(source: str, overrides: Iterable[str] = ()) -> Path:
+    """Return the recipe for a data file: the one written for it earlier, or a new guess.
+
+    Args:
+        source: See `init_recipe`.
+        overrides: `section.key=value`, as given to `--set`.
+
+    Raises:
+        InputError: See `init_recipe`; or a recipe of that name is for other data.
+    """
+    path = Path(f"{_stem(source)}.json")
+    if not path.exists():
+        init_recipe(source, str(path), overrides)
+    elif load_config(path, overrides).data.files != _files(source):
+        raise InputError(
+            f"exists already and is for other data than {source}; name a recipe by --config",
+            file=path,
+        )
+    return path
 
 
 def schema_text() -> str:

@@ -105,7 +105,7 @@ def render_sweep_html(title: str, description: str, figures: Figures) -> str:
         for number, (variation, methods) in enumerate(figures.items())
     ]
     template = environment().get_template("sweep.html.jinja")
-    return template.render(title=title, description=description, sections=sections)
+    return template.render(title=title, kind="sweep", description=description, sections=sections)
 
 
 def _percent(mean: float, error: float | None) -> str:

@@ -65,6 +65,8 @@ def plan(run: Run, text_seconds: float | None = None) -> Plan:
     steps, seen = {}, 0
     predicted = len(train) if run.method.uses_typicality else 0
     evaluated = sum(len(splits[name]) for name in run.config.evaluate_on)
+    if run.method.has_encoder and not run.method.trains_encoder:
+        predicted += len(train) + 2 * evaluated  # by the shared head and by the domains' own
     for name, phase, parts in (
         ("meta_fine_tune", mixed, [len(train)]),
         ("fine_tune", own, per_domain.tolist()),
@@ -76,9 +78,9 @@ def plan(run: Run, text_seconds: float | None = None) -> Plan:
             predicted += evaluated
             if phase.validation_freq:
                 predicted += phase.epochs // phase.validation_freq * len(splits["dev"])
-    if text_seconds is None:
+    if text_seconds is None and run.method.has_encoder:
         text_seconds = _seconds_per_text(run, train)
-    return Plan(report, steps, seen, predicted, text_seconds)
+    return Plan(report, steps, seen, predicted, text_seconds or 0.0)
 
 
 def _seconds_per_text(run: Run, rows: np.ndarray) -> float:

@@ -1,6 +1,7 @@
 """From trained models to what people look at: evaluate, diagnose, report, export."""
 
 import functools
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from easymft.runs.summary import summary
 def evaluate(run: Run) -> dict[str, Any]:
     """Predict dev and test once with every model; write predictions and metrics."""
     data, tables, answer = run.data, [], _answerer(run)
+    start = time.monotonic()
     for name, domain in run.models().items():
         parts = {
             split: data.splits[split] if domain is None else data.rows_of(split, domain)
@@ -44,11 +46,16 @@ def evaluate(run: Run) -> dict[str, Any]:
                 np.repeat(list(parts), [len(part) for part in parts.values()]),
             )
         )
+    seconds = time.monotonic() - start
     predictions = pa.concat_tables(tables)
     files.write_parquet(run.folder.predictions, predictions)
     metrics = evaluation.metrics(predictions, data.corpus.labels, data.corpus.domains)
     files.write_json(run.folder.metrics, metrics)
-    return {}
+    return {
+        "texts": len(predictions),
+        "predicting_seconds": round(seconds, 3),
+        "model_bytes": sum(run.folder.model(name).stat().st_size for name in run.models()),
+    }
 
 
 def _answerer(run: Run) -> Callable[[str, np.ndarray], np.ndarray]:

@@ -1,0 +1,214 @@
+"""`--mode compare`: methods side by side on one corpus by cross-validation, within some minutes."""
+
+import json
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from easymft import files
+from easymft.compare.advice import advice, simplest_unbeaten, worth_of_labels
+from easymft.compare.budget import Budget
+from easymft.config import METHODS
+from easymft.config.loading import apply_overrides, load_config
+from easymft.progress import progress_bar
+from easymft.report.comparison import Cost, render_comparison_html, render_comparison_markdown
+from easymft.report.statistics import paired_difference
+from easymft.report.sweep import MethodFigures
+from easymft.runs.evidence import (
+    RunEvidence,
+    RunKey,
+    evidence_figures,
+    run_evidence,
+    write_evidence,
+)
+from easymft.runs.plan import plan
+from easymft.runs.run import Run
+from easymft.runs.sweep import SweepRun, SweepRunner
+
+logger = logging.getLogger(__name__)
+
+# Simplest first: of two that are as good, the advice is for the first.
+ROWS = ("tfidf", "embed", "mix", "mix_then_fine_tune", "mft")
+FOLDS = 5
+WHOLE = "all-labels"
+# The learning curve: part of the training texts by the name of its variation.
+PARTS = {"25-percent": 0.25, "50-percent": 0.5}
+# Every labelled text is held out once; nothing is looked at or kept beyond the answers.
+_FIXED = {
+    "data.split": {"kind": "folds", "folds": FOLDS, "dev": 0.1},
+    "diagnose": False,
+    "keep_models": False,
+    "evaluate_on": ["test"],
+    "case_study": 0,
+    "export": False,
+    "meta_fine_tune.validation_freq": 0,
+    "fine_tune.validation_freq": 0,
+}
+_STARTING = 20.0  # seconds a run with an encoder takes beside training and predicting, at first
+
+
+class Comparison:
+    """Runs the rows of a comparison, the cheap ones first, as far as the minutes go.
+
+    Leaves, under `output_dir/<recipe>/compare/`: a run folder each, `predictions.parquet` and
+    `results.parquet` (see `easymft.runs.evidence`), `compare.md`, `compare.html` and
+    `recommended.json`, a recipe that is ready to run. Finished runs are only read.
+
+    Args:
+        recipe: Path of a recipe.
+        overrides: `key=value` settings of the command line.
+        minutes: What it may take, about.
+    """
+
+    def __init__(self, recipe: str | Path, overrides: Sequence[str] = (), minutes: float = 30.0):
+        self.recipe, self.overrides, self.minutes = recipe, list(overrides), minutes
+        self.config = load_config(recipe, overrides)
+        self.folder = Path(self.config.output_dir) / self.config.name / "compare"
+        self._runner = SweepRunner(recipe, overrides, self.folder)
+        self._evidence: dict[RunKey, RunEvidence] = {}
+        self._costs: dict[str, list[Cost]] = {}
+        self._training_texts: dict[str, list[int]] = {}
+
+    def run(self) -> str:
+        """Do the runs; return table and advice as Markdown."""
+        budget = Budget(self.minutes)
+        with progress_bar("compare", round(60 * self.minutes), unit="s") as bar:
+            for group in self._groups(budget):
+                for sweep_run, run, summary, _ in self._runner.run(group):
+                    self._keep(sweep_run, run, summary)
+                    bar.update(max(0, min(bar.total, 60 * self.minutes - budget.left) - bar.n))
+        return self._write()
+
+    def _groups(self, budget: Budget) -> Iterator[list[SweepRun]]:
+        """Yield runs that belong together, the most telling first, while there is time."""
+        cheap = [name for name in ROWS if not METHODS[name].trains_encoder]
+        # A fold at a time, so that all rows have seen the same folds whenever time is up.
+        for fold in range(1, FOLDS + 1):
+            yield self._fold(fold, cheap)
+        trained = self._affordable([name for name in ROWS if name not in cheap], budget)
+        for fold in range(1, FOLDS + 1):
+            if trained and (fold == 1 or budget.allows(self._seconds(trained))):
+                yield self._fold(fold, trained)
+        best = simplest_unbeaten(self._rows(WHOLE))
+        for fold in range(1, FOLDS + 1):
+            for part in reversed(PARTS):
+                expected = PARTS[part] * self._seconds([best])
+                if fold in self._done(WHOLE)[best] and budget.allows(expected):
+                    yield self._fold(fold, [best], part)
+
+    def _fold(self, fold: int, names: Sequence[str], part: str = WHOLE) -> list[SweepRun]:
+        settings = dict(_FIXED)
+        if part in PARTS:
+            thinned = {"fraction": PARTS[part], "per_class": None}
+            settings["data.split"] = {**settings["data.split"], "few_shot": thinned}
+        return [SweepRun(part, name, fold, settings) for name in names]
+
+    def _affordable(self, names: list[str], budget: Budget) -> list[str]:
+        """Return as many rows as two folds of them fit, else the first alone if one fold does."""
+        seconds, speed = {}, None
+        for run in self._fold(1, names):
+            planned = plan(Run(self._runner.config(run)), speed)
+            speed = planned.text_seconds
+            seconds[run.method] = 60 * planned.minutes + _STARTING
+            logger.info("%s: about %.0f s a fold.", run.method, seconds[run.method])
+        for count in range(len(names), 0, -1):
+            if budget.allows(2 * sum(seconds[name] for name in names[:count])):
+                return names[:count]
+        return names[:1] if budget.allows(seconds[names[0]]) else []
+
+    def _seconds(self, names: Sequence[str]) -> float:
+        """Return what one more fold of these rows takes, by those that were done."""
+        return sum(
+            float(np.mean([cost.seconds for cost in self._costs[name]]))
+            for name in names
+            if name in self._costs
+        )
+
+    def _keep(self, sweep_run: SweepRun, run: Run, summary: dict[str, Any]) -> None:
+        self._evidence[sweep_run.key] = run_evidence(sweep_run.key, run, summary)
+        self._training_texts.setdefault(sweep_run.variation, []).append(
+            len(run.data.splits["train"])
+        )
+        if sweep_run.variation == WHOLE:
+            self._costs.setdefault(sweep_run.method, []).append(Cost.of(summary["stages"]))
+
+    def _done(self, part: str) -> dict[str, list[int]]:
+        """Return the folds that are done, by method, simplest first."""
+        done = {
+            name: [
+                fold
+                for variation, method, fold in self._evidence
+                if (variation, method) == (part, name)
+            ]
+            for name in ROWS
+        }
+        return {name: folds for name, folds in done.items() if folds}
+
+    def _rows(self, part: str) -> dict[str, MethodFigures]:
+        names = list(self._done(part))
+        chosen = [
+            self._evidence[part, name, fold] for name in names for fold in self._done(part)[name]
+        ]
+        figures = evidence_figures(chosen, names).get(part, [])
+        return dict(zip(names, figures, strict=True))
+
+    def _write(self) -> str:
+        rows = self._rows(WHOLE)
+        name = simplest_unbeaten(rows)
+        missing = [METHODS[other].title for other in ROWS if other not in rows]
+        sentences = advice(rows, missing)
+        curve, gained = self._curve(name)
+        if worth := worth_of_labels(curve, gained):
+            sentences.append(worth)
+        recommended = self._write_recipe(name)
+        sentences.append(f"Run it: python -m easymft.run --config {recommended}")
+        costs = {other: self._costs[other] for other in rows}
+        text = render_comparison_markdown(rows, costs, sentences)
+        write_evidence(self.folder, self._evidence.values(), self.config)
+        files.write_text(self.folder / "compare.md", text)
+        page = render_comparison_html(self.config.name, rows, costs, sentences, curve)
+        files.write_text(self.folder / "compare.html", page)
+        return text
+
+    def _curve(
+        self, name: str
+    ) -> tuple[list[tuple[int, float]], tuple[float, float, float] | None]:
+        """Return training texts and accuracies of a row's learning curve, and the last gain."""
+        points = []
+        for part in (*PARTS, WHOLE):
+            if name in self._done(part):
+                texts = int(np.mean(self._training_texts[part]))
+                points.append((texts, self._rows(part)[name].average[0]))
+        half = list(PARTS)[-1]
+        folds = self._done(half).get(name)
+        if not folds:
+            return points, None
+        whole, thinned = (
+            pa.concat_tables(self._evidence[part, name, fold].predictions for fold in folds)
+            for part in (WHOLE, half)
+        )
+        return points, paired_difference(_rights(whole), _rights(thinned))
+
+    def _write_recipe(self, name: str) -> Path:
+        """Write the recipe that was recommended, with all that the command line has set."""
+        path = self.folder / "recommended.json"
+        folder = Path(os.path.abspath(path.parent))
+        recipe = {
+            "include": os.path.relpath(os.path.abspath(self.recipe), folder),
+            "name": self.config.name,
+            **apply_overrides({}, self.overrides),
+            "method": name,
+        }
+        files.write_json(path, json.loads(json.dumps(recipe)))
+        return path
+
+
+def _rights(predictions: pa.Table) -> Any:
+    frame = predictions.to_pandas()
+    frame["right"] = (frame["label"] == frame["predicted"]).astype(float)
+    return frame

@@ -1,0 +1,119 @@
+"""A comparison of methods for reading: one table, what they cost, and what to do."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from easymft.report.html import environment
+from easymft.report.markdown import escape, table
+from easymft.report.sections.section import Panel, Section
+from easymft.report.sweep import MethodFigures
+from easymft.report.sweep_tables import Table, tables
+
+_TRAINING = ("typicality", "meta_fine_tune", "fine_tune")
+_HEADER = (
+    *("method", "accuracy", "macro-F1", "worst domain", "folds"),
+    *("train, s", "ms a text", "size, MB"),
+)
+_HOW = (
+    "Every labelled text is held out once, by five-fold cross-validation. Accuracies are averages "
+    "over the domains, in percent, ± the standard error over folds; time and size are means."
+)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one run took.
+
+    Attributes:
+        training: Seconds from raw scores to trained models.
+        prediction: Milliseconds a text, start included.
+        megabytes: Size of the models together.
+        seconds: Of all stages together.
+    """
+
+    training: float
+    prediction: float
+    megabytes: float
+    seconds: float
+
+    @classmethod
+    def of(cls, stages: Mapping[str, Mapping[str, Any]]) -> "Cost":
+        """Read it from what the stages of a run left."""
+        evaluate = stages["evaluate"]
+        return cls(
+            training=sum(stages[name]["seconds"] for name in _TRAINING if name in stages),
+            prediction=1000 * evaluate["predicting_seconds"] / max(evaluate["texts"], 1),
+            megabytes=evaluate["model_bytes"] / 1e6,
+            seconds=sum(stage["seconds"] for stage in stages.values()),
+        )
+
+
+def comparison_table(
+    rows: Mapping[str, MethodFigures], costs: Mapping[str, Sequence[Cost]]
+) -> Table:
+    """Return the one table: a row a method."""
+    body = [list(_HEADER)]
+    for name, row in rows.items():
+        mean = {
+            part: float(np.mean([getattr(cost, part) for cost in costs[name]]))
+            for part in ("training", "prediction", "megabytes")
+        }
+        body.append(
+            [
+                row.title,
+                *(_percent(*part) for part in (row.average, row.others["macro-F1"])),
+                _percent(*row.others["worst domain"]),
+                str(len(row.seeds)),
+                f"{mean['training']:.0f}",
+                f"{mean['prediction']:.1f}",
+                f"{mean['megabytes']:.1f}",
+            ]
+        )
+    return Table(_HOW, body)
+
+
+def render_comparison_markdown(
+    rows: Mapping[str, MethodFigures],
+    costs: Mapping[str, Sequence[Cost]],
+    sentences: Sequence[str],
+) -> str:
+    """Return table and advice as Markdown."""
+    one = comparison_table(rows, costs)
+    body = [[escape(cell, limit=None) for cell in row] for row in one.rows]
+    listed = "\n".join(f"- {sentence}" for sentence in sentences)
+    return f"{one.caption}\n\n{table(body)}\n\n{listed}\n"
+
+
+def render_comparison_html(
+    name: str,
+    rows: Mapping[str, MethodFigures],
+    costs: Mapping[str, Sequence[Cost]],
+    sentences: Sequence[str],
+    curve: Sequence[tuple[int, float]],
+) -> str:
+    """Return one self-contained page: advice, table, gains, learning curve."""
+    # Imported here: only those who draw need matplotlib.
+    from easymft.report import plots
+    from easymft.report.sections.sweep import variation_section
+
+    lead, *others = sentences
+    whole = [comparison_table(rows, costs)]
+    sections = [Section("table", "Side by side", lead, notes=others, part="table", tables=whole)]
+    figures = list(rows.values())
+    sections.append(variation_section(0, "Differences", figures, tables(figures)[1:]))
+    if len(curve) > 1:
+        line = plots.Line("", [n for n, _ in curve], [100 * accuracy for _, accuracy in curve])
+        picture = plots.lines([line], "labelled texts", "average accuracy, %", "Learning curve")
+        how = "Accuracy of the recommended row with a quarter, half and all of the labelled texts."
+        sections.append(Section("curve", "More labels", how, [Panel("Learning curve", picture)]))
+    template = environment().get_template("sweep.html.jinja")
+    return template.render(
+        title=name, kind="comparison", description=sentences[0], sections=sections
+    )
+
+
+def _percent(mean: float, error: float | None) -> str:
+    return f"{100 * mean:.1f}" if error is None else f"{100 * mean:.1f} ± {100 * error:.1f}"

@@ -1,0 +1,66 @@
+"""Comparisons of a tiny corpus and encoder."""
+
+import json
+
+import pyarrow.parquet as pq
+import pytest
+import tensorflow as tf
+
+from easymft.compare import comparison
+from easymft.compare.comparison import FOLDS, ROWS, Comparison
+from easymft.config.loading import load_config
+from tests.small_run import texts, write_recipe
+
+
+@pytest.fixture(autouse=True)
+def fast(tmp_path, monkeypatch):
+    monkeypatch.setenv("EASYMFT_CACHE_DIR", str(tmp_path / "cache"))
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+def test_without_time_there_are_the_cheap_rows_and_every_text_is_held_out_once(tmp_path):
+    recipe = write_recipe(tmp_path)
+    compared = Comparison(recipe, ["mft.alpha=0.75"], minutes=0)
+    text = compared.run()
+    assert "TF-IDF, logistic regression" in text
+    assert "There was no time for BERT (Mix) and Mix, then fine-tune and MFT (Full)" in text
+    folder = tmp_path / "runs/tiny/compare"
+    predictions = pq.read_table(folder / "predictions.parquet").to_pandas()
+    assert set(predictions["method"]) == {"tfidf", "embed"}
+    for _, own in predictions.groupby("method"):
+        assert sorted(own["id"]) == sorted(row["id"] for row in texts())
+    assert (folder / "compare.md").read_text() == text
+    page = (folder / "compare.html").read_text()
+    assert "easymft comparison report" in page
+    # What it recommends is ready to run, with what the command line has set.
+    config = load_config(folder / "recommended.json")
+    assert config.method in ("tfidf", "embed")
+    assert config.mft.alpha == 0.75
+    assert config.data.split.kind == "seeded"
+    assert config.data.files == load_config(recipe).data.files
+
+
+def test_rows_are_added_fold_by_fold_as_long_as_there_is_time(tmp_path, monkeypatch):
+    path = write_recipe(tmp_path)
+    recipe = json.loads(path.read_text())
+    recipe["meta_fine_tune"]["epochs"] = recipe["fine_tune"]["epochs"] = 1
+    path.write_text(json.dumps(recipe))
+    allowed = []
+
+    class Twice(comparison.Budget):
+        def allows(self, seconds):
+            allowed.append(seconds)
+            return len(allowed) <= 2
+
+    monkeypatch.setattr(comparison, "Budget", Twice)
+    compared = Comparison(path, [], minutes=60)
+    compared.run()
+    done = {key[1:] for key in compared._evidence}
+    cheap = {(name, fold) for name in ("tfidf", "embed") for fold in range(1, FOLDS + 1)}
+    # Two folds were asked for at first, then one more at a time: the second, and no third.
+    trained = {(name, fold) for name in ROWS[2:] for fold in (1, 2)}
+    assert done == cheap | trained
+    seeds = [len(row.seeds) for row in compared._rows(comparison.WHOLE).values()]
+    assert seeds == [5, 5, 2, 2, 2]
