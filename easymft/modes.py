@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 from absl import flags
 from absl import logging as absl_logging
 
-from easymft.devices import launcher
-from easymft.devices.start_up import import_tensorflow
+from easymft.devices import launcher, start_up
 from easymft.errors import InputError
 from easymft.runs import STAGE_NAMES
 
@@ -218,7 +217,7 @@ def _start_tensorflow() -> None:
     logging.getLogger("easymft").setLevel(level)
     absl_logging.set_verbosity(absl_logging.ERROR)
     silently = level > logging.DEBUG
-    import_tensorflow(silently)
+    start_up.start(silently)
     if silently:
         logging.getLogger("tensorflow").setLevel(logging.ERROR)
     from easymft.devices.freed_memory import keep_freed_memory

@@ -9,6 +9,7 @@ from apache_beam.ml.inference.base import ModelHandler, RunInference
 
 from easymft.beam.files import Row, named, required
 from easymft.config import Config
+from easymft.devices import start_up
 
 Cell = tuple[str, str]  # domain and label
 Sum = tuple[np.ndarray | float, int]
@@ -49,6 +50,7 @@ class _Embedder:
 
     def __init__(self, config: Config):
         # Here, not at the top: a pipeline is put together where no model runs.
+        start_up.start()
         from easymft.devices.distribution import precision_policy
         from easymft.models import TextClassifier, TextEmbedder, load_backbone, load_preprocessor
 

@@ -1,38 +1,85 @@
-"""Starting TensorFlow: fast on every CPU, and without its start-up chatter."""
+"""Starting TensorFlow and Keras: fast on every CPU, alike for everyone, without chatter."""
 
 import contextlib
 import importlib.util
+import logging
 import os
 import sys
 import tempfile
 from collections.abc import Iterator
 
+from easymft.errors import InputError, shown
 
-def import_tensorflow(silently: bool = True) -> None:
-    """Import TensorFlow, where it is installed, and let it look for devices, but compute nothing.
+logger = logging.getLogger(__name__)
 
-    Several workers can be joined only before the first op: see `compute_first_op`.
+BACKENDS = ("tensorflow", "jax")
 
-    It computes with oneDNN, which it would leave off on processors without AVX512: a step of
+
+def start(silently: bool = True) -> None:
+    """Import TensorFlow, where it is installed, and Keras; compute nothing.
+
+    Several workers can be joined only before the first op: see `compute_first_op`. TensorFlow
+    computes with oneDNN, which it would leave off on processors without AVX512: a step of
     fine-tuning takes an eighth less time on AVX2. `TF_ENABLE_ONEDNN_OPTS=0` in the environment
-    keeps it off.
+    keeps it off. Of what the user set for other programs that use Keras only `KERAS_BACKEND`
+    counts, so that a recipe computes the same for everyone.
 
     Args:
-        silently: Keep back what it says. Its C++ logging ignores every setting until it has
-            started, and tells people without a GPU so several times. When the import fails, what
-            it said is shown after all.
+        silently: Keep back what TensorFlow says. Its C++ logging ignores every setting until it
+            has started, and tells people without a GPU so several times. When an import fails,
+            what it said is shown after all.
+
+    Raises:
+        InputError: Keras cannot start with this environment or `keras.json`.
     """
-    if importlib.util.find_spec("tensorflow") is None:
-        return
+    _settle_environment()
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     if silently:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     with _standard_error_kept() if silently else contextlib.nullcontext():
-        import tensorflow as tf
+        _import_keras()
+        if _is_installed("tensorflow"):
+            import tensorflow as tf
 
-        tf.config.list_physical_devices()
-        if importlib.util.find_spec("tensorflow_text") is not None:
+            tf.config.list_physical_devices()
+        if _is_installed("tensorflow_text"):
             import tensorflow_text  # noqa: F401 (says the same again)
+
+
+def _settle_environment() -> None:
+    """Choose Keras' backend, and take out what would change or break Keras in other ways."""
+    wanted = os.environ.get("KERAS_BACKEND")
+    backend = wanted or next(filter(_is_installed, BACKENDS), BACKENDS[0])
+    if backend not in BACKENDS:
+        raise InputError(
+            f"must be {' or '.join(BACKENDS)}, or unset. Received: {shown(backend)}",
+            field="KERAS_BACKEND",
+        )
+    if not _is_installed(backend):
+        raise InputError(f"{backend} is not installed", field="KERAS_BACKEND")
+    os.environ["KERAS_BACKEND"] = backend  # else keras.json's counts
+    for name in ("TF_USE_LEGACY_KERAS", "KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH"):
+        if os.environ.pop(name, ""):
+            logger.warning("%s of the environment is left out of account.", name)
+
+
+def _import_keras() -> None:
+    try:
+        import keras
+    except (AssertionError, AttributeError, TypeError, ValueError) as error:
+        folder = os.path.expanduser(os.environ.get("KERAS_HOME") or "~/.keras")
+        reason = str(error).split("\n")[0]
+        raise InputError(
+            f"Keras does not start with it ({reason}); mend or remove it",
+            file=os.path.join(folder, "keras.json"),
+        ) from error
+    keras.config.set_floatx("float32")
+    keras.config.set_epsilon(1e-7)
+    keras.config.set_image_data_format("channels_last")
+
+
+def _is_installed(name: str) -> bool:
+    return importlib.util.find_spec(name) is not None
 
 
 def compute_first_op() -> None:
@@ -49,13 +96,15 @@ def compute_first_op() -> None:
 
 @contextlib.contextmanager
 def _standard_error_kept() -> Iterator[None]:
-    """Keep what goes to standard error, from C++ too, and let it go only if the block raises."""
+    """Keep what goes to standard error, from C++ too, and show it only if the block fails."""
     sys.stderr.flush()
     with tempfile.TemporaryFile() as kept:
         terminal = os.dup(2)
         os.dup2(kept.fileno(), 2)
         try:
             yield
+        except InputError:
+            raise
         except BaseException:
             sys.stderr.flush()
             kept.seek(0)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from unittest import mock
 
 from easymft import run
-from easymft.devices.start_up import import_tensorflow
+from easymft.devices import start_up
 
 
 class Share:
@@ -48,7 +48,7 @@ class Share:
 @contextlib.contextmanager
 def of_keras(share: Share) -> Iterator[None]:
     """Within it, Keras' loops are counted."""
-    import_tensorflow()
+    start_up.start()
     import keras
 
     with contextlib.ExitStack() as stack:

@@ -11,9 +11,9 @@ from tests.benchmarks.worker import Times, serve, timed
 
 
 def prepare(settings):
-    from easymft.devices.start_up import import_tensorflow
+    from easymft.devices import start_up
 
-    import_tensorflow()
+    start_up.start()
     from easymft.config import Optimizer, Phase
     from easymft.config.loading import config_from_dict
     from easymft.devices.distribution import precision_policy

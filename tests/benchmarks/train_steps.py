@@ -9,9 +9,9 @@ from tests.benchmarks.worker import Times, serve, timed
 
 
 def prepare(settings):
-    from easymft.devices.start_up import import_tensorflow
+    from easymft.devices import start_up
 
-    import_tensorflow()
+    start_up.start()
     import keras
 
     from easymft.data.batches.batches import Batches

@@ -11,13 +11,13 @@ import contextlib
 from unittest import mock
 
 from easymft import run
-from easymft.devices.start_up import import_tensorflow
+from easymft.devices import start_up
 
 
 @contextlib.contextmanager
 def unbucketed():
     """Within it, training batches are drawn and padded without regard to length."""
-    import_tensorflow()
+    start_up.start()
     with (
         mock.patch("easymft.data.batches.batches.WINDOW", 1),
         mock.patch("easymft.methods.trainer.bucket_lengths", return_value=()),
