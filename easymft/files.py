@@ -150,6 +150,22 @@ def write_parquet(
         pq.write_table(table, temporary, compression=compression)
 
 
+def read_parquet(path: str | os.PathLike, **options: Any) -> "pyarrow.Table":
+    """Read a Parquet file that this program wrote; `options` are those of `pq.read_table`.
+
+    Raises:
+        InputError: It is no longer what was written.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return pq.read_table(path, **options)
+    except (pa.ArrowException, OSError) as error:
+        reason = str(error).split("\n")[0]
+        raise InputError(f"is damaged: no whole Parquet file ({reason})", file=path) from None
+
+
 def read_json(path: str | os.PathLike) -> Any:
     """Read a JSON file that this program wrote.
 

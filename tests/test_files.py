@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from easymft import files
@@ -206,6 +207,20 @@ def test_json_that_is_damaged(tmp_path, content):
     (tmp_path / "a.json").write_bytes(content)
     with pytest.raises(InputError, match=r"a\.json: is damaged: no whole JSON file"):
         files.read_json(tmp_path / "a.json")
+
+
+@pytest.mark.parametrize("share", [0, 0.5, 0.99])
+def test_parquet_that_is_damaged(tmp_path, share):
+    path = tmp_path / "a.parquet"
+    files.write_parquet(path, pa.table({"a": range(1000)}))
+    assert files.read_parquet(path, columns=["a"])["a"].to_pylist() == list(range(1000))
+    content = path.read_bytes()
+    path.write_bytes(content[: int(share * len(content))])
+    with pytest.raises(
+        InputError, match=r"a\.parquet: is damaged: no whole Parquet file \("
+    ) as caught:
+        files.read_parquet(path)
+    assert "\n" not in str(caught.value)
 
 
 def test_json_round_trip(tmp_path):

@@ -11,6 +11,7 @@ import keras
 
 from easymft import files
 from easymft.devices import preemption, replicas, start_up, strategies
+from easymft.devices.cluster import worker_addresses
 from easymft.errors import InputError, WorkerError
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ class Distribution:
     def workers(self) -> int:
         """Processes that do the run together."""
         resolver = self._resolver
-        return 1 if resolver is None else len(strategies.workers(resolver.cluster_spec().as_dict()))
+        return 1 if resolver is None else len(worker_addresses(resolver.cluster_spec().as_dict()))
 
     @property
     def is_chief(self) -> bool:

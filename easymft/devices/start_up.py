@@ -4,6 +4,7 @@ import contextlib
 import importlib.util
 import logging
 import os
+import resource
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -13,6 +14,8 @@ from easymft.errors import InputError, shown
 logger = logging.getLogger(__name__)
 
 BACKENDS = ("tensorflow", "jax")
+# A run of the smallest model takes 3.8 GB of addresses on two cores (and 1.4 GB of memory).
+LEAST_ADDRESS_SPACE = 4 << 30
 
 
 def start(silently: bool = True) -> None:
@@ -30,8 +33,9 @@ def start(silently: bool = True) -> None:
             what it said is shown after all.
 
     Raises:
-        InputError: Keras cannot start with this environment or `keras.json`.
+        InputError: They cannot start with this environment, `keras.json` or `ulimit`.
     """
+    _check_address_space()
     _settle_environment()
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     if silently:
@@ -44,6 +48,17 @@ def start(silently: bool = True) -> None:
             tf.config.list_physical_devices()
         if _is_installed("tensorflow_text"):
             import tensorflow_text  # noqa: F401 (says the same again)
+
+
+def _check_address_space() -> None:
+    """Refuse a limit under which TensorFlow's loader fails, or its threads spin for ever."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit != resource.RLIM_INFINITY and limit < LEAST_ADDRESS_SPACE:
+        raise InputError(
+            f"allows {limit >> 20:,} MB of address space, and TensorFlow needs "
+            f"{LEAST_ADDRESS_SPACE >> 20:,} MB or more; raise it, or limit the memory by a cgroup",
+            field="ulimit -v",
+        )
 
 
 def _settle_environment() -> None:

@@ -1,10 +1,10 @@
 """Strategies of tf.distribute by name."""
 
 import functools
-import json
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from easymft.devices.cluster import addresses_of_environment
 from easymft.errors import InputError, WorkerError
 
 if TYPE_CHECKING:
@@ -13,38 +13,19 @@ if TYPE_CHECKING:
 
 @functools.cache  # a second one in a process may mix up its messages with the first one's
 def make(name: str, tpu: str) -> "tf.distribute.Strategy":
-    """The strategy `mirrored`, `multi_worker` or `tpu`; see `Distribution.of`."""
+    """Return the strategy `mirrored`, `multi_worker` or `tpu`; see `Distribution.of`."""
     return {"mirrored": _mirrored, "multi_worker": _multi_worker, "tpu": lambda: _tpu(tpu)}[name]()
 
 
 def suitable() -> str:
-    """Name of the strategy that fits this machine and its environment."""
+    """Return the name of the strategy that fits this machine and its environment."""
     import tensorflow as tf
 
-    if len(workers(tf_config().get("cluster", {}))) > 1:
+    if len(addresses_of_environment()) > 1:
         return "multi_worker"
     if tf.config.list_physical_devices("TPU") or "TPU_NAME" in os.environ:
         return "tpu"
     return "mirrored" if len(tf.config.list_physical_devices("GPU")) > 1 else "one_device"
-
-
-def tf_config() -> dict[str, Any]:
-    """What the environment variable TF_CONFIG says of the cluster and this process."""
-    text = os.environ.get("TF_CONFIG") or "{}"
-    try:
-        config = json.loads(text)
-    except ValueError as error:
-        raise InputError(f"is no JSON ({error})", field="TF_CONFIG") from None
-    if not (isinstance(config, dict) and isinstance(config.get("cluster", {}), dict)):
-        raise InputError(
-            f"must be an object with `cluster` and `task`, not {text}", field="TF_CONFIG"
-        )
-    return config
-
-
-def workers(cluster: dict[str, Any]) -> list[str]:
-    """Addresses of the workers of a cluster, the chief's first."""
-    return [address for job in ("chief", "worker") for address in cluster.get(job, ())]
 
 
 def _mirrored() -> "tf.distribute.Strategy":
@@ -61,7 +42,7 @@ def _mirrored() -> "tf.distribute.Strategy":
 def _multi_worker() -> "tf.distribute.Strategy":
     import tensorflow as tf
 
-    if not workers(tf_config().get("cluster", {})):
+    if not addresses_of_environment():
         raise InputError(
             "`multi_worker` needs the environment variable TF_CONFIG, which names all workers; "
             "`--local_workers 2` sets it for trying it out",

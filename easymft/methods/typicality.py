@@ -8,13 +8,12 @@ from typing import Any
 import keras
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from easymft.config import MFT
 from easymft.data.batches.tokenized import TokenizedTexts
 from easymft.data.corpus.schema import Corpus
 from easymft.data.corpus.splits import Splits
-from easymft.errors import InputError
+from easymft.files import read_parquet
 from easymft.layers import TypicalityWeighting
 from easymft.methods.inference import predict
 
@@ -96,10 +95,7 @@ def table(corpus: Corpus, splits: Splits, scores: dict[str, np.ndarray]) -> pa.T
 
 def read_scores(path: Path) -> dict[str, np.ndarray]:
     """Return the scores of `typicality.parquet` by split, in the splits' own order."""
-    try:
-        saved = pq.read_table(path)
-    except (pa.ArrowException, OSError):
-        raise InputError("is damaged; `--mode typicality` makes it anew", file=path) from None
+    saved = read_parquet(path)
     names, values = saved["split"].to_numpy(), saved["score"].to_numpy()
     return {name: values[names == name] for name in dict.fromkeys(names)}
 
@@ -118,7 +114,7 @@ def loss_weights(scores: dict[str, np.ndarray], mft: MFT) -> dict[str, np.ndarra
 
 def case_study(path: Path, corpus: Corpus, count: int) -> list[dict[str, Any]]:
     """Return the `count` least and `count` most typical training texts of each domain."""
-    scores = pq.read_table(path, filters=[("split", "=", "train")]).to_pandas()
+    scores = read_parquet(path, filters=[("split", "=", "train")]).to_pandas()
     texts = corpus.table.select(["id", "text"]).to_pandas()
     scores = scores.merge(texts, on="id").sort_values("score", kind="stable")
     study = []

@@ -69,7 +69,7 @@ def run_evidence(key: RunKey, run: "Run", summary: dict[str, Any]) -> RunEvidenc
         summary: What `easymft.runs.execution.execute` returned.
     """
     answers = [("model", "=", run.method.answers_by), ("split", "=", "test")]
-    table = pq.read_table(run.folder.predictions, filters=answers)
+    table = files.read_parquet(run.folder.predictions, filters=answers)
     columns = {name: pa.repeat(value, len(table)) for name, value in _named(key).items()}
     columns |= {name: table[name] for name in PREDICTIONS.names if name in table.column_names}
     columns["probability"] = [round(max(row), 4) for row in table["probabilities"].to_pylist()]

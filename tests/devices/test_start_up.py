@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import subprocess
 import sys
 
@@ -127,3 +128,19 @@ def test_a_backend_that_is_not_installed_is_named(monkeypatch):
     monkeypatch.setattr("easymft.devices.start_up._is_installed", lambda name: name != "jax")
     with pytest.raises(InputError, match=r"^`KERAS_BACKEND`: jax is not installed"):
         start()
+
+
+@pytest.mark.parametrize("megabytes", [300, 2000])
+def test_too_small_a_limit_of_addresses_is_named(megabytes):
+    """Under the first TensorFlow does not load; under the second it loads and spins for ever."""
+    code = "from easymft.devices import start_up; start_up.start()"
+    limit = megabytes << 20
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    last = done.stderr.splitlines()[-1]
+    assert f"`ulimit -v`: allows {megabytes:,} MB of address space" in last

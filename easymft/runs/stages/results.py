@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from easymft import files
 from easymft.config.method import BY_FINE_TUNED, BY_META_LEARNER, META_LEARNER
@@ -78,7 +77,7 @@ def _answerer(run: Run) -> Callable[[str, np.ndarray], np.ndarray]:
 
 def diagnose(run: Run) -> dict[str, Any]:
     """Look into the encoder before and after: domains, calibration, typicality, a map."""
-    data, predictions = run.data, pq.read_table(run.folder.predictions)
+    data, predictions = run.data, files.read_parquet(run.folder.predictions)
     texts, before, after = _encoder_before_and_after(run)
     found = diagnostics.diagnose(data.corpus, texts, before, after, run.config.seed)
     typicality = _complete_typicality(run)
@@ -201,4 +200,4 @@ def _wrong_labels_found(run: Run) -> dict[str, Any] | None:
 
 
 def _table(path: Path) -> pa.Table | None:
-    return pq.read_table(path) if path.exists() else None
+    return files.read_parquet(path) if path.exists() else None
