@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from easymft import files
-from easymft.devices import preemption, replicas, start_up, strategies
+from easymft.devices import faults, preemption, replicas, start_up, strategies
 from easymft.devices.cluster import worker_addresses
-from easymft.errors import InputError, WorkerError
+from easymft.errors import InputError
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -81,7 +81,7 @@ class Distribution:
 
     @classmethod
     def current(cls) -> "Distribution":
-        """That of the scope that this is called in."""
+        """Return that of the scope that this is called in."""
         if not replicas.in_strategy():
             return cls()
         import tensorflow as tf
@@ -90,12 +90,12 @@ class Distribution:
 
     @property
     def replicas(self) -> int:
-        """Copies of the model, each of which does its part of every batch."""
+        """Number of copies of the model, each of which does its part of every batch."""
         return 1 if self.strategy is None else self.strategy.num_replicas_in_sync
 
     @property
     def workers(self) -> int:
-        """Processes that do the run together."""
+        """Number of processes that do the run together."""
         resolver = self._resolver
         return 1 if resolver is None else len(worker_addresses(resolver.cluster_spec().as_dict()))
 
@@ -109,11 +109,11 @@ class Distribution:
         return (resolver.task_type, resolver.task_id) == (first, 0)
 
     def scope(self) -> contextlib.AbstractContextManager:
-        """Where models are made and used."""
+        """Return the context in which models are made and used."""
         return contextlib.nullcontext() if self.strategy is None else self.strategy.scope()
 
-    def sum(self, value: int) -> int:
-        """The sum of the workers' values; waits for all of them."""
+    def all_reduce_sum(self, value: int) -> int:
+        """Return the sum of the workers' values; waits for all of them."""
         if self.workers == 1:
             return value
         import tensorflow as tf
@@ -123,13 +123,13 @@ class Distribution:
         local_replicas = self.replicas // self.workers
         return int(self.strategy.reduce("SUM", parts, axis=None)) // local_replicas
 
-    def any(self, flag: bool) -> bool:
-        """Whether it is so on any worker; waits for all of them."""
-        return self.sum(int(flag)) > 0
+    def any_worker(self, flag: bool) -> bool:
+        """Return whether it is so on any worker; waits for all of them."""
+        return self.all_reduce_sum(int(flag)) > 0
 
-    def wait(self) -> None:
+    def barrier(self) -> None:
         """Wait until all workers are here."""
-        self.sum(0)
+        self.all_reduce_sum(0)
 
     @contextlib.contextmanager
     def only_chief_writes(self, folder: Path) -> Iterator[None]:
@@ -142,34 +142,23 @@ class Distribution:
 
     @contextlib.contextmanager
     def watched(self) -> Iterator[None]:
-        """Turn TensorFlow's errors about other workers into one line that says what to do.
+        """Turn errors about other workers and about full memory into one line each.
 
         Raises:
             WorkerError: Another worker ended or cannot be reached.
+            MemoryError: A device has no room for a step.
         """
-        if self.workers == 1:
+        with faults.told_in_a_line(self.workers):
             yield
-            return
-        import tensorflow as tf
-
-        remote = "Collective ops is aborted by: "
-        try:
-            yield
-        except tf.errors.OpError as error:
-            if remote not in error.message and not isinstance(error, tf.errors.UnavailableError):
-                raise
-            reason = error.message.split(remote)[-1].split("\n")[0].rstrip(":")
-            raise WorkerError(f"another worker ended or cannot be reached ({reason})") from error
 
     @property
     def _resolver(self) -> Any:
-        return (
-            getattr(self.strategy, "cluster_resolver", None) if _is_multi(self.strategy) else None
-        )
+        """Return who is who among several workers; `None` where there is one."""
+        return self.strategy.cluster_resolver if replicas.has_workers(self.strategy) else None
 
 
 def precision_policy(name: str) -> str:
-    """The Keras dtype policy for a recipe's `precision`; says which when it had to choose.
+    """Return the Keras dtype policy for a recipe's `precision`; log which when it had to choose.
 
     Args:
         name: `"auto"` or a policy. `"auto"` is mixed_bfloat16 where the processor computes in
@@ -185,21 +174,17 @@ def precision_policy(name: str) -> str:
 
 
 def has_accelerator() -> bool:
-    """Whether Keras' backend sees a GPU or TPU."""
+    """Return whether Keras' backend sees a GPU or TPU."""
     return _has("gpu") or _has("tpu")
 
 
 def jit_compile() -> bool | str:
-    """What to give to Keras' `compile`: whether XLA compiles the steps.
+    """Return what to give to Keras' `compile`: whether XLA compiles the steps.
 
     JAX needs it. TensorFlow on a CPU does better without: Keras' own choice there compiles every
     shape for up to a minute and then computes more slowly.
     """
     return "auto" if keras.backend.backend() == "jax" or has_accelerator() else False
-
-
-def _is_multi(strategy: Any) -> bool:
-    return getattr(getattr(strategy, "extended", None), "_in_multi_worker_mode", lambda: False)()
 
 
 def _has(kind: str) -> bool:
@@ -219,7 +204,7 @@ def _bfloat16_hardware() -> str | None:
 
 
 def _gpu_capability() -> tuple[int, int]:
-    """Compute capability of the first GPU; (0, 0) where the backend does not tell."""
+    """Return the compute capability of the first GPU; (0, 0) where the backend does not tell."""
     if keras.backend.backend() == "jax":
         import jax
 

@@ -11,13 +11,13 @@ import keras
 import numpy as np
 from keras import ops
 
-# Keras releases up to here have the fault of `repair_keras`; the tests say when this is to move.
-FAULTY_KERAS = (3, 15)
+from easymft.devices.cluster import worker_addresses
+
 _STEP_OF_SEEDS = 0x9E3779B1  # to a seed that no other generator has
 
 
 def in_strategy() -> bool:
-    """Whether this is called in the scope of a strategy of `tf.distribute`."""
+    """Return whether this is called in the scope of a strategy of `tf.distribute`."""
     if keras.backend.backend() != "tensorflow":
         return False
     import tensorflow as tf
@@ -25,8 +25,19 @@ def in_strategy() -> bool:
     return tf.distribute.has_strategy()
 
 
+def has_workers(strategy: Any) -> bool:
+    """Return whether the replicas of a strategy (or `None`) belong to several processes."""
+    if strategy is None:
+        return False
+    import tensorflow as tf
+
+    if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        return False
+    return len(worker_addresses(strategy.cluster_resolver.cluster_spec().as_dict())) > 1
+
+
 def of_whole_batch(loss: Any, texts: Any) -> Any:
-    """The replica's mean loss with the gradient that it has in the mean over the whole batch.
+    """Return the replica's mean loss, with its gradient in the mean over the whole batch.
 
     Keras adds up the replicas' gradients with equal weights. That is the gradient of the whole
     batch only if all replicas have equally many texts; the last batch of an epoch rarely divides.
@@ -45,18 +56,18 @@ def of_whole_batch(loss: Any, texts: Any) -> Any:
 
 
 def scale_gradient(loss: Any, factor: Any) -> Any:
-    """The loss, with `factor` times its gradient."""
+    """Return the loss with `factor` times its gradient."""
     return ops.stop_gradient(loss * (1 - factor)) + loss * factor
 
 
 def total(value: Any) -> Any:
-    """The sum of the replicas' values."""
+    """Return the sum of the replicas' values."""
     context = _context()
     return value if context is None else context.all_reduce("SUM", value)
 
 
 def summed(gradients: Sequence[Any]) -> list[Any]:
-    """The sum of the replicas' gradients, `None` among them staying `None`."""
+    """Return the sum of the replicas' gradients, `None` among them staying `None`."""
     context = _context()
     if context is None:
         return list(gradients)
@@ -96,28 +107,37 @@ def repair_keras() -> None:
 
     Before its first step Keras averages the first batch over the replicas, only to see its shapes:
     an error unless all parts are of one size. After each step with several workers it averages
-    the logs over their axis 0, which scalars do not have. Reported as keras issue #20585.
+    the logs over their axis 0, which scalars do not have. Reported as keras issue #20585. What
+    stands in for both is right for a Keras without these faults too, so no release is asked for.
     Nothing is touched outside the scope of a strategy.
+
+    Raises:
+        RuntimeError: This Keras has no such steps to mend.
     """
-    if not in_strategy() or not _is_faulty(keras.__version__):
+    if not in_strategy():
         return
     from keras.src.backend.tensorflow import trainer
 
-    if not hasattr(trainer.reduce_per_replica, "__wrapped__"):
-        trainer.reduce_per_replica = _reducing_scalars(trainer.reduce_per_replica)
-        kind = trainer.TensorFlowTrainer
-        kind._maybe_symbolic_build = _building_on_one_part(kind._maybe_symbolic_build)
-
-
-def _is_faulty(version: str) -> bool:
-    return tuple(int(part) for part in version.split(".")[:2]) <= FAULTY_KERAS
+    kind = trainer.TensorFlowTrainer
+    for home, name, mended in (
+        (trainer, "reduce_per_replica", _reducing_scalars),
+        (kind, "_maybe_symbolic_build", _building_on_one_part),
+    ):
+        original = getattr(home, name, None)
+        if original is None:
+            raise RuntimeError(
+                f"Keras {keras.__version__} has no `{name}`, which easymft mends where several "
+                "replicas share a batch: install keras<3.16, or take `distribution.strategy` "
+                "one_device"
+            )
+        if not hasattr(original, "__wrapped__"):
+            setattr(home, name, mended(original))
 
 
 def _reducing_scalars(original: Any) -> Any:
     @functools.wraps(original)
     def reduce_per_replica(values: Any, strategy: Any, reduction: str) -> Any:
-        remote = getattr(strategy.extended, "_in_multi_worker_mode", lambda: False)()
-        if not remote or reduction == "concat":
+        if reduction not in ("auto", "mean") or not has_workers(strategy):
             return original(values, strategy, reduction)
         return keras.tree.map_structure(lambda v: strategy.reduce("MEAN", v, axis=None), values)
 
@@ -127,19 +147,20 @@ def _reducing_scalars(original: Any) -> Any:
 def _building_on_one_part(original: Any) -> Any:
     @functools.wraps(original)
     def _maybe_symbolic_build(self: Any, iterator: Any = None, data_batch: Any = None) -> None:
-        strategy = self._distribute_strategy
-        if strategy is not None and iterator is not None:
+        strategy = self.distribute_strategy
+        if iterator is not None and strategy.num_replicas_in_sync > 1:
             _, _, batches = next(iter(iterator))
             data_batch = keras.tree.map_structure(
                 lambda value: strategy.experimental_local_results(value)[0], next(batches)
             )
-        original(self, None, data_batch)
+            iterator = None
+        original(self, iterator, data_batch)
 
     return _maybe_symbolic_build
 
 
 def _context() -> Any:
-    """The `tf.distribute` context inside a step that several replicas do, else `None`."""
+    """Return the `tf.distribute` context inside a step that several replicas do, else `None`."""
     if keras.backend.backend() != "tensorflow":
         return None
     import tensorflow as tf

@@ -30,7 +30,7 @@ class StopWhenAsked(keras.callbacks.Callback):
 
     def ask(self) -> bool:
         """Return whether any worker was asked to stop; all workers ask together."""
-        self.agreed = self.agreed or self.distribution.any(preemption.requested())
+        self.agreed = self.agreed or self.distribution.any_worker(preemption.requested())
         return self.agreed
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:

@@ -165,7 +165,7 @@ class _Training:
             logger.info("Resuming at step %d.", trainer.step)
         self.distribution, self.saved_at = Distribution.current(), time.monotonic()
         step, workers = trainer.step, self.distribution.workers
-        if self.distribution.sum(step) != step * workers:
+        if self.distribution.all_reduce_sum(step) != step * workers:
             raise WorkerError("the workers see different states of this training")
         self.stop = StopWhenAsked(self.distribution, self.parts)
 
@@ -248,7 +248,7 @@ class _Training:
             raise preemption.Stopped
         due = time.monotonic() - self.saved_at >= CHECKPOINT_SECONDS
         # Reading the state of several workers is a thing that all do together.
-        if self.distribution.any(due and self.trainer.step < self.total):
+        if self.distribution.any_worker(due and self.trainer.step < self.total):
             self._save()
             self.saved_at = time.monotonic()
 

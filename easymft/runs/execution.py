@@ -66,7 +66,7 @@ def _at_work(run: Run, restart: bool) -> Iterator[None]:
     """Lock the folder as the chief; as another worker, write to a folder of one's own."""
     distribution, folder = run.distribution, run.folder
     if not distribution.is_chief:
-        check_shared(folder.path, distribution.sum(0))
+        check_shared(folder.path, distribution.all_reduce_sum(0))
         with distribution.only_chief_writes(folder.path):
             yield
         return
@@ -75,7 +75,7 @@ def _at_work(run: Run, restart: bool) -> Iterator[None]:
         if restart and (old := folder.move_aside()):
             logger.info("The earlier run is now %s.", old)
         folder.open()
-        distribution.sum(token)
+        distribution.all_reduce_sum(token)
         yield
 
 
@@ -106,9 +106,9 @@ def _run_again(run: Run, only: str) -> None:
 
 def _forget(run: Run, stages: list[str]) -> None:
     """Mark stages as not done, once every worker has seen that they were."""
-    run.distribution.wait()
+    run.distribution.barrier()
     run.folder.forget(stages)
-    run.distribution.wait()
+    run.distribution.barrier()
 
 
 def _run_stage(run: Run, name: str) -> None:

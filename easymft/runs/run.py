@@ -164,7 +164,7 @@ class Run:
     def mark_done(self, stage: str, facts: dict[str, Any]) -> None:
         """Mark a stage, or a part of one, as done; returns when every worker can see it."""
         self.folder.mark_done(stage, facts)
-        self.distribution.wait()
+        self.distribution.barrier()
         self.folder.await_done(stage)
 
     def record(

@@ -6,9 +6,11 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from keras.src.backend.tensorflow import trainer
 
 from easymft.data.batches.batches import Batches
 from easymft.devices.distribution import Distribution
+from easymft.devices.replicas import has_workers, repair_keras
 from easymft.errors import InputError
 from easymft.methods.inference import predict
 from easymft.models import (
@@ -182,7 +184,18 @@ def test_one_device_is_no_strategy():
     assert Distribution.of("auto").strategy is None
     alone = Distribution()
     assert (alone.replicas, alone.workers, alone.is_chief) == (1, 1, True)
-    assert alone.sum(3) == 3
+    assert alone.all_reduce_sum(3) == 3
+    assert not has_workers(None)
+    assert not has_workers(mirrored(2).strategy)
+
+
+@pytest.mark.parametrize("name", ["reduce_per_replica", "_maybe_symbolic_build"])
+def test_a_keras_that_cannot_be_mended_is_named(name, monkeypatch):
+    home = trainer if hasattr(trainer, name) else trainer.TensorFlowTrainer
+    monkeypatch.delattr(home, name)
+    repair_keras()  # outside a scope nothing is touched
+    with mirrored(2).scope(), pytest.raises(RuntimeError, match=f"has no `{name}`, which easymft"):
+        repair_keras()
 
 
 @pytest.mark.parametrize(

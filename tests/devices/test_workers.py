@@ -48,7 +48,7 @@ def test_plain_user_code_trains_on_two_workers(tmp_path):
     ("repair", "words"), [("none", "PerReplica"), ("before", "reduction dimension")]
 )
 def test_keras_needs_all_of_the_repair(tmp_path, repair, words):
-    """Once this fails, Keras has mended keras #20585; `FAULTY_KERAS` says up to which release."""
+    """Once this fails, Keras has mended keras #20585: `repair_keras` can go in time."""
     processes = workers.start(2, ["-m", "tests.devices.workers", repair], tmp_path)
     assert all(process.wait(TIMEOUT) for process in processes)
     assert words in workers.log(tmp_path, 0).read_text()

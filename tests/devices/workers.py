@@ -55,7 +55,7 @@ def plain_user_code(repair):
     from tests.models.tiny import NUM_CLASSES, NUM_DOMAINS, tiny_backbone
 
     if repair == "none":
-        replicas.FAULTY_KERAS = (0, 0)
+        replicas._reducing_scalars = replicas._building_on_one_part = lambda original: original
     elif repair == "before":
         replicas._reducing_scalars = lambda original: original
     strategy = tf.distribute.MultiWorkerMirroredStrategy()

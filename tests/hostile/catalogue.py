@@ -5,6 +5,7 @@ from tests.hostile import (
     corpora,
     data_files,
     dirty,
+    environments,
     parquet,
     recipes,
     rows,
@@ -22,4 +23,5 @@ CASES = [
     *dirty.CASES,
     *weights.CASES,
     *run_folders.CASES,
+    *environments.CASES,
 ]

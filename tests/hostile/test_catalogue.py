@@ -47,7 +47,7 @@ def test_there_are_enough_of_every_kind():
     assert len(refused) >= 65
     assert len({case.name for case in CASES}) == len(CASES)
     kinds = {case.name.partition(":")[0] for case in refused}
-    assert kinds == {"recipe", "command", "data", "archive", "weights", "run folder"}
+    assert kinds == {"recipe", "command", "data", "archive", "weights", "run folder", "environment"}
 
 
 @pytest.mark.parametrize(

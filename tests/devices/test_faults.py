@@ -1,0 +1,36 @@
+"""What other workers and full memory do to a run is told in one line; other errors stay."""
+
+import pytest
+import tensorflow as tf
+
+from easymft.devices.faults import told_in_a_line
+from easymft.errors import WorkerError
+
+FULL = tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor\nwith shape[8]")
+GONE = tf.errors.InternalError(None, None, "x\nCollective ops is aborted by: Socket closed:\n")
+UNAVAILABLE = tf.errors.UnavailableError(None, None, "failed to connect\nto all addresses")
+OURS = tf.errors.InvalidArgumentError(None, None, "a shape is wrong")
+
+
+@pytest.mark.parametrize(
+    ("workers", "error", "kind", "words"),
+    [
+        (1, FULL, MemoryError, r"no memory left for a step \(OOM when allocating tensor\); "),
+        (2, FULL, MemoryError, "no memory left"),
+        (2, GONE, WorkerError, r"another worker ended or cannot be reached \(Socket closed\)$"),
+        (2, UNAVAILABLE, WorkerError, r"\(failed to connect\)$"),
+        (1, GONE, tf.errors.InternalError, "aborted"),
+        (2, OURS, tf.errors.InvalidArgumentError, "a shape is wrong"),
+        (2, KeyError("x"), KeyError, "x"),
+    ],
+)
+def test_what_is_told(workers, error, kind, words):
+    with pytest.raises(kind, match=words) as caught, told_in_a_line(workers):
+        raise error
+    assert caught.value is error or caught.value.__cause__ is error
+
+
+def test_nothing_is_made_of_success():
+    with told_in_a_line(2):
+        done = True
+    assert done
