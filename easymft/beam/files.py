@@ -6,7 +6,7 @@ from typing import Any
 import apache_beam as beam
 import pyarrow as pa
 
-from easymft.data.files.columns import row_faults, to_name
+from easymft.data.corpus.rows import row_faults, to_name
 from easymft.errors import InputError
 
 Row = dict[str, Any]

@@ -8,7 +8,7 @@ import pyarrow as pa
 from apache_beam.ml.inference.base import ModelHandler, RunInference
 
 from easymft.beam.files import Row, required
-from easymft.data.files.columns import to_name
+from easymft.data.corpus.rows import to_name
 from easymft.export.predict import Predictor
 
 

@@ -25,6 +25,13 @@ class Columns(Section):
     weight: str | None = None
     """A typicality of the user's own, taken instead of the computed one."""
 
+    def by_role(self, split: str | None = None) -> dict[str, str]:
+        """Return the column of every role that has one; a dev or test text needs no weight."""
+        columns = {role: name for role, name in self if name is not None}
+        if split in ("dev", "test"):
+            columns.pop("weight", None)
+        return columns
+
 
 class FewShot(Section):
     """Thin the training texts; smaller settings lie inside larger ones for one seed."""

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from easymft.data.files.columns import to_name
+from easymft.data.corpus.rows import to_name
 from easymft.data.files.reader import column_names, format_of, read_file
 from easymft.data.files.row_source import RowSource
 from easymft.errors import InputError

@@ -73,7 +73,7 @@ def clean_text(text: Any, max_length: int) -> Any:
 
 
 def plain_name(name: Any) -> Any:
-    """Name a domain as `easymft.data.files.columns.to_name` names a text.
+    """Name a domain as `easymft.data.corpus.rows.to_name` names a text.
 
     Args:
         name: `(batch,)` string tensor, of any bytes.

@@ -9,9 +9,9 @@ import numpy as np
 
 from easymft.data.batches.tokenized import TokenizedTexts, tokenize
 from easymft.data.corpus.corpus_builder import CorpusBuilder
+from easymft.data.corpus.rows import row_faults, to_name
 from easymft.data.corpus.schema import Corpus
 from easymft.data.corpus.splits import Splits
-from easymft.data.files.columns import row_faults, to_name
 from easymft.errors import InputError, Problems
 
 

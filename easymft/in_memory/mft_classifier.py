@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from easymft.config import METHODS, Config
 from easymft.config.loading import config_from_dict
-from easymft.data.files.columns import to_name
+from easymft.data.corpus.rows import to_name
 from easymft.errors import InputError
 from easymft.in_memory.classifier_folder import read_classifier, write_classifier
 from easymft.in_memory.corpus import corpus_of, tokenized

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from easymft.config import DataConfig
-from easymft.data.files.columns import to_name
+from easymft.data.corpus.rows import to_name
 from easymft.data.files.file_search import DataFile
 from easymft.data.files.reader import column_names, read_file
 from easymft.data.files.row_source import RowSource

@@ -7,7 +7,7 @@ from pathlib import Path
 from easymft import files
 from easymft.config import Columns, Config
 from easymft.config.loading import apply_overrides, config_from_dict, load_config, merge
-from easymft.data.files.columns import SPLIT_NAMES
+from easymft.data.corpus.rows import SPLIT_NAMES
 from easymft.data.files.file_search import find_files
 from easymft.errors import InputError
 from easymft.init.columns import MAX_ROWS, Column, read_columns

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from easymft.data.corpus.corpus_builder import MAX_LABELS
-from easymft.data.files.columns import SPLIT_NAMES
+from easymft.data.corpus.rows import SPLIT_NAMES
 from easymft.init.columns import Column
 
 REQUIRED = ("text", "label", "domain")

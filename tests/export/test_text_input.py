@@ -1,7 +1,7 @@
 import pytest
 import tensorflow as tf
 
-from easymft.data.files.columns import to_name
+from easymft.data.corpus.rows import to_name
 from easymft.export.text_input import clean_text, plain_name, tokenize
 from tests.export.conftest import MAX_LENGTH
 

@@ -1,5 +1,6 @@
 """Dirty data that can be used: read as they are meant, with a remark, and shown as they are."""
 
+import itertools
 import json
 from pathlib import Path
 
@@ -11,6 +12,12 @@ VALIDATE = (*RECIPE, "--mode", "validate")
 _SCRIPT = "<script>alert(1)</script>"
 _LINK = "[x](javascript:alert`1`)"
 _IMAGE = '![x](http://example.org/pixel.png \\"t\\")'
+
+
+def _mixed(name: str, *ways: str) -> str:
+    """The good file with `name` written in several ways, one after the other."""
+    first, *rest = GOOD.split(name)
+    return first + "".join(way + part for way, part in zip(itertools.cycle(ways), rest))
 
 
 def _scripts(folder: Path) -> None:
@@ -37,6 +44,16 @@ _USABLE = [
         "leading zeros",
         texts(GOOD.replace(",good,", ",01,").replace(",bad,", ",1,")),
         ("films   01", "films   1"),
+    ),
+    (
+        "a domain with space around it, and its accents stored in two ways",
+        texts(_mixed("films", "caf\u00e9", " caf\u00e9", "cafe\u0301")),
+        ("caf\u00e9    good       5    2     3   10",),
+    ),
+    (
+        "whole numbers with and without a fraction",
+        texts(_mixed("films", "7", "7.0")),
+        ("7       good       6    3     3   12",),
     ),
     ("one domain", texts(GOOD.replace("films", "books")), ("one domain only: nothing to share",)),
     (

@@ -1,6 +1,6 @@
-"""From batches of rows, as parsers give them, to a `Corpus`."""
+"""From batches of good rows to a `Corpus`."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -24,12 +24,14 @@ _OPTIONAL = ("split", "typicality", "line")
 
 
 class CorpusBuilder:
-    """Takes rows batch by batch and keeps them as Arrow arrays, never as Python objects."""
+    """Takes rows batch by batch and keeps them as Arrow arrays, never as Python objects.
+
+    It checks nothing but how much there is; `easymft.data.corpus.intake` does, and calls it.
+    """
 
     def __init__(self):
         self._batches: list[dict[str, pa.Array]] = []
         self._codes: dict[str, dict[str, int]] = {"label": {}, "domain": {}}
-        self._places: dict[str, list[dict[str, Any]]] = {"label": [], "domain": []}
         self.rows = self._bytes = 0
 
     def add(self, columns: dict[str, Sequence[Any]]) -> None:
@@ -52,7 +54,7 @@ class CorpusBuilder:
                 f"more than {MAX_CORPUS_BYTES:,} bytes of text, which is more than is kept in"
                 " memory; name fewer files",
                 field="data.files",
-                **{key: columns[key][0] for key in ("file", "line") if key in columns},
+                **_place(columns, 0),
             )
         for name, limit in (("label", MAX_LABELS), ("domain", MAX_DOMAINS)):
             batch[name] = self._encode(name, columns, limit)
@@ -64,23 +66,8 @@ class CorpusBuilder:
         self._batches.append(batch)
         self.rows += len(batch["id"])
 
-    def add_rows(self, rows: Iterable[dict[str, Any]]) -> None:
-        """Append rows given one by one as dicts with the same keys."""
-        batch: list[dict[str, Any]] = []
-        for row in rows:
-            batch.append(row)
-            if len(batch) == BATCH_ROWS:
-                self.add(_transpose(batch))
-                batch = []
-        if batch:
-            self.add(_transpose(batch))
-
-    def first_places(self, column: str) -> dict[str, dict[str, Any]]:
-        """Every name of the `label` or `domain` column and the file and line it first stood."""
-        return dict(zip(self._codes[column], self._places[column], strict=True))
-
     def finish(self, **facts: Any) -> Corpus:
-        """The corpus; `facts` are the remaining fields of `Corpus` (name, origin, notes ...)."""
+        """Return the corpus; `facts` are the other fields of `Corpus` (name, origin, notes ...)."""
         vocabularies = {name: build_vocabulary(codes) for name, codes in self._codes.items()}
         present = {name for batch in self._batches for name in batch}
         columns = {
@@ -103,17 +90,15 @@ class CorpusBuilder:
         codes = []
         for position, name in enumerate(encoded.dictionary.to_pylist()):
             if name not in known:
-                row = int(np.argmax(positions == position))
-                place = {key: columns[key][row] for key in ("file", "line") if key in columns}
                 if len(known) == limit:
+                    row = int(np.argmax(positions == position))
                     raise InputError(
                         f"more than {limit:,} different {column}s; is this the right column?"
                         f" Received: {name!r}, ...",
                         field=f"data.columns.{column}",
-                        **place,
+                        **_place(columns, row),
                     )
                 known[name] = len(known)
-                self._places[column].append(place)
             codes.append(known[name])
         return pa.array(np.asarray(codes, np.int32)[positions], pa.int32())
 
@@ -132,5 +117,5 @@ class CorpusBuilder:
         return pa.chunked_array(chunks, kind).unify_dictionaries()
 
 
-def _transpose(rows: list[dict[str, Any]]) -> dict[str, list[Any]]:
-    return {name: [row[name] for row in rows] for name in rows[0]}
+def _place(columns: dict[str, Sequence[Any]], row: int) -> dict[str, Any]:
+    return {key: columns[key][row] for key in ("file", "line") if key in columns}

@@ -37,6 +37,7 @@ class Corpus:
         origin: Where it was read, in one line.
         is_sample: Whether this is the bundled sample.
         notes: Counted facts to show the user, one line each.
+        skipped: Rows of the source that were left out because they could not be used.
 
     Raises:
         ValueError: A column is missing, unknown or of another type, or a code has no name.
@@ -49,6 +50,7 @@ class Corpus:
     origin: str
     is_sample: bool = False
     notes: tuple[str, ...] = ()
+    skipped: int = 0
 
     def __post_init__(self):
         missing = [name for name in REQUIRED_COLUMNS if name not in self.table.column_names]

@@ -52,8 +52,6 @@ def validate(
         Problems, warnings and the two tables.
     """
     findings = check(corpus, splits)
-    if pc.count_distinct(corpus.table["id"]).as_py() < len(corpus):
-        findings.problems.add("ids must be unique; some stand twice", field="id")
     if pair_required and not corpus.is_pair:
         findings.problems.add(
             "the recipe is for pairs of texts and the corpus has none; name the column of the"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any
 
-from easymft.data.files.columns import MAX_CELL_CHARACTERS
+from easymft.data.corpus.rows import MAX_CELL_CHARACTERS
 from easymft.data.files.text_files import Lines, LongLine
 from easymft.errors import InputError
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from easymft.data.files.columns import MAX_NAME_CHARACTERS
+from easymft.data.corpus.rows import MAX_NAME_CHARACTERS
 from easymft.data.files.csv_rows import NAMES, Dialect, Row, cell_limit, numbered_rows
 from easymft.data.files.row_source import RowSource
 from easymft.data.files.text_files import LongLine, open_lines

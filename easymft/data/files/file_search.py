@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from easymft.data.files.columns import SPLIT_NAMES
+from easymft.data.corpus.rows import SPLIT_NAMES
 from easymft.data.files.reader import SUFFIXES, format_of, suffix_of
 from easymft.errors import InputError, shown
 

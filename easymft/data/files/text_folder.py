@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from easymft.data.files.columns import MAX_CELL_CHARACTERS
+from easymft.data.corpus.rows import MAX_CELL_CHARACTERS
 from easymft.data.files.encoding import find_encoding
 from easymft.data.files.row_source import RowSource
 from easymft.data.files.text_files import open_bytes

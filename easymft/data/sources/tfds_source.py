@@ -1,63 +1,68 @@
 """Any data set of TensorFlow Datasets as a corpus."""
 
+import functools
 import importlib
+import operator
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from easymft.data.corpus.corpus_builder import CorpusBuilder
+from easymft.config import Columns
+from easymft.data.corpus.intake import Intake, OnBadRow
+from easymft.data.corpus.rows import SPLIT_NAMES
 from easymft.data.corpus.schema import Corpus
-from easymft.data.files.columns import SPLIT_NAMES
-from easymft.errors import InputError, did_you_mean
+from easymft.errors import InputError, did_you_mean, listed, shown
 
+TFDS_PREFIX = "tfds:"
 BATCH_ROWS = 2_048
 PROBE_SECONDS = 10
 
 
 def read_tfds(
     name: str,
-    columns: Any,
+    columns: Columns,
     splits: Mapping[str, str] = SPLIT_NAMES,
     probe: str | None = None,
+    on_bad_row: OnBadRow = "error",
 ) -> Corpus:
     """Load a TFDS data set, prepared already or prepared (and downloaded) now.
 
     Args:
         name: As for `tfds.load`: `NAME`, `NAME/config` or `NAME/config:version`.
-        columns: Names of the features that hold text, label, domain and so on, as attributes
-            (`easymft.config.Columns`).
-        splits: Our split by split of the data set; those not named are left out and noted.
+        columns: Names of the features that hold text, label, domain and so on; a feature inside
+            another goes by its path, `data/review_body`.
+        splits: Our split by split of the data set; those not named are left out and noted. They
+            give way to the feature `columns.split`.
         probe: A URL asked for before a download is tried, so that a machine without a network
             learns so in seconds.
+        on_bad_row: See `easymft.data.corpus.intake.Intake`.
 
     Returns:
         The corpus; without a `split` column where the data set has a train split alone.
 
     Raises:
         InputError: No such data set, or feature; or it cannot be downloaded.
+        InputErrors: Rows that cannot be used, by split and position from 1.
     """
     builder = _prepared_builder(name, probe)
-    features = builder.info.features
-    roles = _roles(columns, features, name)
-    corpus_builder, notes = CorpusBuilder(), []
+    intake = Intake(on_bad_row, columns.by_role())
     given = {split: splits.get(split) for split in builder.info.splits}
     # A lone train split is TFDS's way to say that the corpus is not split.
     several = len([split for split in given.values() if split]) > 1
+    notes, count = [], 0
     for split, our_split in given.items():
         if our_split is None:
             notes.append(f"split {split!r} of the data set left out")
             continue
-        for batch in _batches(builder, split, roles):
-            count = len(batch["text"])
-            if several:
-                batch["split"] = [our_split] * count
-            if "id" not in batch:
-                first = corpus_builder.rows
-                batch["id"] = [f"{split}/{number}" for number in range(first, first + count)]
-            corpus_builder.add(batch)
+        features = _features(builder.info.features, columns.by_role(our_split), name)
+        place = f"{TFDS_PREFIX}{name}/{split}"
+        kept = our_split if several else None
+        for line, row in enumerate(_rows(builder, split, features), 1):
+            intake.add(row, id=f"{split}/{count}", file=place, line=line, split=kept)
+            count += 1
     origin = f"TensorFlow Datasets, {builder.info.full_name}"
-    return corpus_builder.finish(name=builder.name, origin=origin, notes=tuple(notes))
+    return intake.finish(name=builder.name, origin=origin, notes=notes)
 
 
 def _prepared_builder(name: str, probe: str | None) -> Any:
@@ -101,40 +106,64 @@ def _unreachable(url: str) -> str | None:
         return str(getattr(error, "reason", error))
 
 
-def _roles(columns: Any, features: Any, name: str) -> dict[str, str]:
-    """Feature name of every column of ours that the data set is to give."""
-    roles = {}
-    for role in ("text", "text_pair", "label", "domain", "id"):
-        feature = getattr(columns, role)
-        if feature is None:
-            continue
-        if feature not in features:
-            message = (
-                f"{name} has no feature {feature!r}; features: {', '.join(features)}"
-                f"{did_you_mean(feature, features)}"
+def _features(features: Any, wanted: Mapping[str, str], name: str) -> dict[str, Any]:
+    """Path and feature of every role, `(("data", "review_body"), Text)`."""
+    known = dict(_leaves(features))
+    found = {}
+    for role, path in wanted.items():
+        field = f"data.columns.{role}"
+        if path not in known:
+            raise InputError(
+                f"{name} has no feature {path!r}; features: {listed(sorted(known))}"
+                f"{did_you_mean(path, known)}",
+                field=field,
             )
-            raise InputError(message, field=f"data.columns.{role}")
-        roles[role] = feature
-    return roles
+        keys, feature = known[path]
+        if feature.shape != ():
+            message = f"feature {path!r} of {name} must hold one value for each text"
+            raise InputError(f"{message}. Received: {shown(str(feature))}", field=field)
+        found[role] = keys, feature
+    return found
 
 
-def _batches(builder: Any, split: str, roles: dict[str, str]) -> Iterator[dict[str, list[str]]]:
-    """Batches of a split as lists of text; classes by their names."""
-    names = {
-        role: getattr(builder.info.features[feature], "names", None)
-        for role, feature in roles.items()
-    }
-    data = builder.as_dataset(split=split, shuffle_files=False).batch(BATCH_ROWS)
-    for batch in data.as_numpy_iterator():
-        yield {
-            role: [_to_text(value, names[role]) for value in batch[feature].tolist()]
-            for role, feature in roles.items()
+def _leaves(features: Any, keys: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
+    """Every feature that holds no others by its path, with the keys that lead to it."""
+    import tensorflow_datasets as tfds
+
+    # A sequence of dicts has items as well, of as many values as it is long.
+    if isinstance(features, tfds.features.FeaturesDict):
+        for key, feature in features.items():
+            yield from _leaves(feature, (*keys, key))
+    else:
+        yield "/".join(keys), (keys, features)
+
+
+def _rows(builder: Any, split: str, features: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the values of every text of a split by role; classes by their names."""
+    data = builder.as_dataset(split=split, shuffle_files=False)
+    wanted = data.map(
+        lambda example: {
+            role: functools.reduce(operator.getitem, keys, example)
+            for role, (keys, _) in features.items()
         }
+    )
+    for batch in wanted.batch(BATCH_ROWS).as_numpy_iterator():
+        columns = [_values(features[role][1], values) for role, values in batch.items()]
+        for cells in zip(*columns, strict=True):
+            yield dict(zip(batch, cells, strict=True))
 
 
-def _to_text(value: Any, names: list[str] | None) -> str:
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
-    if names is not None and value >= 0:
-        return names[value]
-    return str(value)
+def _values(feature: Any, values: Iterable[Any]) -> list[Any]:
+    """Values as their checks want them: text, numbers, names of classes, None for no class."""
+    if getattr(feature, "num_classes", None):
+        # TFDS writes -1 for a text that has no label.
+        return [feature.names[value] if value >= 0 else None for value in values]
+    return [_decoded(value) if isinstance(value, bytes) else value for value in values]
+
+
+def _decoded(value: bytes) -> str | bytes:
+    """What is no UTF-8 stays bytes, which is no text to whoever checks it."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value

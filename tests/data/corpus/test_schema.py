@@ -5,6 +5,7 @@ import pyarrow as pa
 import pytest
 
 from easymft.data.corpus.corpus_builder import MAX_LABELS, CorpusBuilder
+from easymft.data.corpus.intake import Intake
 from easymft.data.corpus.schema import Corpus, build_vocabulary, limit_per_domain
 from easymft.errors import InputError
 
@@ -15,9 +16,10 @@ def corpus(cells: dict[tuple[str, str], int], **more) -> Corpus:
         for (d, c), count in cells.items()
         for n in range(count)
     ]
-    builder = CorpusBuilder()
-    builder.add_rows(rows)
-    return builder.finish(name="test", origin="memory")
+    intake = Intake()
+    for row in rows:
+        intake.add(row)
+    return intake.finish(name="test", origin="memory")
 
 
 def test_vocabulary_sorts_whole_numbers_as_numbers_and_keeps_names_exactly():
@@ -47,16 +49,15 @@ def test_batches_with_other_columns_are_filled_with_null():
 def test_rows_are_taken_across_files():
     builder = CorpusBuilder()
     for file in ("one", "two"):
-        builder.add_rows(
+        builder.add(
             {
-                "id": f"{file}{n}",
-                "text": "t",
-                "label": str(n),
-                "domain": "d",
-                "file": file,
-                "line": n,
+                "id": [f"{file}0", f"{file}1"],
+                "text": ["t", "t"],
+                "label": ["0", "1"],
+                "domain": ["d", "d"],
+                "file": [file, file],
+                "line": [0, 1],
             }
-            for n in range(2)
         )
     taken = builder.finish(name="n", origin="o").take(np.array([3, 0]))
     assert taken.table["id"].to_pylist() == ["two1", "one0"]

@@ -168,14 +168,6 @@ def test_a_missing_half_of_a_pair_is_a_problem():
     assert "`text_pair`: is empty (id 'id1')" in str(report.problems.shown[0])
 
 
-def test_ids_must_be_unique():
-    builder = CorpusBuilder()
-    for label in "ab":
-        builder.add({"id": ["same"], "text": [label], "label": [label], "domain": ["x"]})
-    report = validate(builder.finish(name="n", origin="o"), cut(train=[0, 1]))
-    assert "ids must be unique" in str(report.problems.shown[0])
-
-
 def test_leaks_leave_train_then_dev():
     texts = ["in test", "In  Test", "in dev", "IN DEV ", "own", "in test\n", "in test", "in dev"]
     data = corpus(texts, "abababab", "xxxxyyyy")

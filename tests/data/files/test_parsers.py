@@ -9,10 +9,10 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from easymft.data.files.columns import MAX_NAME_CHARACTERS
+from easymft.data.corpus.rows import MAX_NAME_CHARACTERS
 from easymft.data.sources import amazon_reviews, multi_nli_genre, snippets
 from easymft.data.sources.own_files import read_files
-from easymft.errors import InputError, Problems
+from easymft.errors import InputError
 from tests.data.reading import REVIEW, own, write_pairs, write_snippets
 
 ROLES = {"text_pair": "pair", "id": "id", "split": "split", "weight": "weight"}
@@ -121,10 +121,8 @@ def test_any_values_in_a_pair(tmp_path, changes):
     path = folder / "multinli_1.0_train.jsonl"
     record = {**json.loads(path.read_text().split("\n")[0]), **changes}
     path.write_text(json.dumps(record) + "\n")
-    problems = Problems()
-    for pair in multi_nli_genre.parse_pairs(path, problems):
-        pa.array(list(map(str, pair.values()))).validate(full=True)
-        assert not problems.count
+    for on_bad_row in ("error", "skip"):
+        rows_or_error(lambda choice=on_bad_row: multi_nli_genre.read_folder(folder, choice))
 
 
 @SHARED_FOLDER

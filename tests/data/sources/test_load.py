@@ -57,16 +57,16 @@ def test_the_sample_is_no_stand_in_for_pairs():
 def test_tfds_is_asked_where_no_folder_has_it(monkeypatch):
     asked = []
 
-    def answer(name, columns, splits=None, probe=None):
-        asked.append((name, columns.text_pair, splits))
+    def answer(name, columns, splits=None, probe=None, on_bad_row="error"):
+        asked.append((name, columns.text_pair, splits, on_bad_row))
         return sources.sample.read_sample()
 
     monkeypatch.setattr(sources, "read_tfds", answer)
     sources.load_corpus(DataConfig(source="multi_nli_genre"))
-    sources.load_corpus(DataConfig(source="tfds:imdb_reviews/plain_text"))
+    sources.load_corpus(DataConfig(source="tfds:imdb_reviews/plain_text", on_bad_row="skip"))
     assert asked == [
-        ("multi_nli_genre", "text_pair", {"train": "train", "dev_matched": "test"}),
-        ("imdb_reviews/plain_text", None, None),
+        ("multi_nli_genre", "text_pair", {"train": "train", "dev_matched": "test"}, "error"),
+        ("imdb_reviews/plain_text", None, None, "skip"),
     ]
 
 

@@ -3,10 +3,10 @@ import os
 
 import pytest
 
-from easymft.data.corpus import corpus_builder
-from easymft.data.files import columns as columns_module
+from easymft.data.corpus import corpus_builder, intake
+from easymft.data.corpus import rows as rows_module
 from easymft.data.files import csv_rows
-from easymft.data.sources.load import load_corpus, own_files
+from easymft.data.sources.load import load_corpus
 from easymft.data.sources.own_files import read_files
 from easymft.errors import InputError, InputErrors
 from tests.data.reading import own
@@ -78,7 +78,7 @@ def test_many_faults_are_counted_and_twenty_shown(tmp_path):
 
 
 def test_a_cell_beyond_the_limit_is_a_fault(tmp_path, monkeypatch):
-    monkeypatch.setattr(columns_module, "MAX_CELL_CHARACTERS", 50)
+    monkeypatch.setattr(rows_module, "MAX_CELL_CHARACTERS", 50)
     record = {"text": "x" * 51, "label": "a", "domain": "d"}
     path = write(tmp_path / "a.jsonl", json.dumps(record) + "\n")
     with pytest.raises(InputError, match=r"a\.jsonl:1: `text`: has 51 characters; at most 50"):
@@ -190,7 +190,7 @@ def test_more_text_than_memory_is_for(tmp_path, monkeypatch):
 
 
 def test_rows_are_gathered_up_to_a_number_of_characters(tmp_path, monkeypatch):
-    monkeypatch.setattr(own_files, "BATCH_CHARACTERS", 20)
+    monkeypatch.setattr(intake, "BATCH_CHARACTERS", 20)
     path = write(tmp_path / "a.csv", "text,label,domain\n" + "eight ch,a,x\n" * 7)
     table = read_files(own({"all": path})).table
     assert table["text"].num_chunks == 3

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from easymft.data.files.columns import is_missing, row_faults, to_name
+from easymft.data.corpus.rows import is_missing, row_faults, to_name
 
 Domain = enum.Enum("Domain", {"BOOKS": "books"}, type=str)
 ALIKE = {

@@ -1,4 +1,4 @@
-"""What the columns of a user's data mean, and the checks every row goes through."""
+"""What makes a row good, whatever its source, and the one name of a label, domain or id."""
 
 import math
 import numbers
