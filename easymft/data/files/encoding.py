@@ -21,6 +21,10 @@ _NO_TEXT = {
     b"\x28\xb5\x2f\xfd": "packed with Zstandard; unpack it, or pack it with gzip",
 }
 _JAPANESE_ESCAPE = b"\x1b$"
+# What no codec makes of bytes, as it makes U+FFFD of those that say so.
+_MARK = "\udfff"
+_MARKING = "easymft-mark"
+codecs.register_error(_MARKING, lambda error: (_MARK, error.end))
 # UTF-32 first: its little-endian mark begins with that of UTF-16.
 _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -127,7 +131,7 @@ def _code_page(path: Path) -> tuple[str, str]:
 
 
 def _codec(stated: str) -> str:
-    """The name of the codec that a recipe states."""
+    """Return the name of the codec that a recipe states."""
     try:
         codec = codecs.lookup(stated).name
         # Some codecs turn bytes into bytes, or cannot go on after an error.
@@ -144,8 +148,8 @@ def _codec(stated: str) -> str:
 
 
 def _try_decoding(path: Path, codec: str) -> tuple[int, int, int]:
-    """Undecodable sequences, good non-ASCII characters, and bytes of the whole file."""
-    decoder = codecs.getincrementaldecoder(codec)(errors="replace")
+    """Return the undecodable sequences, good non-ASCII characters, and bytes of the whole file."""
+    decoder = codecs.getincrementaldecoder(codec)(errors=_MARKING)
     undecodable = foreign = size = 0
     with open_bytes(path) as handle:
         while True:
@@ -158,7 +162,7 @@ def _try_decoding(path: Path, codec: str) -> tuple[int, int, int]:
                 message = f"cannot be read as {codec} ({error})"
                 raise InputError(message, file=path, field="data.encoding") from None
             if not text.isascii():
-                undecodable += text.count("\ufffd")
-                foreign += len(re.findall(r"[^\x00-\x7f\ufffd]", text))
+                undecodable += text.count(_MARK)
+                foreign += len(re.findall(rf"[^\x00-\x7f{_MARK}]", text))
             if not chunk:
                 return undecodable, foreign, size

@@ -41,6 +41,11 @@ def test_utf_8_with_few_bad_bytes_stays_utf_8(tmp_path):
     assert not encoding.is_damaged
 
 
+def test_a_replacement_character_is_a_character(tmp_path):
+    encoding = found(tmp_path, "text \ufffd lost elsewhere\n".encode())
+    assert (encoding.codec, encoding.undecodable) == ("utf-8", 0)
+
+
 def test_more_than_one_percent_is_damage(tmp_path):
     assert not found(tmp_path, b"a" * 990 + b"\xff" * 10, "utf-8").is_damaged
     assert found(tmp_path, b"a" * 989 + b"\xff" * 11, "utf-8").is_damaged
