@@ -36,7 +36,7 @@ LINES = "".join(json.dumps(record) + "\n" for record in RECORDS)
         ("a.JSON", LINES),
         ("a.json", json.dumps(RECORDS)),
         ("a.json", json.dumps(RECORDS, indent=2) + "\n"),
-        ("a.json.gz", gzip.compress(json.dumps(RECORDS, indent=2).encode())),
+        ("a.json.gz", gzip.compress(json.dumps(RECORDS, indent=2).encode(), mtime=0)),
         ("a.json", "\ufeff \n" + json.dumps(RECORDS)),
     ],
 )

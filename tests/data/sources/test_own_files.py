@@ -52,7 +52,7 @@ def test_odd_csv_twelve_domains_bom_crlf_quotes_emoji_semicolon(tmp_path):
     ("name", "content"),
     [
         ("a.csv", CSV),
-        ("a.csv.gz", gzip.compress(CSV.encode())),
+        ("a.csv.gz", gzip.compress(CSV.encode(), mtime=0)),
         ("a.csv", CSV.replace(",", "|")),
         ("a.tsv", CSV.replace(",", "\t")),
         ("a.csv", CSV.encode("utf-16")),
