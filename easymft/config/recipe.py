@@ -37,7 +37,15 @@ class Phase(Section):
     """Parts that a step's texts are computed in, one after the other, where memory is short; their
     gradients add up to those of the whole batch."""
     validation_freq: Annotated[int, Field(ge=0)] = 1
-    """Epochs between two looks at the development texts, for the curves alone; 0: no look."""
+    """Epochs between two looks at the development texts; 0: no look."""
+    select_best_on_dev: bool = False
+    """Keep the weights of the epoch that got most development texts right, of those looked at (an
+    extension); a domain keeps the meta-learner unless fine-tuning does better. false: the last."""
+    class_balance: Literal["none", "loss", "batch"] = "none"
+    """Where classes are rare (an extension). loss: weight texts by how rare their class is. batch:
+    see as many texts of every class, those of rare ones more often."""
+    domain_balance: Literal["none", "batch"] = "none"
+    """batch: see as many texts of every domain, those of small ones more often (an extension)."""
 
     def steps(self, texts: int) -> int:
         """Training steps of the whole phase on `texts` texts."""
@@ -50,9 +58,6 @@ class FineTune(Phase):
     lora_rank: Count | None = None
     """Train low-rank factors of this size beside the attention's query and value kernels, their
     biases and the class head, and nothing else (LoRA); null trains all weights."""
-    select_best_on_dev: bool = False
-    """A domain whose development texts fine-tuning did not make more accurate keeps the
-    meta-learner (an extension); false: fine-tuned models are kept in any case."""
 
 
 class Optimizer(Section):

@@ -240,8 +240,8 @@ class MFTClassifier(ClassifierMixin, BaseEstimator):
                 place = place.setdefault(section, {})
             place[last] = value
         config = config_from_dict(plain_numbers(values))
-        if config.fine_tune.select_best_on_dev:
-            message = "`fine_tune.select_best_on_dev` needs dev texts, of which `fit` has none"
+        if config.fine_tune.select_best_on_dev or config.meta_fine_tune.select_best_on_dev:
+            message = "`select_best_on_dev` needs dev texts, of which `fit` has none"
             raise InputError(message, field="settings")
         return config
 

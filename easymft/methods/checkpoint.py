@@ -8,6 +8,7 @@ import numpy as np
 
 from easymft import files
 from easymft.errors import InputError
+from easymft.methods.best_weights import BestWeights
 from easymft.models.lora import lora_state, set_lora_state
 
 logger = logging.getLogger(__name__)
@@ -60,6 +61,12 @@ class Checkpoint:
             raise InputError(message, file=self.folder) from error
         return history, saved
 
+    @property
+    def best(self) -> BestWeights:
+        """The best weights so far, in a folder beside this one."""
+        return BestWeights(self.folder.with_name(f"{self.folder.stem}.best{self.folder.suffix}"))
+
     def discard(self) -> None:
         """Remove the state, once what was trained is safe elsewhere."""
+        self.best.discard()
         files.remove(self.folder)

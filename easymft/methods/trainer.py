@@ -19,6 +19,7 @@ from easymft.devices import preemption
 from easymft.devices.distribution import Distribution, jit_compile
 from easymft.devices.freed_memory import KeepFreedMemory
 from easymft.errors import WorkerError
+from easymft.methods import balance
 from easymft.methods.callbacks import ShowProgress, StopWhenAsked
 from easymft.methods.checkpoint import Checkpoint, History
 from easymft.models import TextClassifier, WarmupLinearDecay, adamw, use_cpu_kernels
@@ -114,6 +115,7 @@ class Trainer:
                     training.fit(batches)
                 if training.awaits_validation():
                     training.validate()
+            training.finish()
         return training.history
 
     @property
@@ -151,7 +153,10 @@ class _Training:
             buckets=bucket_lengths(bool(jit_compile())),
         )
         self.parts = phase.gradient_accumulation_steps
-        self.batches = make(texts.rows, seed=seed, parts=self.parts)
+        labels, domains = texts.tokens.labels[texts.rows], texts.tokens.domains[texts.rows]
+        groups = balance.groups(labels, domains, phase)
+        self.batches = make(texts.rows, seed=seed, parts=self.parts, groups=groups)
+        self.class_weights = balance.class_weights(labels, phase)
         self.dev = None
         if phase.validation_freq and texts.dev_rows is not None and len(texts.dev_rows):
             self.dev = make(texts.dev_rows, sample_weight=texts.dev_weight)
@@ -191,7 +196,7 @@ class _Training:
         end = (epoch + 1) * self.per_epoch
         if callable(self.texts.sample_weight) and self.trainer.step == epoch * self.per_epoch:
             self.weights = self.texts.sample_weight()
-        weighted = self.batches.weighted(self.weights)
+        weighted = self.batches.weighted(self._weights())
         while (step := self.trainer.step) < end:
             yield weighted.span(step, min(step + CHUNK_STEPS, end))
 
@@ -232,8 +237,33 @@ class _Training:
         )
         if not self.stop.agreed:  # else not all texts were seen
             self.history[-1] |= {f"dev_{key}": float(value) for key, value in figures.items()}
+            if self._selects:
+                self._offer_as_best()
             self._tell()
         self._pause()
+
+    def finish(self) -> None:
+        """Give the model the weights of the best epoch, where that is asked for."""
+        if self._selects:
+            step = self.checkpoint.best.give_to(self.trainer.model)
+            if step not in (None, self.trainer.step):
+                logger.info("%s: the weights of step %d are kept.", self.name, step)
+
+    @property
+    def _selects(self) -> bool:
+        # Several workers have no disk in common that holds the best of all of them.
+        return self.trainer.phase.select_best_on_dev and self.distribution.workers == 1
+
+    def _offer_as_best(self) -> None:
+        entry = self.history[-1]
+        # Averaged over domains where the model tells them apart.
+        accuracy = entry.get("dev_average_accuracy", entry.get("dev_accuracy"))
+        self.checkpoint.best.offer(self.trainer.model, accuracy, self.trainer.step)
+
+    def _weights(self) -> np.ndarray | None:
+        if self.class_weights is None or self.weights is None:
+            return self.weights if self.class_weights is None else self.class_weights
+        return self.weights * self.class_weights
 
     def _tell(self) -> None:
         entry = self.history[-1]

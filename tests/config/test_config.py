@@ -238,6 +238,8 @@ phases = {
     "learning_rate": st.floats(0, 1e3, exclude_min=True),
     "batch_size": st.integers(1, 4096),
     "gradient_accumulation_steps": st.integers(1, 64),
+    "select_best_on_dev": st.booleans(),
+    "class_balance": st.sampled_from(["none", "loss", "batch"]),
 }
 mfts = st.fixed_dictionaries(
     {
@@ -273,7 +275,6 @@ configs = st.builds(
         FineTune,
         **phases,
         lora_rank=st.none() | st.integers(1, 64),
-        select_best_on_dev=st.booleans(),
     ),
 )
 

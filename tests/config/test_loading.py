@@ -231,7 +231,7 @@ def test_unknown_key_like_none_lists_those_there(recipe):
     error = fault(recipe({"meta_fine_tune": {"zzz": 1}}))
     assert str(error).endswith(
         "known here: epochs, learning_rate, batch_size, gradient_accumulation_steps, "
-        "validation_freq"
+        "validation_freq, select_best_on_dev, class_balance, domain_balance"
     )
 
 

@@ -112,3 +112,56 @@ def test_one_traced_step_serves_all_domains(tmp_path):
         trainer.run(str(domain), TrainingTexts(TOKENS, rows), Checkpoint(tmp_path / "state"))
         counts.append(len(traces))
     assert counts[0] == counts[1]
+
+
+def selecting(folder, monkeypatch, accuracies):
+    """Train three epochs whose dev accuracies are given; returns weights, and those after each."""
+    after, looks = [], iter(accuracies)
+
+    def evaluate(model, *args, **kwargs):
+        after.append(model.get_weights())
+        return {"loss": 1.0, "average_accuracy": next(looks)}
+
+    keras.utils.set_random_seed(7)
+    model = TextClassifier(tiny_backbone(num_layers=1), NUM_CLASSES, dropout=0.0)
+    phase = Phase(epochs=3, learning_rate=0.01, batch_size=8, select_best_on_dev=True)
+    texts = TrainingTexts(TOKENS, np.arange(16), dev_rows=np.arange(16, 22))
+    with monkeypatch.context() as patch:
+        patch.setattr(keras.Model, "evaluate", evaluate)
+        checkpoint = Checkpoint(folder / "state")
+        trainer = Trainer(model, phase, Optimizer(), seed=5)
+        trainer.run("all", texts, checkpoint)
+    checkpoint.discard()
+    assert list(folder.iterdir()) == []
+    return model.get_weights(), after
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "best"), [([0.5, 0.8, 0.7], 1), ([0.8, 0.8, 0.1], 0), ([0.1, 0.2, 0.3], 2)]
+)
+def test_the_epoch_that_did_best_on_dev_is_kept_the_first_of_equals(
+    tmp_path, monkeypatch, accuracies, best
+):
+    weights, after = selecting(tmp_path, monkeypatch, accuracies)
+    assert_equal(weights, after[best], 0)
+    for other in set(range(3)) - {best}:
+        assert any((a != b).any() for a, b in zip(after[other], after[best], strict=True))
+
+
+def test_the_best_epoch_outlives_a_kill(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "CHECKPOINT_SECONDS", 0)
+    whole, after = selecting(tmp_path, monkeypatch, [0.9, 0.5, 0.6])
+    # Dies in the third look, after the state of two epochs was saved.
+    calls = iter([0.9, 0.5, None])
+
+    def looks():
+        for accuracy in calls:
+            if accuracy is None:
+                raise KeyboardInterrupt
+            yield accuracy
+
+    with pytest.raises(KeyboardInterrupt):
+        selecting(tmp_path, monkeypatch, looks())
+    again, _ = selecting(tmp_path, monkeypatch, [0.6])
+    assert_equal(whole, after[0], 0)
+    assert_equal(again, whole, 1e-6)

@@ -10,6 +10,7 @@ import numpy as np
 
 from easymft.data.batches.tf_datasets import without_autotuning
 from easymft.data.batches.tokenized import TokenizedTexts
+from easymft.data.corpus.cells import apportion, joined
 
 BUCKETS = (32, 64, 96, 128, 192, 256, 384, 512)
 # A fifth less to compute on MultiNLI's pairs; for where a new shape costs nothing.
@@ -54,6 +55,8 @@ class Batches(keras.utils.PyDataset):
         parts: Parts that the batch of each step comes in, one after the other, as an optimizer
             wants them that accumulates gradients. `inputs` then holds `share`, `(batch,)`, by
             which a part's mean loss is to be multiplied: 1 where all parts are of one size.
+        groups: int array `(n,)`, groups of `rows`; every epoch sees equally many texts of each:
+            those of small groups come more often, those of large ones not in every epoch.
         **kwargs: Of `keras.utils.PyDataset`.
 
     Example:
@@ -80,6 +83,7 @@ class Batches(keras.utils.PyDataset):
         start: int = 0,
         stop: int | None = None,
         parts: int = 1,
+        groups: np.ndarray | None = None,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
@@ -92,6 +96,7 @@ class Batches(keras.utils.PyDataset):
             sample_weight=sample_weight,
             domains=domains,
             parts=parts,
+            groups=groups,
             **kwargs,
         )
         rows = np.asarray(rows)
@@ -100,7 +105,11 @@ class Batches(keras.utils.PyDataset):
                 raise ValueError(f"`{name}` must be at least 1. Received: {count}")
         if not len(rows):
             raise ValueError("`rows` must name at least one text. Received: none")
-        for name, values in (("sample_weight", sample_weight), ("domains", domains)):
+        for name, values in (
+            ("sample_weight", sample_weight),
+            ("domains", domains),
+            ("groups", groups),
+        ):
             if values is not None and np.shape(values) != rows.shape:
                 raise ValueError(
                     f"`{name}` must have one value for each of `rows`, shape {rows.shape}. "
@@ -118,7 +127,7 @@ class Batches(keras.utils.PyDataset):
         self._weights = None if sample_weight is None else np.asarray(sample_weight, np.float32)
         self._lengths = tokens.lengths[rows]
         self._plan = functools.lru_cache(maxsize=2)(
-            functools.partial(batch_plan, self._lengths, batch_size, seed)
+            functools.partial(batch_plan, self._lengths, batch_size, seed, groups=groups)
         )
 
     def __len__(self) -> int:
@@ -250,20 +259,25 @@ class Batches(keras.utils.PyDataset):
 
 
 def batch_plan(
-    lengths: np.ndarray, batch_size: int, seed: int | None, epoch: int = 0
+    lengths: np.ndarray,
+    batch_size: int,
+    seed: int | None,
+    epoch: int = 0,
+    groups: np.ndarray | None = None,
 ) -> list[np.ndarray]:
     """Say which texts go together in which order: a pure function of its arguments.
 
-    Every text comes once; only the last batch may be smaller. With a seed the texts are mixed,
-    sorted by length within windows of `WINDOW` batches, fewer in an epoch of less than
-    `LEAST_WINDOWS` of these, and the batches mixed again; without one all texts are sorted by
-    length, longest first, so that memory runs out at once or never.
+    Every text comes once, unless there are groups; only the last batch may be smaller. With a seed
+    the texts are mixed, sorted by length within windows of `WINDOW` batches, fewer in an epoch of
+    less than `LEAST_WINDOWS` of these, and the batches mixed again; without one all texts are
+    sorted by length, longest first, so that memory runs out at once or never.
 
     Args:
         lengths: int array `(n,)`, tokens of each text.
         batch_size: Texts per batch.
         seed: Seed of the order, or None.
         epoch: Number of the epoch; each has its own order.
+        groups: int array `(n,)`, see `Batches`; needs a seed.
 
     Returns:
         Positions in `lengths`, an int array a batch.
@@ -272,7 +286,7 @@ def batch_plan(
     if seed is None:
         return _cut(np.argsort(-lengths, kind="stable"), batch_size)
     random = np.random.Generator(np.random.PCG64([seed, epoch]))
-    order = random.permutation(len(lengths))
+    order = random.permutation(len(lengths)) if groups is None else _balanced(groups, random)
     # The rest is drawn before sorting, so that it is not made of the longest or shortest texts.
     full = len(order) // batch_size * batch_size
     window = max(1, min(WINDOW, full // batch_size // LEAST_WINDOWS))
@@ -281,6 +295,18 @@ def batch_plan(
         batches += _cut(texts[np.argsort(lengths[texts], kind="stable")], batch_size)
     mixed = [batches[index] for index in random.permutation(len(batches))]
     return mixed + _cut(order[full:], batch_size)
+
+
+def _balanced(groups: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Draw as many positions as there are, equally many of each group, in a random order."""
+    _, group = np.unique(groups, return_inverse=True)
+    members = [np.flatnonzero(group == number) for number in range(group.max() + 1)]
+    drawn = []
+    for own, count in zip(members, apportion(len(groups), np.ones(len(members), int)), strict=True):
+        # Whole rounds, so that texts of one group come equally often, give or take one.
+        rounds = [random.permutation(own) for _ in range(-(-count // len(own)))]
+        drawn.append(joined(rounds)[:count])
+    return random.permutation(joined(drawn))
 
 
 def _cut(order: np.ndarray, size: int) -> list[np.ndarray]:

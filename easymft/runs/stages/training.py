@@ -146,6 +146,14 @@ def _check_method(run: Run) -> None:
                 f"or `distribution.strategy` one_device. Received: {parts}",
                 field=f"{name}.gradient_accumulation_steps",
             )
+    if (
+        run.config.meta_fine_tune.select_best_on_dev
+        and not run.config.meta_fine_tune.validation_freq
+    ):
+        raise InputError(
+            "chooses among the epochs that `validation_freq` looks at; set that to 1 or more",
+            field="meta_fine_tune.select_best_on_dev",
+        )
     weights, layers = mft.class_weights, mft.corruption_layers
     if weights is not None and len(weights) != data.num_classes:
         raise InputError(
@@ -165,6 +173,17 @@ def _check_method(run: Run) -> None:
                 f"must name layers from 0 to {last}. Received: {layers}",
                 field="mft.corruption_layers",
             )
+
+
+def _check_selection(run: Run) -> None:
+    """Raise `InputError` where the best epoch of the mixed phase cannot be chosen."""
+    phase, field = run.config.meta_fine_tune, "meta_fine_tune.select_best_on_dev"
+    if phase.select_best_on_dev and not phase.validation_freq:
+        message = "chooses among the epochs that `validation_freq` looks at; set that to 1 or more"
+        raise InputError(message, field=field)
+    if phase.select_best_on_dev and run.distribution.workers > 1:
+        message = "cannot be had with several workers, each with a disk of its own"
+        raise InputError(message, field=field)
 
 
 def _dev_accuracies(
