@@ -59,8 +59,16 @@ def predict() -> int:
     run = _run_of(_config())
     from easymft.export.predict import COLUMNS, predict_file
 
-    columns = {**COLUMNS, **run.config.data.columns.model_dump(exclude_none=True)}
-    count = predict_file(run.folder.export, FLAGS.input, FLAGS.output, columns=columns)
+    data = run.config.data
+    count = predict_file(
+        run.folder.export,
+        FLAGS.input,
+        FLAGS.output,
+        columns={**COLUMNS, **data.columns.model_dump(exclude_none=True)},
+        input_format=FLAGS.input_format,
+        encoding=data.encoding,
+        delimiter=data.delimiter,
+    )
     logger.info("%d texts labelled.", count)
     return 0
 

@@ -9,7 +9,7 @@ from tqdm import tqdm
 _shown = ContextVar("shown", default=True)
 
 
-def progress_bar(name: str, total: int, done: int = 0, unit: str = "step") -> tqdm:
+def progress_bar(name: str, total: int | None, done: int = 0, unit: str = "step") -> tqdm:
     """A line with rate and time left; nothing where standard error is no terminal."""
     disable = None if _shown.get() else True  # None: tqdm looks for a terminal
     return tqdm(desc=name, total=total, initial=done, unit=unit, disable=disable, leave=False)

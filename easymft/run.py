@@ -29,6 +29,7 @@ import easymft
 from easymft.devices import preemption
 from easymft.errors import InputError, WorkerError
 from easymft.modes import MODES
+from easymft.runs import STAGE_NAMES
 
 logger = logging.getLogger(__name__)
 # absl's own --verbosity, but with progress shown by default.
@@ -60,8 +61,15 @@ flags.DEFINE_integer(
 flags.DEFINE_string(
     "input",
     "-",
-    "For --mode predict: CSV, TSV, JSONL or Parquet; -: lines of standard input. For --mode init "
+    "For --mode predict: CSV, TSV, JSONL, Parquet or a pipe; -: standard input. For --mode init "
     "and compare: the file or folder to look at. For --mode tables: the folder of a sweep.",
+)
+flags.DEFINE_enum(
+    "input_format",
+    "auto",
+    ["auto", "lines", "csv", "tsv", "jsonl", "parquet"],
+    "For --mode predict. lines: every line is a text. auto: what the name of --input says; of "
+    "standard input what its beginning says, lines where that names no column of the recipe.",
 )
 flags.DEFINE_string(
     "output",
@@ -113,7 +121,7 @@ def main(argv: Sequence[str]) -> int:
     except (OSError, MemoryError) as error:
         logger.debug("The whole of it:", exc_info=True)
         reason = str(error).split("\n")[0] or type(error).__name__
-        print(f"easymft: {reason}; the same command continues once that is mended", file=sys.stderr)
+        print(f"easymft: {reason}; {_same_command()} once that is mended", file=sys.stderr)
         return 1
     except WorkerError as error:
         print(
@@ -122,11 +130,17 @@ def main(argv: Sequence[str]) -> int:
         )
         return 1
     except preemption.Stopped:
-        print("easymft: asked to stop; the same command continues", file=sys.stderr)
+        print(f"easymft: asked to stop; {_same_command()}", file=sys.stderr)
         return preemption.EXIT_CODE
     except KeyboardInterrupt:
-        print("easymft: interrupted; the same command continues", file=sys.stderr)
+        print(f"easymft: interrupted; {_same_command()}", file=sys.stderr)
         return 130
+
+
+def _same_command() -> str:
+    """Say what becomes of what was done: stages go on, and what consists of runs."""
+    goes_on = _MODE.value in ("run", *STAGE_NAMES, "search")
+    return f"the same command {'continues' if goes_on else 'begins anew'}"
 
 
 def _version() -> str:

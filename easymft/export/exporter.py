@@ -170,7 +170,8 @@ class _Exporter:
             write_text(new.staging / LABELS_FILE, "".join(f"{label}\n" for label in labels))
             write_text(new.staging / DOMAINS_FILE, "".join(f"{domain}\n" for domain in domains))
             if made_from is not None:
-                write_json(new.staging / SOURCE_FILE, made_from)
+                source = {"made_from": made_from, "bytes": _sizes(new.staging)}
+                write_json(new.staging / SOURCE_FILE, source)
         return new.path
 
 
@@ -199,7 +200,16 @@ def _newest(model_folder: Path) -> Path | None:
 
 
 def _written_source(version: Path) -> Any:
+    """Return what a version was made from; None where that is not known, or it is damaged."""
     try:
-        return read_json(version / SOURCE_FILE)
-    except (InputError, FileNotFoundError):  # made by hand, or by a release before this file
+        written = read_json(version / SOURCE_FILE)
+        return written["made_from"] if written["bytes"] == _sizes(version) else None
+    # Made by hand, or by a release before this file.
+    except (InputError, FileNotFoundError, LookupError, TypeError):
         return None
+
+
+def _sizes(version: Path) -> dict[str, int]:
+    """Return the bytes of each file of a graph and its weights."""
+    files = [version / "saved_model.pb", *(version / "variables").iterdir()]
+    return {path.name: path.stat().st_size for path in files}

@@ -1,18 +1,28 @@
-"""Labels for a file of texts, or for lines of standard input, by an exported model."""
+"""Labels for a file of texts, or for lines of a stream, by an exported model."""
 
-import itertools
+import contextlib
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from tqdm import tqdm
+
+from easymft.devices import preemption
 from easymft.errors import InputError
-from easymft.export.prediction_files import open_output, read_lines, read_rows
+from easymft.export.prediction_input import FORMATS, Wanted, open_texts
+from easymft.export.prediction_output import open_output
 from easymft.export.version_folder import versions
+from easymft.progress import progress_bar, progress_bars
 
 COLUMNS = {"text": "text", "text_pair": "text_pair", "domain": "domain", "id": "id"}
+# Batches among which texts are sorted, by domain and length: the model of each domain then runs on
+# whole batches, and little of them is padding.
+WINDOW = 50
 _COMBINED = "combined"
 _LABELS = "assets.extra/labels.txt"
+_DOMAINS = "assets.extra/domains.txt"
 
 
 def predict_file(
@@ -23,14 +33,18 @@ def predict_file(
     columns: Mapping[str, str] = COLUMNS,
     domain: str = "",
     batch_size: int = 32,
+    input_format: str = "auto",
+    encoding: str = "auto",
+    delimiter: str = "auto",
 ) -> int:
     """Predict every text of a file; the rows come out in the order they came in.
 
     Args:
         export: The export folder of a run (its combined model is used), a model's folder in it
             (its newest version), or a version's folder.
-        input: CSV, TSV, JSONL or Parquet, also gzipped where it is text; or `"-"`: lines of
-            standard input, for pair models both texts of a line with a tab between them.
+        input: CSV, TSV, JSONL (or a JSON array) or Parquet, also gzipped where it is text, a glob
+            or a folder of parts; a pipe or device; or `"-"`, standard input. A stream may hold any
+            of them, or lines: a text each, for pair models two with a tab between them.
         output: Parquet, CSV, TSV or JSONL by the name's suffix; `"-"`: JSONL on standard output.
             Columns: `id`, `text`, `text_pair`, `domain` as far as the input has them, then
             `label`, `score`, and `probability_<label>` for every label.
@@ -38,6 +52,10 @@ def predict_file(
             models; `domain` and `id` are read if there.
         domain: Domain of all texts, where the input has no such column.
         batch_size: Texts run at once.
+        input_format: `lines`, `csv`, `tsv`, `jsonl` or `parquet`; `auto`: by the name's suffix,
+            without one by what the stream begins with.
+        encoding: Encoding of text files, or `auto`.
+        delimiter: Delimiter of CSV and TSV, or `auto`.
 
     Returns:
         Number of texts.
@@ -49,22 +67,31 @@ def predict_file(
         >>> predict_file("runs/amazon/mft/seed-1/export", "reviews.csv", "labels.parquet")
         8000
     """
-    predictor = Predictor(export)
-    roles = predictor.inputs
-    if str(input) == "-":
-        rows = read_lines(sys.stdin.buffer, pair="text_pair" in roles)
-        # Someone who types waits for an answer; a pipe waits for all of them.
-        batch_size = 1 if sys.stdin.isatty() else batch_size
-    else:
-        rows = read_rows(Path(input), columns, required=[r for r in roles if r != "domain"])
+    if input_format not in FORMATS:
+        raise InputError(f"must be one of {', '.join(FORMATS)}. Received: {input_format!r}")
     count = 0
-    with open_output(output) as write:
-        for batch in _batches(rows, batch_size):
-            if "domain" in roles:
-                batch.setdefault("domain", [domain] * len(batch["text"]))
-            write({**batch, **predictor({name: batch[name] for name in roles})})
-            count += len(batch["text"])
+    with open_output(str(output)) as write:
+        predictor = Predictor(export)
+        required = [role for role in predictor.inputs if role != "domain"]
+        wanted = Wanted(columns, required, encoding, delimiter)
+        with (
+            open_texts(str(input), input_format, wanted) as texts,
+            _progress_bar(texts.total, str(output)) as bar,
+        ):
+            for window in texts.windows(WINDOW * batch_size):
+                rows = {role: [row[role] for row in window] for role in window[0]}
+                if "domain" in predictor.inputs:
+                    rows.setdefault("domain", [domain] * len(window))
+                write({**rows, **_in_batches(predictor, rows, batch_size, bar)})
+                count += len(window)
     return count
+
+
+def _progress_bar(total: int | None, output: str) -> tqdm:
+    """Show how far it is, unless someone types texts or reads labels on the same terminal."""
+    by_hand = (total is None and sys.stdin.isatty()) or (output == "-" and sys.stdout.isatty())
+    with progress_bars(False) if by_hand else contextlib.nullcontext():
+        return progress_bar("predict", total, unit="text")
 
 
 class Predictor:
@@ -76,6 +103,7 @@ class Predictor:
     Attributes:
         inputs: Names of the model's inputs: `text`, maybe `text_pair`, maybe `domain`.
         labels: Class names in the order of the probabilities.
+        domains: Domain names that training knew.
     """
 
     def __init__(self, export: str | Path):
@@ -83,14 +111,20 @@ class Predictor:
         import tensorflow_text  # noqa: F401 (registers the tokenizer's ops)
 
         folder = find_version(Path(export))
-        self._model = tf.saved_model.load(str(folder))
-        self._signature = self._model.signatures["serving_default"]
-        given = self._signature.structured_input_signature[1]
+        try:
+            self._model = tf.saved_model.load(str(folder))
+            self._signature = self._model.signatures["serving_default"]
+            given = self._signature.structured_input_signature[1]
+            classes = self._signature.structured_outputs["probabilities"].shape[1]
+            self.labels, self.domains = (_names(folder / file) for file in (_LABELS, _DOMAINS))
+        except (OSError, ValueError, LookupError, RuntimeError, tf.errors.OpError) as error:
+            raise _damaged(folder, str(error).split("\n")[0]) from None
+        if classes != len(self.labels):
+            raise _damaged(folder, f"{len(self.labels)} labels for {classes} classes")
         self.inputs = [name for name in ("text", "text_pair", "domain") if name in given]
-        self.labels = (folder / _LABELS).read_text(encoding="utf-8").split("\n")[:-1]
 
     def __call__(self, texts: dict[str, list[str]]) -> dict[str, list[Any]]:
-        """`label`, `score` and `probability_<label>` of each row; `texts` by input name."""
+        """Return `label`, `score` and `probability_<label>` of each row; `texts` by input name."""
         import tensorflow as tf
 
         answers = self._signature(
@@ -111,8 +145,17 @@ class Predictor:
         }
 
 
+def _names(file: Path) -> list[str]:
+    return file.read_text(encoding="utf-8").split("\n")[:-1]
+
+
+def _damaged(folder: Path, reason: str) -> InputError:
+    message = f"is no whole exported model ({reason}); remove it and export the run again"
+    return InputError(message, file=folder)
+
+
 def find_version(export: Path) -> Path:
-    """The SavedModel that an export folder, a model's folder or a version's folder stands for.
+    """Return the SavedModel that the folder of an export, a model or a version stands for.
 
     Raises:
         InputError: There is none.
@@ -131,7 +174,30 @@ def find_version(export: Path) -> Path:
     raise InputError(message, file=export)
 
 
-def _batches(rows: Iterable[dict[str, str]], batch_size: int) -> Iterator[dict[str, list[str]]]:
-    rows = iter(rows)
-    while batch := list(itertools.islice(rows, batch_size)):
-        yield {name: [row[name] for row in batch] for name in batch[0]}
+def _in_batches(
+    predictor: "Predictor", columns: Mapping[str, Sequence[str]], batch_size: int, bar: tqdm
+) -> dict[str, list[Any]]:
+    """Predict texts in batches of one domain and similar length; answers in their own order."""
+    rows = len(columns["text"])
+    domains = columns.get("domain", [""] * rows)
+    pairs = columns.get("text_pair", [""] * rows)
+    known = frozenset(predictor.domains)
+    order = sorted(
+        range(rows),
+        # Unknown domains are answered by one model.
+        key=lambda row: (
+            domains[row] if domains[row] in known else "",
+            len(columns["text"][row]) + len(pairs[row]),
+        ),
+    )
+    answers: dict[str, list[Any]] = {}
+    for start in range(0, rows, batch_size):
+        batch = order[start : start + batch_size]
+        texts = {name: [columns[name][row] for row in batch] for name in predictor.inputs}
+        for name, values in predictor(texts).items():
+            answers.setdefault(name, []).extend(values)
+        bar.update(len(batch))
+        if preemption.requested():
+            raise preemption.Stopped
+    places = np.argsort(order)
+    return {name: [values[place] for place in places] for name, values in answers.items()}

@@ -203,6 +203,13 @@ def test_an_interrupted_export_goes_on_with_what_is_missing(tmp_path, quick, mon
     assert not list(tmp_path.rglob(f"{TEMPORARY}*"))
 
 
+def test_a_damaged_version_is_exported_again(tmp_path, quick):
+    quick(tmp_path, {"books": "a"})
+    weights = tmp_path / "books/1/variables/variables.data-00000-of-00001"
+    weights.write_bytes(weights.read_bytes()[:-1])
+    assert quick(tmp_path, {"books": "a"}) == ["books/2", "combined/1"]
+
+
 def test_models_are_held_one_at_a_time(tmp_path, quick):
     alive = set()
 

@@ -1,6 +1,7 @@
 import functools
 import io
 import json
+import shutil
 
 import numpy as np
 import pyarrow as pa
@@ -8,9 +9,11 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 
+from easymft.devices import preemption
 from easymft.errors import InputError
 from easymft.export import predict, predict_file
 from easymft.export.predict import find_version
+from easymft.progress import progress_bar
 from tests.export.conftest import LABELS, expected
 
 ROWS = [
@@ -102,13 +105,13 @@ def test_other_column_names(tmp_path, export_folder):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("in.csv", "txt,domain\ngood,books\n", "in.csv:1: .*no column 'text'.*did you mean 'txt'"),
+        ("in.csv", "txt,domain\ngood,books\n", "in.csv:1: .*no column 'text'.*'txt'"),
         ("in.csv", "text,domain\ngood\n", "in.csv:2: 1 cells where the header has 2"),
         ("in.jsonl", '{"text": "a"}\n{"text": 3}\n', "in.jsonl:2: `text`: must be text"),
         ("in.jsonl", '{"text": "a"}\n{"txt": "a"}\n', "in.jsonl:2: no key 'text'"),
         ("in.jsonl", "no json\n", "in.jsonl:1: not valid JSON"),
         ("in.parquet", "no parquet", "cannot be read as Parquet"),
-        ("in.xlsx", "", "cannot tell the format from the file"),
+        ("in.xlsx", "", "`--input_format`: cannot tell the format"),
         ("in.csv", "text\n", "holds no text"),
     ],
 )
@@ -119,9 +122,71 @@ def test_bad_input_leaves_no_output(tmp_path, export_folder, name, content, mess
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
-def test_bad_output_name(tmp_path, export_folder):
-    with pytest.raises(InputError, match=r"must end in one of .*Received: out.xlsx"):
-        predict_file(export_folder, write(tmp_path / "in.csv"), tmp_path / "out.xlsx")
+def test_an_unknown_format_is_refused(export_folder):
+    with pytest.raises(InputError, match=r"must be one of auto, lines.*Received: 'xml'"):
+        predict_file(export_folder, input_format="xml")
+
+
+class Spy:
+    """A model that answers with what it was asked, and remembers it."""
+
+    inputs = ("text", "domain")
+    domains = ("books", "films")
+
+    def __init__(self):
+        self.asked = []
+
+    def __call__(self, texts):
+        self.asked.append(list(zip(texts["domain"], map(len, texts["text"]), strict=True)))
+        return {"label": list(texts["text"]), "score": [0.5] * len(texts["text"])}
+
+
+def test_batches_are_of_one_domain_and_length_and_answers_in_the_order_asked():
+    random = np.random.default_rng(1)
+    texts = [f"{number} " + "x" * random.integers(200) for number in range(500)]
+    names = ("books", "films", "", *(f"unknown {number}" for number in range(500)))
+    domains = [names[random.integers(len(names))] for _ in texts]
+    spy, bar = Spy(), progress_bar("predict", 500)
+    answers = predict._in_batches(spy, {"text": texts, "domain": domains}, 32, bar)
+    assert answers["label"] == texts
+    known = [[domain in spy.domains and domain for domain, _ in batch] for batch in spy.asked]
+    # Three kinds of texts: at most two batches are mixed.
+    assert sum(len(set(batch)) > 1 for batch in known) <= 2
+    spread = [max(lengths) - min(lengths) for lengths in ([n for _, n in b] for b in spy.asked)]
+    assert np.median(spread) < 40
+
+
+def test_a_request_to_stop_is_heard(monkeypatch):
+    bar = progress_bar("predict", 64)
+    monkeypatch.setattr(preemption, "requested", lambda: True)
+    with pytest.raises(preemption.Stopped):
+        predict._in_batches(Spy(), dict(text=["a"] * 64, domain=[""] * 64), 32, bar)
+
+
+@pytest.mark.parametrize("form", ["jsonl", "parquet"])
+def test_hostile_texts_are_answered_as_the_model_answers_them(
+    tmp_path, export_folder, models, preprocessor, form
+):
+    texts = ["", " \t", "a\0b good", "good the " * 200_000, "\ufeffgood\u202e", "漢字" * 50, "good"]
+    if form == "jsonl":
+        (tmp_path / "in.jsonl").write_text("".join(json.dumps({"text": t}) + "\n" for t in texts))
+    else:
+        pq.write_table(pa.table({"text": texts}), tmp_path / "in.parquet")
+    predict_file(export_folder, tmp_path / f"in.{form}", tmp_path / "out.parquet")
+    table = pq.read_table(tmp_path / "out.parquet")
+    assert table["text"].to_pylist() == texts
+    probabilities = expected(models["meta-learner"], preprocessor, [t[:128] for t in texts])
+    found = np.stack([table[f"probability_{label}"].to_numpy() for label in LABELS], 1)
+    np.testing.assert_allclose(found, probabilities, atol=1e-5)
+
+
+def test_a_piped_table_is_read_as_one(export_folder, answers, monkeypatch, capsys):
+    stream = io.TextIOWrapper(io.BytesIO(b"domain,text\nbooks,good\n"))
+    monkeypatch.setattr("sys.stdin", stream)
+    assert predict_file(export_folder) == 1
+    (row,) = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert (row["text"], row["domain"]) == ("good", "books")
+    assert row["score"] == pytest.approx(answers[0].max(), abs=1e-5)
 
 
 def test_finds_the_newest_version(tmp_path, export_folder):
@@ -134,3 +199,20 @@ def test_finds_the_newest_version(tmp_path, export_folder):
         find_version(tmp_path)
     with pytest.raises(InputError, match="no such folder"):
         find_version(tmp_path / "x")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("saved_model.pb", b"", "MetaGraph"),
+        ("saved_model.pb", b"junk", "Cannot parse file"),
+        ("variables/variables.index", b"junk", "sstable"),
+        ("variables/variables.data-00000-of-00001", b"", r"\("),
+        ("assets.extra/labels.txt", b"bad\n", "1 labels for 3 classes"),
+    ],
+)
+def test_a_damaged_export_is_said(tmp_path, export_folder, name, content, reason):
+    folder = shutil.copytree(export_folder / "books" / "1", tmp_path / "1")
+    (folder / name).write_bytes(content)
+    with pytest.raises(InputError, match=f"/1: is no whole exported model .*{reason}.*; remove it"):
+        predict.Predictor(folder)

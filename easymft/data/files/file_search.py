@@ -51,7 +51,7 @@ def find_files(data: Any) -> list[DataFile]:
     for key, pattern in data.files.items():
         base = os.path.expanduser(data.dir or "")
         named = Path(base, os.path.expanduser(pattern))
-        files = _expand(named, data.format, f"data.files.{key}")
+        files = expand(named, data.format, f"data.files.{key}")
         if not files:
             raise InputError(
                 f"no file found. Received: {shown(pattern)}", field=f"data.files.{key}"
@@ -64,7 +64,7 @@ def find_files(data: Any) -> list[DataFile]:
     return found
 
 
-def _expand(pattern: Path, stated: str, field: str) -> dict[Path, str]:
+def expand(pattern: Path, stated: str, field: str) -> dict[Path, str]:
     """Return the files of a path or glob and their formats; a folder stands for what is in it."""
     if os.path.isdir(pattern):
         return _in_folder(pattern, stated, field)
