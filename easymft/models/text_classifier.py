@@ -10,12 +10,13 @@ from easymft.devices import replicas
 from easymft.layers import MaskedMeanPooling
 from easymft.models.backbone import encoder, load_backbone
 from easymft.models.checks import check_choice, check_positive
+from easymft.models.exportable import Exportable
 from easymft.models.metrics import DomainMetrics
 from easymft.models.sublayers import random_states
 
 
 @keras.saving.register_keras_serializable(package="easymft")
-class TextClassifier(keras.Model):
+class TextClassifier(Exportable):
     """Text classifier: token ids in, `{"logits": (batch, num_classes)}` float32 out.
 
     Inputs are a dict of `"token_ids"`, `"padding_mask"` and, where the backbone has them,
@@ -107,6 +108,16 @@ class TextClassifier(keras.Model):
 
     def _num_logits(self, num_classes: int, num_domains: int | None) -> int:
         return num_classes
+
+    def input_signature(self, length: int | None = None) -> dict[str, keras.InputSpec]:
+        # Named, or the export's inputs would be called args_0, args_0_1, ...
+        signature = {
+            name: keras.InputSpec(ids.dtype, (None, length), name=name)
+            for name, ids in self.encoder.input.items()
+        }
+        if self.num_domains is not None:
+            signature["domain"] = keras.InputSpec("int32", (None,), name="domain")
+        return signature
 
     def encode(self, inputs: dict[str, Any], training: bool | None = None) -> dict[str, Any]:
         """Run the encoder once: `{"sequence", "pooled", "hidden": [...]}`; see `encoder`."""

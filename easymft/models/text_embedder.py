@@ -4,9 +4,11 @@ from typing import Any
 
 import keras
 
+from easymft.models.exportable import Exportable
+
 
 @keras.saving.register_keras_serializable(package="easymft")
-class TextEmbedder(keras.Model):
+class TextEmbedder(Exportable):
     """Gives E(x), `(batch, hidden)` float32, for the inputs that a `TextClassifier` takes.
 
     Args:
@@ -23,6 +25,9 @@ class TextEmbedder(keras.Model):
         super().__init__(**kwargs)
         self.classifier = classifier
         self.built = True
+
+    def input_signature(self, length: int | None = None) -> dict[str, keras.InputSpec]:
+        return self.classifier.input_signature(length)
 
     def call(self, inputs: dict[str, Any]) -> Any:
         return self.classifier.embed(inputs, training=False)

@@ -6,10 +6,11 @@ from typing import Any
 import keras
 
 from easymft.models.backbone import encoder
+from easymft.models.exportable import Exportable
 from easymft.models.text_classifier import TextClassifier
 
 
-class TextRepresentations(keras.Model):
+class TextRepresentations(Exportable):
     """Gives each text's vector at chosen encoder layers and its embedding, in one pass.
 
     The output is a dict of `(batch, hidden)` float32: under each layer's number as a string h_l,
@@ -33,6 +34,9 @@ class TextRepresentations(keras.Model):
         self.encoder = encoder(classifier.backbone, layers)
         self.names = [str(layer) for layer in layers]
         self.built = True
+
+    def input_signature(self, length: int | None = None) -> dict[str, keras.InputSpec]:
+        return self.classifier.input_signature(length)
 
     def call(self, inputs: dict[str, Any]) -> dict[str, Any]:
         tokens = {name: inputs[name] for name in self.encoder.input}
