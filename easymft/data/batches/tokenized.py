@@ -138,7 +138,7 @@ def tokenize(
 
 def corpus_fingerprint(corpus: Corpus) -> str:
     """A hash of texts, labels and domains in their order."""
-    columns = [*_text_columns(corpus), "label", "domain"]
+    columns = [*corpus.text_columns, "label", "domain"]
     digest = hashlib.sha256()
     for chunk in _chunks(corpus.table.select(columns)):
         digest.update(json.dumps(chunk.to_pydict()).encode())
@@ -194,7 +194,7 @@ def _packed(
     """Yield token ids and segment ids of a chunk of texts, each `(chunk, max_length)`."""
     if not preprocessor.built:
         preprocessor.build(None)
-    columns = _text_columns(corpus)
+    columns = corpus.text_columns
 
     def texts() -> Iterator[tuple[list[str], ...]]:
         for chunk in _chunks(corpus.table.select(columns)):
@@ -219,10 +219,6 @@ def _packed(
     dataset = tf.data.Dataset.from_generator(texts, output_signature=signature)
     dataset = dataset.map(pack, num_parallel_calls=os.cpu_count())
     yield from without_autotuning(dataset).as_numpy_iterator()
-
-
-def _text_columns(corpus: Corpus) -> list[str]:
-    return ["text", "text_pair"] if corpus.is_pair else ["text"]
 
 
 def _chunks(table: pa.Table) -> Iterator[pa.Table]:

@@ -78,6 +78,11 @@ class Corpus:
         """Whether an example is a pair of texts."""
         return "text_pair" in self.table.column_names
 
+    @property
+    def text_columns(self) -> tuple[str, ...]:
+        """Names of the columns that hold what is classified."""
+        return ("text", "text_pair") if self.is_pair else ("text",)
+
     def codes(self, column: str) -> np.ndarray:
         """The `label` or `domain` column as int32 codes, `(rows,)`."""
         return self.table.column(column).to_numpy()

@@ -103,7 +103,7 @@ def drop_leaks(corpus: Corpus, splits: Splits) -> tuple[Splits, int]:
 
 
 def _check_texts(corpus: Corpus, findings: Findings) -> None:
-    for column in _text_columns(corpus):
+    for column in corpus.text_columns:
         blank = pc.equal(pc.utf8_length(pc.utf8_trim_whitespace(corpus.table[column])), 0)
         rows = pc.indices_nonzero(pc.fill_null(blank, True))
         for row in rows[: Problems.MAX_SHOWN].to_pylist():
@@ -181,18 +181,14 @@ def _counts(corpus: Corpus, splits: Splits, parts: Sequence[str]) -> np.ndarray:
     return np.stack(counts, axis=-1).reshape(*shape, len(parts))
 
 
-def _text_columns(corpus: Corpus) -> tuple[str, ...]:
-    return ("text", "text_pair") if corpus.is_pair else ("text",)
-
-
 def _word_counts(corpus: Corpus) -> np.ndarray:
-    counts = [pc.count_substring_regex(corpus.table[c], r"\S+") for c in _text_columns(corpus)]
+    counts = [pc.count_substring_regex(corpus.table[c], r"\S+") for c in corpus.text_columns]
     return np.sum([count.fill_null(0).to_numpy() for count in counts], axis=0)
 
 
 def _text_keys(corpus: Corpus) -> np.ndarray:
     """One integer per distinct normalised text (pair), `(rows,)`."""
-    normal = [_normalise(corpus.table[column]) for column in _text_columns(corpus)]
+    normal = [_normalise(corpus.table[column]) for column in corpus.text_columns]
     joined = pc.binary_join_element_wise(*normal, "\x1f") if len(normal) > 1 else normal[0]
     return joined.combine_chunks().dictionary_encode().indices.to_numpy()
 
