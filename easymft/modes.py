@@ -125,6 +125,7 @@ def compare() -> int:
     if FLAGS.config is None and FLAGS.input == "-":
         raise InputError("is missing; name a data file, or a recipe by --config", field="--input")
     _start_tensorflow()
+    _show_little_of_each()
     from easymft.compare.comparison import Comparison
     from easymft.init import recipe_of
 
@@ -167,6 +168,22 @@ def _dry_run(run: "Run") -> int:
     return 0
 
 
+def _show_little_of_each() -> None:
+    """Show the warnings of many runs, each once, and how far they are; each has its own run.log."""
+    if FLAGS.verbosity >= 1:
+        return
+    own, seen = ("easymft.runs.sweep", "easymft.compare"), set()
+
+    def is_shown(record: logging.LogRecord) -> bool:
+        if record.levelno <= logging.INFO:
+            return record.name.startswith(own)
+        is_new = record.getMessage() not in seen
+        seen.add(record.getMessage())
+        return is_new
+
+    logging.getLogger().handlers[0].addFilter(is_shown)
+
+
 def _many_runs(config: "Config") -> int:
     """Do the runs of a recipe's `sweep`, or with --mode search of its `search`."""
     _start_tensorflow()
@@ -175,11 +192,7 @@ def _many_runs(config: "Config") -> int:
     from easymft.runs.sweep import Sweep
 
     kind = Search if FLAGS.mode == "search" else Sweep
-    if FLAGS.verbosity < 1:
-        # Of the single runs only warnings are shown; each has its own run.log.
-        logging.getLogger().handlers[0].addFilter(
-            lambda record: record.levelno > logging.INFO or record.name == "easymft.runs.sweep"
-        )
+    _show_little_of_each()
     overrides = _overrides()
     if FLAGS.seed is not None:
         overrides.append(f"{kind.__name__.lower()}.seeds=[{FLAGS.seed}]")
