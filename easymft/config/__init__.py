@@ -7,17 +7,10 @@ hold the paper's setting by default; `app_zoo/` says what differs for a given ba
 from easymft.config.data import Columns, DataConfig, FewShot, Split
 from easymft.config.method import METHODS, Method
 from easymft.config.mft import MFT, VARIANTS
-from easymft.config.recipe import (
-    Adversary,
-    Backbone,
-    Config,
-    Distribution,
-    FineTune,
-    Optimizer,
-    Phase,
-)
+from easymft.config.recipe import Adversary, Backbone, Config, Distribution
 from easymft.config.section import Section
 from easymft.config.sweep import Search, Sweep
+from easymft.config.training import FineTune, Optimizer, Phase
 
 __all__ = [
     "METHODS",

@@ -5,10 +5,9 @@ anything is started. `easymft.methods.meta_learner` makes the models.
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-if TYPE_CHECKING:
-    from easymft.config.recipe import Config, FineTune, Phase
+from easymft.config.training import FineTune, Phase
 
 Term = Literal["typicality", "corruption", "adversary"]
 
@@ -92,11 +91,13 @@ class Method:
         """Return which of its models its row of the table stands for."""
         return BY_FINE_TUNED if self.fine_tunes else BY_META_LEARNER
 
-    def phases(self, config: "Config") -> tuple["Phase | None", "FineTune | None"]:
-        """Return the mixed and the per-domain phase; `None` where there is none of epochs."""
+    def phases(self, mixed: Phase, own: FineTune) -> tuple[Phase | None, FineTune | None]:
+        """Return the mixed and the per-domain phase that a recipe's two become for this method.
+
+        `None` stands for a phase that the method does not have, or that has no epochs in it.
+        """
         if not self.trains_encoder:
             return None, None
-        mixed, own = config.meta_fine_tune, config.fine_tune
         both = {"epochs": mixed.epochs + own.epochs}
         if self.model is None:
             return None, own.model_copy(update=both)
@@ -141,3 +142,5 @@ METHODS: dict[str, Method] = {
         ),
     )
 }
+
+MethodName = Literal[tuple(METHODS)]

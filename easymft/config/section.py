@@ -1,13 +1,10 @@
 """What every section of a recipe is, and the kinds of numbers in them."""
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from easymft.config.method import METHODS
-
-MethodName = Literal[tuple(METHODS)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]

@@ -4,8 +4,8 @@ from typing import Annotated, Any
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from easymft.config.method import METHODS
-from easymft.config.section import Count, MethodName, Section
+from easymft.config.method import METHODS, MethodName
+from easymft.config.section import Count, Section
 
 Settings = dict[str, Any]
 Names = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]

@@ -11,7 +11,7 @@ from typing import Protocol
 import keras
 import numpy as np
 
-from easymft.config import Config, Method
+from easymft.config import Config, FineTune, Method, Phase
 from easymft.data.batches.tokenized import TokenizedTexts
 from easymft.data.corpus.splits import Splits
 from easymft.methods import typicality
@@ -54,7 +54,13 @@ class Task:
 
     @property
     def num_domains(self) -> int:
+        """Return the number of domains."""
         return len(self.domains)
+
+    @property
+    def phases(self) -> tuple[Phase | None, FineTune | None]:
+        """Return the method's two phases, as `Method.phases` does."""
+        return self.method.phases(self.config.meta_fine_tune, self.config.fine_tune)
 
 
 def score(task: Task, model: TextClassifier, splits: Splits) -> dict[str, np.ndarray]:
@@ -86,7 +92,7 @@ def meta_fine_tune(
     Returns:
         The meta-learner, without the heads that only training has; and the history.
     """
-    phase, _ = task.method.phases(task.config)
+    phase, _ = task.phases
     rows, config = task.splits["train"], task.config
     model = build_meta_learner(
         task.method,
@@ -113,7 +119,7 @@ class FineTuning:
     """
 
     def __init__(self, task: Task, model: TextClassifier):
-        _, self.phase = task.method.phases(task.config)
+        _, self.phase = task.phases
         self.task, self.model = task, model
         if task.method.model is not None and not task.config.mft.keep_class_head:
             model.reset_class_head()

@@ -61,7 +61,7 @@ def plan(run: Run, text_seconds: float | None = None) -> Plan:
     splits, _, report = data.checked_splits()
     train = splits["train"]
     per_domain = np.bincount(data.corpus.codes("domain")[train], minlength=data.num_domains)
-    mixed, own = run.method.phases(run.config)
+    mixed, own = run.method.phases(run.config.meta_fine_tune, run.config.fine_tune)
     steps, seen = {}, 0
     predicted = len(train) if run.method.uses_typicality else 0
     evaluated = sum(len(splits[name]) for name in run.config.evaluate_on)

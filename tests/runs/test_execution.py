@@ -145,7 +145,8 @@ def test_every_method_runs(tmp_path, method):
 def test_all_methods_see_the_same_number_of_texts(tmp_path):
     config = load_config(write_recipe(tmp_path))
     for method in (method for method in METHODS.values() if method.trains_encoder):
-        assert sum(phase.epochs for phase in method.phases(config) if phase) == 3
+        phases = method.phases(config.meta_fine_tune, config.fine_tune)
+        assert sum(phase.epochs for phase in phases if phase) == 3
 
 
 def test_a_run_killed_in_training_ends_with_the_same_numbers(tmp_path, monkeypatch):

@@ -137,8 +137,8 @@ def _fine_tuned(
 def _check_method(run: Run) -> None:
     """Raise `InputError` for settings of the method that do not fit the data or the encoder."""
     mft, data = run.config.mft, run.data
-    phases = zip(("meta_fine_tune", "fine_tune"), run.method.phases(run.config), strict=True)
-    for name, phase in phases:
+    mixed, own = run.method.phases(run.config.meta_fine_tune, run.config.fine_tune)
+    for name, phase in (("meta_fine_tune", mixed), ("fine_tune", own)):
         parts = 1 if phase is None else phase.gradient_accumulation_steps
         if parts > 1 and run.distribution.replicas > 1:
             raise InputError(
