@@ -100,9 +100,9 @@ def finish(folder: Path, recipe: Path, name: str) -> None:
 def program() -> None:
     """The command line, with a checkpoint after every few steps."""
     from easymft import run
-    from easymft.methods import trainer
+    from easymft.methods import session
 
-    trainer.CHUNK_STEPS, trainer.CHECKPOINT_SECONDS = 3, 0.0
+    session.CHUNK_STEPS, session.CHECKPOINT_SECONDS = 3, 0.0
     run.cli()
 
 

@@ -106,9 +106,9 @@ def test_unbucketed_batches_are_mixed_and_of_one_length(monkeypatch):
     )  # all 8 batches in one window
     lengths = np.arange(1, 65)
     with unbucketed.unbucketed():
-        from easymft.methods import trainer
+        from easymft.methods import session
 
-        assert trainer.bucket_lengths(False) == ()
+        assert session.bucket_lengths(False) == ()
         plan = batch_plan(lengths, 8, seed=1)
     # Among 64 lengths, 8 neighbours span 7; 8 drawn at random span more.
     assert min(np.ptp(lengths[batch]) for batch in plan) > 7

@@ -20,7 +20,7 @@ def unbucketed():
     start_up.start()
     with (
         mock.patch("easymft.data.batches.batches.WINDOW", 1),
-        mock.patch("easymft.methods.trainer.bucket_lengths", return_value=()),
+        mock.patch("easymft.methods.session.bucket_lengths", return_value=()),
     ):
         yield
 

@@ -6,7 +6,7 @@ import pytest
 
 from easymft.config import Optimizer, Phase
 from easymft.data.batches.batches import Batches
-from easymft.methods import trainer as module
+from easymft.methods import session as module
 from easymft.methods.checkpoint import Checkpoint
 from easymft.methods.trainer import Trainer, TrainingTexts
 from easymft.models import MFTTextClassifier, TextClassifier

@@ -12,7 +12,7 @@ from easymft import files
 from easymft.config import METHODS
 from easymft.config.loading import load_config
 from easymft.errors import InputError
-from easymft.methods import trainer, typicality
+from easymft.methods import session, typicality
 from easymft.models.backbone import load_backbone, load_preprocessor
 from easymft.runs import execution
 from easymft.runs.execution import execute
@@ -156,8 +156,8 @@ def test_a_run_killed_in_training_ends_with_the_same_numbers(tmp_path, monkeypat
 
     # Checkpoints after every step; the process dies in the third of the six of meta fine-tuning,
     # then in the last of the two of the second domain.
-    monkeypatch.setattr(trainer, "CHUNK_STEPS", 1)
-    monkeypatch.setattr(trainer, "CHECKPOINT_SECONDS", 0)
+    monkeypatch.setattr(session, "CHUNK_STEPS", 1)
+    monkeypatch.setattr(session, "CHECKPOINT_SECONDS", 0)
     for stage, deadly_chunk in (("meta_fine_tune", 3), ("fine_tune", 8)):
         chunks = []
         fit = keras.Model.fit
