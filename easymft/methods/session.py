@@ -2,15 +2,16 @@
 
 import contextlib
 import functools
-import hashlib
 import logging
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import keras
 import numpy as np
 
+from easymft.config import Phase
 from easymft.data.batches.batches import Batches, bucket_lengths
 from easymft.data.batches.tokenized import TokenizedTexts
 from easymft.devices import preemption
@@ -20,10 +21,8 @@ from easymft.errors import WorkerError
 from easymft.methods import balance
 from easymft.methods.callbacks import ShowProgress, StopWhenAsked
 from easymft.methods.checkpoint import Checkpoint, History
+from easymft.models import TextClassifier
 from easymft.progress import progress_bar
-
-if TYPE_CHECKING:
-    from easymft.methods.trainer import Trainer
 
 logger = logging.getLogger(__name__)
 
@@ -56,19 +55,30 @@ class TrainingTexts:
 
 
 class TrainingSession:
-    """One run of a `Trainer`: where it stands, and how it goes on from there."""
+    """One run of a compiled model over its texts: where it stands, and how it goes on from there.
+
+    Args:
+        model: Compiled; its optimizer counts the steps.
+        phase: Settings of the training.
+        seed: Seed of the order of texts.
+        name: What the progress bar and the log call it.
+        texts: What to train on.
+        checkpoint: Where the state is kept while it is unfinished.
+        on_chunk: Is told every entry of the history as it is made.
+    """
 
     def __init__(
         self,
-        trainer: "Trainer",
+        model: TextClassifier,
+        phase: Phase,
+        seed: int,
         name: str,
         texts: TrainingTexts,
         checkpoint: Checkpoint,
-        on_chunk: OnChunk | None,
+        on_chunk: OnChunk | None = None,
     ):
-        self.trainer, self.name, self.texts = trainer, name, texts
+        self.model, self.phase, self.name, self.texts = model, phase, name, texts
         self.checkpoint, self.on_chunk = checkpoint, on_chunk
-        phase, seed = trainer.phase, _stable_seed(trainer.seed, name)
         make = functools.partial(
             Batches,
             texts.tokens,
@@ -85,47 +95,58 @@ class TrainingSession:
             self.dev = make(texts.dev_rows, sample_weight=texts.dev_weight)
         self.per_epoch = self.batches.steps_per_epoch
         self.total = self.per_epoch * phase.epochs
-        trainer.reset(seed, self.total)
         self.history: History = []
         self.weights = None if callable(texts.sample_weight) else texts.sample_weight
-        if kept := checkpoint.restore(trainer.model):
-            self.history, self.weights = kept
-            logger.info("Resuming at step %d.", trainer.step)
         self.distribution, self.saved_at = Distribution.current(), time.monotonic()
-        step, workers = trainer.step, self.distribution.workers
+        self.stop = StopWhenAsked(self.distribution, self.parts)
+
+    @property
+    def step(self) -> int:
+        """Training steps done."""
+        return int(keras.ops.convert_to_numpy(self.model.optimizer.iterations))
+
+    def resume(self) -> None:
+        """Go back to the state that the checkpoint holds, if any.
+
+        Raises:
+            WorkerError: Not all workers of a distributed run see the same.
+        """
+        if kept := self.checkpoint.restore(self.model):
+            self.history, self.weights = kept
+            logger.info("Resuming at step %d.", self.step)
+        step, workers = self.step, self.distribution.workers
         if self.distribution.all_reduce_sum(step) != step * workers:
             raise WorkerError("the workers see different states of this training")
-        self.stop = StopWhenAsked(self.distribution, self.parts)
 
     @property
     def first_epoch(self) -> int:
         """The epoch that is not finished, be it that only its validation is missing."""
-        return self.trainer.step // self.per_epoch - self.awaits_validation()
+        return self.step // self.per_epoch - self.awaits_validation()
 
     @contextlib.contextmanager
     def under_way(self) -> Iterator[None]:
         """Show the progress while the block runs; save the state if it is asked to stop."""
-        with progress_bar(self.name, self.total, self.trainer.step) as bar:
+        with progress_bar(self.name, self.total, self.step) as bar:
             self._show = ShowProgress(bar, self.parts)
             try:
                 yield
             except preemption.Stopped:
                 self._save()
-                logger.info("Stopped at step %d, as asked; the state is saved.", self.trainer.step)
+                logger.info("Stopped at step %d, as asked; the state is saved.", self.step)
                 raise
 
     def chunks(self, epoch: int) -> Iterator[Batches]:
         """Yield what is left of an epoch's batches, a chunk at a time."""
         end = (epoch + 1) * self.per_epoch
-        if callable(self.texts.sample_weight) and self.trainer.step == epoch * self.per_epoch:
+        if callable(self.texts.sample_weight) and self.step == epoch * self.per_epoch:
             self.weights = self.texts.sample_weight()
         weighted = self.batches.weighted(self._weights())
-        while (step := self.trainer.step) < end:
+        while (step := self.step) < end:
             yield weighted.span(step, min(step + CHUNK_STEPS, end))
 
     def fit(self, batches: Batches) -> None:
         """Train on one chunk; validation completes the entry of an epoch's last."""
-        model = self.trainer.model
+        model = self.model
         logs = model.fit(
             batches.to_keras(),
             steps_per_epoch=len(batches),
@@ -133,7 +154,7 @@ class TrainingSession:
             verbose=0,
             callbacks=[self._show, self.stop, KeepFreedMemory()],
         ).history
-        step = self.trainer.step
+        step = self.step
         entry = {"step": step, "epoch": step / self.per_epoch}
         entry["learning_rate"] = model.optimizer.learning_rate
         entry |= {key: values[-1] for key, values in logs.items()}
@@ -146,12 +167,12 @@ class TrainingSession:
         """Return whether an epoch ended that is to be validated and is not yet."""
         if self.dev is None or not self.history:
             return False
-        every = self.per_epoch * self.trainer.phase.validation_freq
+        every = self.per_epoch * self.phase.validation_freq
         return self.history[-1]["step"] % every == 0 and "dev_loss" not in self.history[-1]
 
     def validate(self) -> None:
         """Evaluate on the dev texts and add the figures to the epoch's last entry."""
-        figures = self.trainer.model.evaluate(
+        figures = self.model.evaluate(
             self.dev.to_keras(),
             steps=len(self.dev),
             verbose=0,
@@ -168,20 +189,20 @@ class TrainingSession:
     def finish(self) -> None:
         """Give the model the weights of the best epoch, where that is asked for."""
         if self._selects:
-            step = self.checkpoint.best.give_to(self.trainer.model)
-            if step not in (None, self.trainer.step):
+            step = self.checkpoint.best.give_to(self.model)
+            if step not in (None, self.step):
                 logger.info("%s: the weights of step %d are kept.", self.name, step)
 
     @property
     def _selects(self) -> bool:
         # Several workers have no disk in common that holds the best of all of them.
-        return self.trainer.phase.select_best_on_dev and self.distribution.workers == 1
+        return self.phase.select_best_on_dev and self.distribution.workers == 1
 
     def _offer_as_best(self) -> None:
         entry = self.history[-1]
         # Averaged over domains where the model tells them apart.
         accuracy = entry.get("dev_average_accuracy", entry.get("dev_accuracy"))
-        self.checkpoint.best.offer(self.trainer.model, accuracy, self.trainer.step)
+        self.checkpoint.best.offer(self.model, accuracy, self.step)
 
     def _weights(self) -> np.ndarray | None:
         if self.class_weights is None or self.weights is None:
@@ -191,7 +212,7 @@ class TrainingSession:
     def _tell(self) -> None:
         entry = self.history[-1]
         if entry["step"] % self.per_epoch == 0:
-            logger.info("%s: %s", self.name, _summary(entry, self.trainer.phase.epochs))
+            logger.info("%s: %s", self.name, _summary(entry, self.phase.epochs))
         if self.on_chunk is not None:
             self.on_chunk(entry)
 
@@ -201,17 +222,12 @@ class TrainingSession:
             raise preemption.Stopped
         due = time.monotonic() - self.saved_at >= CHECKPOINT_SECONDS
         # Reading the state of several workers is a thing that all do together.
-        if self.distribution.any_worker(due and self.trainer.step < self.total):
+        if self.distribution.any_worker(due and self.step < self.total):
             self._save()
             self.saved_at = time.monotonic()
 
     def _save(self) -> None:
-        self.checkpoint.save(self.trainer.model, self.history, self.weights)
-
-
-def _stable_seed(seed: int, name: str) -> int:
-    digest = hashlib.sha256(f"{seed}/{name}".encode()).digest()
-    return int.from_bytes(digest[:4], "little") >> 1
+        self.checkpoint.save(self.model, self.history, self.weights)
 
 
 def _summary(entry: dict[str, Any], epochs: int) -> str:

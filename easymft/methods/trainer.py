@@ -1,5 +1,7 @@
 """Trains a model with Keras' own `fit`, a chunk of steps at a time, and goes on after a kill."""
 
+import hashlib
+
 import keras
 
 from easymft.config import Optimizer, Phase
@@ -65,7 +67,10 @@ class Trainer:
             Stopped: The program was asked to stop; the state is in `checkpoint`.
             WorkerError: Not all workers of a distributed run see the same `checkpoint`.
         """
-        training = TrainingSession(self, name, texts, checkpoint, on_chunk)
+        seed = _stable_seed(self.seed, name)
+        training = TrainingSession(self.model, self.phase, seed, name, texts, checkpoint, on_chunk)
+        self._reset(seed, training.total)
+        training.resume()
         with preemption.deferred(), training.under_way():
             for epoch in range(training.first_epoch, self.phase.epochs):
                 for batches in training.chunks(epoch):
@@ -75,15 +80,15 @@ class Trainer:
             training.finish()
         return training.history
 
-    @property
-    def step(self) -> int:
-        """Training steps done in this run."""
-        return int(keras.ops.convert_to_numpy(self.model.optimizer.iterations))
-
-    def reset(self, seed: int, total_steps: int) -> None:
+    def _reset(self, seed: int, total_steps: int) -> None:
         """Forget the optimizer's moments and steps; start the schedule and random state anew."""
         for variable in self.model.optimizer.variables:
             variable.assign(keras.ops.zeros(variable.shape, dtype=variable.dtype))
         self._schedule.total_steps = total_steps
         count = len(self.model.random_states)
         self.model.set_random_states([(seed, index) for index in range(count)])
+
+
+def _stable_seed(seed: int, name: str) -> int:
+    digest = hashlib.sha256(f"{seed}/{name}".encode()).digest()
+    return int.from_bytes(digest[:4], "little") >> 1
