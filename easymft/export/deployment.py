@@ -7,6 +7,7 @@ from typing import Any
 from easymft.errors import InputError
 from easymft.export.version_folder import versions
 from easymft.files import write_text
+from easymft.report.templating import render
 
 TEMPLATES = Path(__file__).parent / "templates"
 SERVER_IMAGE = "tensorflow/serving:2.20.0"
@@ -51,7 +52,7 @@ def write_deployment(
         "server_folder": SERVER_FOLDER,
     }
     for name in ("docker-compose.yml", "README.md"):
-        write_text(folder / name, _render(f"{name}.jinja", values))
+        write_text(folder / name, render(f"{name}.jinja", "easymft.export", **values))
 
 
 def read_models_config(folder: Path) -> Any:
@@ -105,17 +106,3 @@ def _models_config(folder: Path, models: Iterable[str]) -> str:
                 name=name, base_path=f"{SERVER_FOLDER}/{name}", model_platform="tensorflow"
             )
     return text_format.MessageToString(config)
-
-
-def _render(template: str, values: dict) -> str:
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,  # Markdown and YAML
-    )
-    return environment.get_template(template).render(values)

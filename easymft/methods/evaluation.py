@@ -6,13 +6,13 @@ from typing import Any
 import keras
 import numpy as np
 import pyarrow as pa
-from scipy.stats import binomtest
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
 
 from easymft.data.batches.tokenized import TokenizedTexts
 from easymft.data.corpus.schema import Corpus
 from easymft.methods.inference import predict
 from easymft.models import TextClassifier
+from easymft.report.intervals import accuracy_interval
 
 
 def class_probabilities(
@@ -78,12 +78,10 @@ def domain_figures(labels: np.ndarray, predicted: np.ndarray, num_classes: int) 
     count = len(labels)
     if not count:
         return {"texts": 0}
-    hits = int((labels == predicted).sum())
-    interval = binomtest(hits, count).proportion_ci(method="wilson")
     return {
         "texts": count,
         "accuracy": float(accuracy_score(labels, predicted)),
-        "accuracy_interval": [float(interval.low), float(interval.high)],
+        "accuracy_interval": list(accuracy_interval(int((labels == predicted).sum()), count)),
         "macro_f1": float(f1_score(labels, predicted, average="macro")),
         "confusion": confusion_matrix(labels, predicted, labels=range(num_classes)).tolist(),
     }

@@ -8,6 +8,8 @@ import pandas as pd
 import pyarrow as pa
 from sklearn.metrics import roc_auc_score
 
+from easymft.report.statistics import expected_calibration_error
+
 QUANTILES = 5
 
 
@@ -34,36 +36,6 @@ def calibration(predictions: pa.Table, domains: Sequence[str], bins: int = 15) -
         average = float(np.mean(known)) if known else None
         result.setdefault(model, {})[split] = {"average": average, "domains": errors}
     return result
-
-
-def expected_calibration_error(
-    confidence: np.ndarray, correct: np.ndarray, bins: int = 15
-) -> float | None:
-    """Gap between how sure a model is and how often it is right, averaged over texts.
-
-        ECE = sum over bins b of n_b / n * |accuracy_b - mean confidence_b|
-
-    where bin b of B holds the texts whose confidence lies in ((b - 1) / B, b / B].
-
-    Args:
-        confidence: `(texts,)`, the probability of the predicted class.
-        correct: `(texts,)` bool, whether that class is right.
-        bins: Number of bins B, of equal width.
-
-    Returns:
-        The error in [0, 1]; `None` where there is no text or a confidence is no number.
-
-    Reference: Guo, Pleiss, Sun, Weinberger: On Calibration of Modern Neural Networks, ICML 2017,
-    equation 3.
-    """
-    confidence, correct = np.asarray(confidence, float), np.asarray(correct, float)
-    if not len(confidence) or not np.isfinite(confidence).all():
-        return None
-    # Clipped: rounding may leave a softmax a little above 1.
-    index = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
-    # n_b cancels: n_b * (accuracy - mean confidence) is the sum of the differences.
-    gaps = np.bincount(index, weights=correct - confidence)
-    return float(np.abs(gaps).sum() / len(confidence))
 
 
 def typicality_and_errors(

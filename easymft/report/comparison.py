@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from easymft.report.html import environment
-from easymft.report.markdown import escape, table
+from easymft.report.markdown import plain_table
 from easymft.report.sections.section import Panel, Section
 from easymft.report.sweep import MethodFigures
 from easymft.report.sweep_tables import Table, tables
+from easymft.report.templating import render
+from easymft.report.words import percent_and_error
 
 _TRAINING = ("typicality", "meta_fine_tune", "fine_tune")
 _HEADER = (
@@ -64,8 +65,8 @@ def comparison_table(
         body.append(
             [
                 row.title,
-                *(_percent(*part) for part in (row.average, row.others["macro-F1"])),
-                _percent(*row.others["worst domain"]),
+                *(percent_and_error(*part) for part in (row.average, row.others["macro-F1"])),
+                percent_and_error(*row.others["worst domain"]),
                 str(len(row.seeds)),
                 f"{mean['training']:.0f}",
                 f"{mean['prediction']:.1f}",
@@ -82,9 +83,8 @@ def render_comparison_markdown(
 ) -> str:
     """Return table and advice as Markdown."""
     one = comparison_table(rows, costs)
-    body = [[escape(cell, limit=None) for cell in row] for row in one.rows]
     listed = "\n".join(f"- {sentence}" for sentence in sentences)
-    return f"{one.caption}\n\n{table(body)}\n\n{listed}\n"
+    return f"{one.caption}\n\n{plain_table(one.rows)}\n\n{listed}\n"
 
 
 def render_comparison_html(
@@ -109,11 +109,5 @@ def render_comparison_html(
         picture = plots.lines([line], "labelled texts", "average accuracy, %", "Learning curve")
         how = "Accuracy of the recommended row with a quarter, half and all of the labelled texts."
         sections.append(Section("curve", "More labels", how, [Panel("Learning curve", picture)]))
-    template = environment().get_template("sweep.html.jinja")
-    return template.render(
-        title=name, kind="comparison", description=sentences[0], sections=sections
-    )
-
-
-def _percent(mean: float, error: float | None) -> str:
-    return f"{100 * mean:.1f}" if error is None else f"{100 * mean:.1f} ± {100 * error:.1f}"
+    values = {"title": name, "kind": "comparison", "description": lead}
+    return render("page.html.jinja", sections=sections, **values)

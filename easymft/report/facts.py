@@ -1,14 +1,13 @@
-"""What the words and tables of `report.html` show, as plain values."""
+"""What the words and tables of a run's reports show, as plain values."""
 
-import math
 from typing import Any
 
-from easymft.config.method import BY_FINE_TUNED, BY_META_LEARNER
+from easymft.config.method import BY_FINE_TUNED, BY_META_LEARNER, METHODS
 from easymft.report.intervals import macro_f1_interval
+from easymft.report.words import counted, duration, is_number, listed, percent
 
 KINDS = {BY_META_LEARNER: "one model for all", BY_FINE_TUNED: "fine-tuned per domain"}
 FEW_TEST_TEXTS, FEW_TRAINING_TEXTS = 30, 5
-_NAMED = 6  # most domains or cells that a warning names
 _STAGES = {
     "validate": "checks",
     "typicality": "typicality",
@@ -21,99 +20,109 @@ _STAGES = {
 Facts = dict[str, Any]
 
 
+def split_metrics(metrics: Facts | None, split: str) -> Facts:
+    """Return model -> figures on the texts of a split, for the models that have some."""
+    metrics = metrics or {}
+    return {kind: metrics[kind][split] for kind in KINDS if split in metrics.get(kind, {})}
+
+
 def test_metrics(summary: Facts) -> Facts:
-    """Model -> figures on test texts, for the models that have some."""
-    metrics = summary.get("metrics") or {}
-    return {kind: metrics[kind]["test"] for kind in KINDS if "test" in metrics.get(kind, {})}
+    """Return model -> figures on test texts, for the models that have some."""
+    return split_metrics(summary.get("metrics"), "test")
+
+
+def title(summary: Facts) -> str:
+    """Return the run in a few words."""
+    data = summary["stages"].get("validate", {})
+    return f"{summary['method']} on {data.get('corpus', summary['config']['name'])}"
+
+
+def is_sample(summary: Facts) -> bool:
+    """Return whether the bundled sample took the place of the corpus that was meant."""
+    return bool(summary["stages"].get("validate", {}).get("is_sample"))
 
 
 def overview(summary: Facts) -> list[tuple[str, str]]:
-    """What was run: terms and their values."""
+    """Return what was run: terms and their values."""
     config, stages = summary["config"], summary["stages"]
     data, backbone = stages.get("validate", {}), config["backbone"]
+    method = METHODS.get(config.get("method"), METHODS["mft"])
+    encoder = f"{backbone['preset']}, {backbone['max_length']} word pieces"
     counts = data.get("counts", [])
     total = {part: sum(row[part] for row in counts) for part in ("train", "dev", "test")}
     size = ", ".join(f"{number:,} {part}" for part, number in total.items())
-    domains = _counted(data.get("domains", []), "domain")
-    classes = _counted(data.get("labels", []), "class", "classes")
+    domains = counted(len(data.get("domains", [])), "domain")
+    classes = counted(len(data.get("labels", [])), "class", "classes")
     facts = [
         ("Method", summary["method"]),
         ("Recipe", config["name"]),
         ("Data", f"{data.get('corpus', 'not read yet')}: {size} texts; {domains}, {classes}"),
-        ("Backbone", f"{backbone['preset']}, {backbone['max_length']} word pieces"),
+        ("Backbone", encoder if method.has_encoder else ""),
         ("Seed", str(config["seed"])),
-        ("Budget", _budget(config, stages)),
-        ("Precision", config["precision"]),
+        ("Budget", _budget(config, stages) if method.trains_encoder else ""),
+        ("Precision", config["precision"] if method.has_encoder else ""),
         ("Time", _times(stages)),
     ]
     return [(term, value) for term, value in facts if value]
 
 
 def provenance(summary: Facts) -> list[tuple[str, str]]:
-    """Where it came from: terms and their values."""
-    versions = ", ".join(f"{name} {version}" for name, version in summary["versions"].items())
+    """Return where it came from: terms and their values."""
     facts = [
         ("Data from", summary["stages"].get("validate", {}).get("origin")),
         ("Run folder", summary.get("folder")),
-        ("Versions", versions),
+        ("Versions", versions(summary)),
     ]
     return [(term, value) for term, value in facts if value]
 
 
+def versions(summary: Facts) -> str:
+    """Return what it was made with, and on what machine."""
+    return ", ".join(f"{name} {version}" for name, version in summary["versions"].items())
+
+
 def highlights(summary: Facts) -> list[Facts]:
-    """The few figures to see first: `value`, `title` and a `detail` each."""
-    tests = test_metrics(summary)
-    shown = []
-    if tests:
-        kind, final = list(tests.items())[-1]
-        other = [
-            f"{_percent(part['average_accuracy'])} % with {KINDS[name]}"
-            for name, part in tests.items()
-            if name != kind
-        ]
-        shown.append(
-            {
-                "value": f"{_percent(final['average_accuracy'])} %",
-                "title": f"average test accuracy, {KINDS[kind]}",
-                "detail": "; ".join(other),
-            }
-        )
-        present = {n: f["accuracy"] for n, f in final["domains"].items() if f["texts"]}
-        if len(present) > 1:
-            worst = min(present, key=present.get)
-            shown.append(
-                {
-                    "value": f"{_percent(present[worst])} %",
-                    "title": "in the worst domain",
-                    "detail": worst,
-                }
-            )
-    shown += _probe_highlight(summary)
-    seconds = sum(stage.get("seconds", 0) for stage in summary["stages"].values())
-    texts = sum(row["train"] for row in summary["stages"].get("validate", {}).get("counts", []))
-    if texts:
-        shown.append({"value": f"{texts:,}", "title": "training texts", "detail": ""})
-    if seconds:
-        shown.append({"value": duration(seconds), "title": "from data to results", "detail": ""})
+    """Return the few figures to see first: `value`, `title` and a `detail` each."""
+    stages = summary["stages"]
+    seconds = sum(stage.get("seconds", 0) for stage in stages.values())
+    texts = sum(row["train"] for row in stages.get("validate", {}).get("counts", []))
+    shown = [*_accuracy_highlights(test_metrics(summary)), *_probe_highlight(summary)]
+    shown += [(f"{texts:,}", "training texts", "")] if texts else []
+    shown += [(duration(seconds), "from data to results", "")] if seconds else []
+    return [dict(zip(("value", "title", "detail"), entry, strict=True)) for entry in shown]
+
+
+def _accuracy_highlights(tests: Facts) -> list[tuple[str, str, str]]:
+    if not tests:
+        return []
+    *others, (kind, final) = tests.items()
+    detail = "; ".join(
+        f"{percent(part['average_accuracy'])} % with {KINDS[name]}" for name, part in others
+    )
+    average = f"{percent(final['average_accuracy'])} %"
+    shown = [(average, f"average test accuracy, {KINDS[kind]}", detail)]
+    present = {name: own["accuracy"] for name, own in final["domains"].items() if own["texts"]}
+    if len(present) > 1:
+        worst = min(present, key=present.get)
+        shown.append((f"{percent(present[worst])} %", "in the worst domain", worst))
     return shown
 
 
-def _probe_highlight(summary: Facts) -> list[Facts]:
+def _probe_highlight(summary: Facts) -> list[tuple[str, str, str]]:
     probe = (summary.get("diagnostics") or {}).get("probe") or {}
     before, after = ((probe.get(moment) or {}).get("embedding") for moment in ("before", "after"))
     if not (is_number(before) and is_number(after)):
         return []
-    title = "of texts still give their domain away"
-    detail = f"{_percent(before)} % before; {_percent(probe.get('majority'))} % by guessing"
-    return [{"value": f"{_percent(after)} %", "title": title, "detail": detail}]
+    detail = f"{percent(before)} % before; {percent(probe.get('majority'))} % by guessing"
+    return [(f"{percent(after)} %", "of texts still give their domain away", detail)]
 
 
 def warnings(summary: Facts) -> list[str]:
-    """What makes the figures weak, a sentence each."""
+    """Return what makes the figures weak, a sentence each."""
     data = summary["stages"].get("validate", {})
     counts = data.get("counts", [])
     found = []
-    if data.get("is_sample"):
+    if is_sample(summary):
         found.append(
             "These figures come from the small sample that ships with easymft, not from the corpus"
             " that the recipe names. They show that the program runs and nothing else."
@@ -124,7 +133,7 @@ def warnings(summary: Facts) -> list[str]:
     few = [f"{domain} ({texts})" for domain, texts in tested.items() if texts < FEW_TEST_TEXTS]
     if few:
         found.append(
-            f"Fewer than {FEW_TEST_TEXTS} test texts in {_listed(few)}: figures there are guesses."
+            f"Fewer than {FEW_TEST_TEXTS} test texts in {listed(few)}: figures there are guesses."
         )
     cells = [
         f"{row['domain']} / {row['class']} ({row['train']})"
@@ -133,14 +142,14 @@ def warnings(summary: Facts) -> list[str]:
     ]
     if cells:
         found.append(
-            f"Fewer than {FEW_TRAINING_TEXTS} training texts in {_listed(cells)}: too few to"
+            f"Fewer than {FEW_TRAINING_TEXTS} training texts in {listed(cells)}: too few to"
             " learn from."
         )
     return found
 
 
 def data_notes(summary: Facts) -> list[str]:
-    """Counted facts about the data."""
+    """Return counted facts about the data."""
     data = summary["stages"].get("validate", {})
     notes = list(data.get("notes", []))
     if data.get("leaks_dropped"):
@@ -148,14 +157,22 @@ def data_notes(summary: Facts) -> list[str]:
     return notes
 
 
-def results(summary: Facts) -> Facts | None:
-    """The table of results: `kinds` (titles) and `rows`, a cell per kind; `None` without test."""
-    tests = test_metrics(summary)
-    if not tests:
+def results(metrics: Facts | None, split: str = "test") -> Facts | None:
+    """Return the table of results: `kinds` (titles) and `rows` with a cell per kind.
+
+    Args:
+        metrics: Content of `metrics.json`, if there is any.
+        split: `"dev"` or `"test"`.
+
+    Returns:
+        `None` where no model has figures of that split.
+    """
+    found = split_metrics(metrics, split)
+    if not found:
         return None
     rows = []
-    for domain, figures in next(iter(tests.values()))["domains"].items():
-        cells = [_cell(part["domains"].get(domain, {"texts": 0})) for part in tests.values()]
+    for domain, figures in next(iter(found.values()))["domains"].items():
+        cells = [_cell(part["domains"].get(domain, {"texts": 0})) for part in found.values()]
         rows.append(
             {"name": domain, "texts": figures["texts"], "cells": cells, "is_summary": False}
         )
@@ -163,21 +180,17 @@ def results(summary: Facts) -> Facts | None:
         ("average", "average_accuracy", "average_macro_f1"),
         ("worst domain", "worst_domain_accuracy", None),
     ):
+        none = {"accuracy_interval": None, "macro_f1_interval": None}
         cells = [
-            {
-                "accuracy": part.get(accuracy),
-                "accuracy_interval": None,
-                "macro_f1": part.get(macro_f1),
-                "macro_f1_interval": None,
-            }
-            for part in tests.values()
+            {"accuracy": part.get(accuracy), "macro_f1": part.get(macro_f1), **none}
+            for part in found.values()
         ]
         rows.append({"name": name, "texts": None, "cells": cells, "is_summary": True})
-    return {"kinds": [KINDS[kind] for kind in tests], "rows": rows}
+    return {"kinds": [KINDS[kind] for kind in found], "rows": rows}
 
 
 def case_study(summary: Facts) -> list[Facts]:
-    """Domains with their `low` and `high` texts."""
+    """Return domains with their `low` and `high` texts."""
     domains: dict[str, Facts] = {}
     for entry in summary.get("case_study") or []:
         domain = domains.setdefault(
@@ -187,19 +200,6 @@ def case_study(summary: Facts) -> list[Facts]:
     return list(domains.values())
 
 
-def duration(seconds: float) -> str:
-    """`41 s`, `3.4 min` or `2.1 h`."""
-    for unit, size in (("h", 3600), ("min", 60)):
-        if seconds >= size:
-            return f"{seconds / size:.{0 if seconds >= 10 * size else 1}f}\N{NO-BREAK SPACE}{unit}"
-    return f"{seconds:.0f}\N{NO-BREAK SPACE}s"
-
-
-def is_number(value: Any) -> bool:
-    """Whether a figure is there and finite."""
-    return value is not None and math.isfinite(value)
-
-
 def _cell(figures: Facts) -> Facts | None:
     if not figures["texts"]:
         return None
@@ -207,7 +207,7 @@ def _cell(figures: Facts) -> Facts | None:
 
 
 def _budget(config: Facts, stages: Facts) -> str:
-    """Epochs and their settings; a method's only phase runs for the epochs of both."""
+    """Return epochs and their settings; a method's only phase runs for the epochs of both."""
     phases = {
         title: config[name]
         for name, title in (("meta_fine_tune", "all domains mixed"), ("fine_tune", "per domain"))
@@ -222,7 +222,7 @@ def _budget(config: Facts, stages: Facts) -> str:
             f" learning rate {phase['learning_rate']:g}"
         )
     if kept := stages.get("fine_tune", {}).get("keep_meta_learner"):
-        parts.append(f"{_listed(kept)}: the meta-learner, since dev does as well without")
+        parts.append(f"{listed(kept)}: the meta-learner, since dev does as well without")
     return "; ".join(parts)
 
 
@@ -230,16 +230,3 @@ def _times(stages: Facts) -> str:
     times = {title: stages[name]["seconds"] for name, title in _STAGES.items() if name in stages}
     parts = ", ".join(f"{title} {duration(seconds)}" for title, seconds in times.items())
     return f"{duration(sum(times.values()))}: {parts}" if times else ""
-
-
-def _counted(names: list[str], singular: str, plural: str | None = None) -> str:
-    return f"{len(names)} {singular if len(names) == 1 else plural or singular + 's'}"
-
-
-def _listed(names: list[str]) -> str:
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more
-
-
-def _percent(value: float | None) -> str:
-    return f"{100 * value:.1f}" if is_number(value) else "?"

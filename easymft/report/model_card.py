@@ -1,11 +1,12 @@
 """A model card: what stands beside an exported model, in the form that Hugging Face reads."""
 
-import jinja2
 import yaml
 
 from easymft.config.method import BY_FINE_TUNED, BY_META_LEARNER, META_LEARNER
 from easymft.report.facts import Facts, data_notes, overview, test_metrics, warnings
 from easymft.report.markdown import escape, table
+from easymft.report.run_markdown import figure_cells
+from easymft.report.templating import render
 
 # What is known of published corpora, by the source a recipe names: the language, and the data
 # set's name on the hub.
@@ -16,24 +17,16 @@ _PUBLISHED = {
 
 
 def render_model_card(summary: Facts, model: str | None, pair: bool = False) -> str:
-    """The model card of one exported model: Markdown after a YAML header.
+    """Return the model card of one exported model: Markdown after a YAML header.
 
     Args:
         summary: What `easymft.runs.execution.execute` returns.
         model: A domain's name, `"meta-learner"`, or `None` for all models combined.
         pair: Whether the model reads text pairs.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("easymft.report"),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,  # the output is Markdown; every user's text passes `escape`
-    )
-    environment.filters["escape_text"] = escape
     figures = _figures(summary, model)
-    return environment.get_template("model_card.md.jinja").render(
+    return render(
+        "model_card.md.jinja",
         header=yaml.safe_dump(
             _metadata(summary, model, figures), sort_keys=False, allow_unicode=True
         ),
@@ -55,7 +48,7 @@ def _name(summary: Facts, model: str | None) -> str:
 
 
 def _figures(summary: Facts, model: str | None) -> dict[str, Facts]:
-    """Test figures of the texts that this model answers, by domain."""
+    """Return test figures of the texts that this model answers, by domain."""
     tests = {kind: part["domains"] for kind, part in test_metrics(summary).items()}
     mixed, own = tests.get(BY_META_LEARNER, {}), tests.get(BY_FINE_TUNED, {})
     if model == META_LEARNER:
@@ -68,7 +61,7 @@ def _figures(summary: Facts, model: str | None) -> dict[str, Facts]:
 
 
 def _metadata(summary: Facts, model: str | None, figures: dict[str, Facts]) -> Facts:
-    """The header: what is known, and no field that is not."""
+    """Return the header: what is known, and no field that is not."""
     config, data = summary["config"], summary["stages"].get("validate", {})
     published = None if data.get("is_sample") else config["data"]["source"]
     language, dataset = _PUBLISHED.get(published, (None, None))
@@ -103,16 +96,16 @@ def _metadata(summary: Facts, model: str | None, figures: dict[str, Facts]) -> F
 
 
 def _results_table(figures: dict[str, Facts]) -> str | None:
-    rows = [["domain", "test texts", "accuracy", "95 % interval", "macro-F1"]]
-    for domain, part in figures.items():
-        low, high = (f"{100 * end:.1f}" for end in part["accuracy_interval"])
-        accuracy, macro_f1 = (f"{100 * part[name]:.1f}" for name in ("accuracy", "macro_f1"))
-        rows.append([escape(domain), str(part["texts"]), accuracy, f"{low} to {high}", macro_f1])
-    return table(rows) if figures else None
+    header = ["domain", "test texts", "accuracy", "95 % interval", "macro-F1"]
+    rows = [
+        [escape(domain), str(part["texts"]), *figure_cells(part)]
+        for domain, part in figures.items()
+    ]
+    return table([header, *rows]) if rows else None
 
 
 def _calibration(summary: Facts, model: str | None) -> float | None:
-    """Expected calibration error of the answers on test texts, in points."""
+    """Return the expected calibration error of the answers on test texts, in points."""
     kinds = (summary.get("diagnostics") or {}).get("calibration") or {}
     mixed = model == META_LEARNER or BY_FINE_TUNED not in kinds
     kind = BY_META_LEARNER if mixed else BY_FINE_TUNED

@@ -1,4 +1,4 @@
-"""How sure a difference between two methods is: paired over texts and over seeds."""
+"""How sure a difference between two methods is, and how sure a model is beside its accuracy."""
 
 from collections.abc import Sequence
 
@@ -53,6 +53,36 @@ def paired_difference(
     means = (drawn * seeds).sum(axis=1) / drawn.shape[1]
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
     return float(observed.mean().mean()), float(low), float(high)
+
+
+def expected_calibration_error(
+    confidence: np.ndarray, correct: np.ndarray, bins: int = 15
+) -> float | None:
+    """Return the gap between how sure a model is and how often it is right, averaged over texts.
+
+        ECE = sum over bins b of n_b / n * |accuracy_b - mean confidence_b|
+
+    where bin b of B holds the texts whose confidence lies in ((b - 1) / B, b / B].
+
+    Args:
+        confidence: `(texts,)`, the probability of the predicted class.
+        correct: `(texts,)` bool, whether that class is right.
+        bins: Number of bins B, of equal width.
+
+    Returns:
+        The error in [0, 1]; `None` where there is no text or a confidence is no number.
+
+    Reference: Guo, Pleiss, Sun, Weinberger: On Calibration of Modern Neural Networks, ICML 2017,
+    equation 3.
+    """
+    confidence, correct = np.asarray(confidence, float), np.asarray(correct, float)
+    if not len(confidence) or not np.isfinite(confidence).all():
+        return None
+    # Clipped: rounding may leave a softmax a little above 1.
+    index = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
+    # n_b cancels: n_b * (accuracy - mean confidence) is the sum of the differences.
+    gaps = np.bincount(index, weights=correct - confidence)
+    return float(np.abs(gaps).sum() / len(confidence))
 
 
 def _gains(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:

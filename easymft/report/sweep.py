@@ -12,7 +12,11 @@ import pyarrow.compute as pc
 from easymft.config import METHODS
 from easymft.errors import InputError
 from easymft.report.intervals import macro_f1
-from easymft.report.statistics import mean_and_error, paired_difference
+from easymft.report.statistics import (
+    expected_calibration_error,
+    mean_and_error,
+    paired_difference,
+)
 
 # What is kept of a sweep's runs: a row per run and text, answered by the model that the method's
 # row of the table stands for. `probability` is that of the predicted class, to four digits, which
@@ -30,8 +34,6 @@ PREDICTIONS = pa.schema(
         "probability": pa.float32(),
     }
 )
-# Figures that take more than predictions to work out, by their column in the tidy results.
-_OTHERS = {"calibration_error": "calibration error", "domain_probe": "domain probe"}
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ def sweep_figures(
         predictions: Of the schema `PREDICTIONS`, of any number of runs.
         compare_with: Names of the methods that every other is compared with.
         results: Tidy results of the runs (see `easymft.runs.evidence.RESULTS`), for what
-            predictions do not tell: calibration and domain probe.
+            predictions do not tell: the domain probe.
 
     Raises:
         InputError: Methods of one variation and seed were not tested on the same texts.
@@ -107,11 +109,7 @@ def _variation(
                 {domain: mean_and_error(seeds.dropna()) for domain, seeds in accuracies.iterrows()},
                 mean_and_error(averages),
                 differences,
-                {
-                    "worst domain": mean_and_error(accuracies.min()),
-                    "macro-F1": mean_and_error(_macro_f1(own)),
-                    **_others([row for row in results if row["method"] == name]),
-                },
+                _others(own, accuracies, [row for row in results if row["method"] == name]),
             )
         )
     return figures
@@ -139,11 +137,22 @@ def _macro_f1(rows: pd.DataFrame) -> pd.Series:
     return pd.Series(macro_f1(confusions), groups.size().index).unstack().mean()
 
 
-def _others(results: Sequence[Mapping[str, Any]]) -> dict[str, tuple[float, float | None]]:
-    """Return the figures that predictions do not tell, where every run has them."""
-    found = {title: [row.get(key) for row in results] for key, title in _OTHERS.items()}
+def _others(
+    rows: pd.DataFrame, accuracies: pd.DataFrame, results: Sequence[Mapping[str, Any]]
+) -> dict[str, tuple[float, float | None]]:
+    """Return a method's figures beside its accuracy; the domain probe where every run has it."""
+    errors = {
+        place: expected_calibration_error(own["probability"], own["right"])
+        for place, own in rows.groupby(["domain", "seed"])
+    }
+    found = {
+        "worst domain": accuracies.min(),
+        "macro-F1": _macro_f1(rows),
+        "calibration error": pd.Series(errors, dtype=float).unstack().mean(),
+        "domain probe": pd.Series([row["domain_probe"] for row in results], dtype=float),
+    }
     return {
-        title: mean_and_error(values)
-        for title, values in found.items()
-        if values and None not in values
+        name: mean_and_error(seeds)
+        for name, seeds in found.items()
+        if len(seeds) and seeds.notna().all()
     }

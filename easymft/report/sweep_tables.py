@@ -4,9 +4,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from easymft.report.html import environment
-from easymft.report.markdown import escape, table
+from easymft.report.markdown import escape, plain_table
 from easymft.report.sweep import MethodFigures
+from easymft.report.templating import render
+from easymft.report.words import percent, percent_and_error
 
 Figures = dict[str, list[MethodFigures]]
 
@@ -29,7 +30,7 @@ class Table:
 
 
 def tables(methods: Sequence[MethodFigures]) -> list[Table]:
-    """Tables of one variation; those of which there is nothing to say are left out."""
+    """Return the tables of one variation; those of which there is nothing to say are left out."""
     made = [part(methods) for part in (_accuracies, _others, _by_seed, _differences)]
     return [one for one in made if len(one.rows[0]) > 1]
 
@@ -38,8 +39,10 @@ def _accuracies(methods: Sequence[MethodFigures]) -> Table:
     domains = list(methods[0].domains)
     rows = [["method", *domains, "average", "seeds"]]
     for method in methods:
-        cells = [_percent(*method.domains[domain]) for domain in domains]
-        rows.append([method.title, *cells, _percent(*method.average), str(len(method.seeds))])
+        cells = [percent_and_error(*method.domains[domain]) for domain in domains]
+        rows.append(
+            [method.title, *cells, percent_and_error(*method.average), str(len(method.seeds))]
+        )
     return Table(_ACCURACIES.format(seeds=", ".join(map(str, _seeds(methods)))), rows)
 
 
@@ -48,7 +51,7 @@ def _others(methods: Sequence[MethodFigures]) -> Table:
     rows = [["method", *names]]
     for method in methods:
         found = [method.others.get(name) for name in names]
-        rows.append([method.title, *(_percent(*f) if f else "" for f in found)])
+        rows.append([method.title, *(percent_and_error(*f) if f else "" for f in found)])
     return Table(_OTHERS, rows)
 
 
@@ -57,7 +60,7 @@ def _by_seed(methods: Sequence[MethodFigures]) -> Table:
     rows = [["method", *(f"seed {seed}" for seed in seeds)]]
     for method in methods:
         found = [method.seeds.get(seed) for seed in seeds]
-        rows.append([method.title, *("" if f is None else _percent(f, None) for f in found)])
+        rows.append([method.title, *(percent(f, "") for f in found)])
     return Table(_BY_SEED, rows)
 
 
@@ -76,18 +79,17 @@ def _seeds(methods: Sequence[MethodFigures]) -> list[int]:
 
 
 def render_markdown_tables(figures: Figures) -> str:
-    """All variations' tables."""
+    """Return all variations' tables as Markdown."""
     parts = []
     for variation, methods in figures.items():
         parts.append(f"## {escape(variation)}\n")
         for one in tables(methods):
-            rows = [[escape(cell, limit=None) for cell in row] for row in one.rows]
-            parts += [f"{one.caption}\n", table(rows) + "\n"]
+            parts += [f"{one.caption}\n", plain_table(one.rows) + "\n"]
     return "\n".join(parts)
 
 
 def render_latex(figures: Figures) -> str:
-    """All variations' tables for a LaTeX document (package booktabs)."""
+    """Return all variations' tables for a LaTeX document (package booktabs)."""
     return "\n".join(
         _latex_table(f"{variation}. {one.caption}", one.rows)
         for variation, methods in figures.items()
@@ -96,7 +98,7 @@ def render_latex(figures: Figures) -> str:
 
 
 def render_sweep_html(title: str, description: str, figures: Figures) -> str:
-    """One self-contained page: a picture and the tables of every variation."""
+    """Return one self-contained page: a picture and the tables of every variation."""
     # Imported here: only those who draw need matplotlib.
     from easymft.report.sections.sweep import variation_section
 
@@ -104,12 +106,8 @@ def render_sweep_html(title: str, description: str, figures: Figures) -> str:
         variation_section(number, variation, methods, tables(methods))
         for number, (variation, methods) in enumerate(figures.items())
     ]
-    template = environment().get_template("sweep.html.jinja")
-    return template.render(title=title, kind="sweep", description=description, sections=sections)
-
-
-def _percent(mean: float, error: float | None) -> str:
-    return f"{100 * mean:.1f}" if error is None else f"{100 * mean:.1f} ± {100 * error:.1f}"
+    values = {"title": title, "kind": "sweep", "description": description}
+    return render("page.html.jinja", sections=sections, **values)
 
 
 def _difference(ends: tuple[float, float, float]) -> str:

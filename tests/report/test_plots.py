@@ -192,7 +192,9 @@ def test_the_median_is_of_the_curves_that_reach_so_far():
     curves += [plots.Line("short", [0, 1], [100, NAN]), plots.Line("empty", [], [])]
     svg = plots.lines(curves, "epoch", "loss", "many")
     # At 0 the eight known are 0 ... 6 and 100: median 3.5; at 2 they are 0 ... 6: 3.
-    assert ElementTree.fromstring(svg).get("aria-label") == "many. median: 3.5 at 0 to 3 at 2"
+    assert ElementTree.fromstring(svg).get("aria-label") == (
+        "many. median: 3.5 at epoch 0 to 3 at epoch 2"
+    )
 
 
 def test_of_many_groups_the_largest_are_told_apart():

@@ -54,7 +54,8 @@ def heat_map(
     side = canvas.WIDTH - left - 14
     tall = max(min(side, 64 * size), min(17 * count, _TALL), 90)
     widest = max((text_width(text) for row in texts for text in row), default=np.inf)
-    written = side / size >= max(_TEXT_CELL, widest)
+    # The width is guessed generously; a number may touch the lines of its cell.
+    written = side / size >= max(_TEXT_CELL, 0.85 * widest)
     bottom = (36 if xlabel else 26) + (8 if written else 64)
     axes = canvas.new_axes(tall + bottom + 8, left, 14, 8, bottom)
     depth = _TEXT_DEPTH if written else _DEPTH

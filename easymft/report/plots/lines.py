@@ -73,7 +73,7 @@ def lines(
         canvas.say_nothing(axes)
     if legend:
         canvas.add_legend(axes.figure, handles, legend)
-    return axes.figure, f"{label}. {'; '.join(map(_in_words, told))}"
+    return axes.figure, f"{label}. {'; '.join(_in_words(curve, xlabel) for curve in told)}"
 
 
 def _draw_distinct(axes: Axes, curves: Sequence[Line]) -> list[Artist]:
@@ -107,9 +107,10 @@ def _median(curves: Sequence[Line]) -> tuple[np.ndarray, np.ndarray]:
     return xs, np.nanmedian(at, axis=0) if known else xs
 
 
-def _in_words(curve: Line) -> str:
+def _in_words(curve: Line, xlabel: str) -> str:
     known = np.flatnonzero(~np.isnan(curve.y))
     if not known.size:
         return f"{curve.name}: no numbers"
-    first, last = (f"{curve.y[place]:.3g} at {curve.x[place]:.3g}" for place in known[[0, -1]])
+    where = xlabel.split(",")[0]
+    first, last = (f"{curve.y[i]:.3g} at {where} {curve.x[i]:.3g}" for i in known[[0, -1]])
     return f"{curve.name}: {first}" + (f" to {last}" if len(known) > 1 else "")

@@ -17,9 +17,12 @@ def build(
     typicality_scores: pa.Table | None,
     embeddings: pa.Table | None,
 ) -> list[Section]:
-    """All parts for which the run left something; see `easymft.report.html.render_html`."""
+    """Return all parts for which the run left something; see `easymft.report.html.render_html`."""
     diagnostics = summary.get("diagnostics") or {}
+    source = "What the figures below come from; the last section says how to repeat it."
+    recipe = "The complete recipe, with every default filled in, lies beside this report."
     sections = (
+        Section("run", "What was run", source, part="run"),
         results(summary),
         confusions(summary),
         learning_curves(summary["stages"]),
@@ -30,5 +33,6 @@ def build(
         text_maps(summary, diagnostics, embeddings),
         domain_probe(diagnostics),
         calibration(diagnostics, predictions),
+        Section("again", "Repeat it", recipe, part="again"),
     )
     return [section for section in sections if section.panels or section.part]

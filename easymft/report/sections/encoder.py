@@ -4,16 +4,16 @@ import numpy as np
 import pyarrow as pa
 
 from easymft.report import plots
-from easymft.report.facts import Facts, is_number
+from easymft.report.facts import Facts
 from easymft.report.sections.section import Panel, Section
 from easymft.report.sections.values import (
     in_order,
     percent_point,
     share_point,
-    signed,
     strings,
     vocabulary,
 )
+from easymft.report.words import is_number, signed
 
 _POINTS = 800  # drawn in a map: more would only hide one another
 _MANY = 24  # centroids: more have no room for names of their own

@@ -1,8 +1,9 @@
 """How training went, phase by phase."""
 
 from easymft.report import plots
-from easymft.report.facts import Facts, is_number
+from easymft.report.facts import Facts
 from easymft.report.sections.section import Panel, Section
+from easymft.report.words import is_number
 
 History = list[Facts]
 

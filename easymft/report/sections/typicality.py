@@ -4,9 +4,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from easymft.report import plots
-from easymft.report.facts import KINDS, Facts, is_number
+from easymft.report.facts import KINDS, Facts
 from easymft.report.sections.section import MOST_PANELS, Panel, Section, pictured_note
-from easymft.report.sections.values import in_order, share_point, signed, strings, vocabulary
+from easymft.report.sections.values import in_order, share_point, strings, vocabulary
+from easymft.report.words import is_number, signed
 
 _FIFTHS = ("least typical", "second fifth", "middle fifth", "fourth fifth", "most typical")
 

@@ -6,10 +6,9 @@ import numpy as np
 import pyarrow as pa
 
 from easymft.report import plots
-from easymft.report.facts import Facts, is_number
+from easymft.report.facts import Facts
 from easymft.report.intervals import accuracy_interval
-
-MINUS = "\N{MINUS SIGN}"
+from easymft.report.words import is_number
 
 
 def percent_point(
@@ -43,8 +42,3 @@ def in_order(values: np.ndarray, vocabulary: Sequence[str]) -> list[str]:
 def vocabulary(summary: Facts, name: str) -> list[str]:
     """`labels` or `domains` of the run's data; empty if they have not been read."""
     return summary["stages"].get("validate", {}).get(name) or []
-
-
-def signed(value: float, digits: int = 2) -> str:
-    """A number with a proper minus sign."""
-    return f"{value:.{digits}f}".replace("-", MINUS)
