@@ -10,9 +10,10 @@ import numpy as np
 from easymft.config import Config
 from easymft.data.batches.tokenized import TokenizedTexts, corpus_fingerprint, tokenize
 from easymft.data.corpus.label_noise import flip_labels
+from easymft.data.corpus.leaks import drop_leaks
 from easymft.data.corpus.schema import Corpus
 from easymft.data.corpus.splits import Splits, load_splits, make_splits, save_splits
-from easymft.data.corpus.validation import drop_leaks, validate
+from easymft.data.corpus.validation import validate
 from easymft.data.corpus.validation_report import Report
 from easymft.data.sources import packed
 from easymft.data.sources.load import load_corpus
@@ -104,7 +105,8 @@ class RunData:
         )
         splits, dropped = drop_leaks(corpus, splits)
         needs_pair = self.config.data.columns.text_pair is not None
-        return splits, dropped, validate(corpus, splits, needs_pair, self.tokens.lengths)
+        report = validate(corpus, splits, needs_pair, self.tokens.pieces, dropped)
+        return splits, sum(dropped.values()), report
 
     def save_splits(self, splits: Splits) -> None:
         save_splits(self.folder.splits, splits, self._ids)

@@ -1,7 +1,6 @@
 """From texts to token ids: once per corpus, tokenizer and length, kept on disk without padding."""
 
 import contextlib
-import dataclasses
 import hashlib
 import importlib.metadata
 import importlib.util
@@ -18,6 +17,7 @@ import pyarrow.compute as pc
 
 from easymft import files
 from easymft.data.batches.tf_datasets import without_autotuning
+from easymft.data.batches.tokenized_texts import TokenizedTexts
 from easymft.data.corpus.schema import Corpus
 from easymft.errors import InputError
 from easymft.progress import progress_bar
@@ -27,63 +27,7 @@ from easymft.progress import progress_bar
 CHARACTERS_PER_TOKEN = 16
 GRAPH_FROM = 500  # fewer texts are done before a graph is traced
 CHUNK = 4096  # texts tokenized at a time: the bound on memory
-_FORMAT = 1
-_ARRAYS = ("token_ids", "offsets", "second_start", "labels", "domains")
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class TokenizedTexts:
-    """Packed token ids of a corpus, row by row, without padding.
-
-    Args:
-        token_ids: int32 `(tokens,)`, all texts one after another, special tokens included.
-        offsets: int64 `(texts + 1,)`; text i is `token_ids[offsets[i]:offsets[i + 1]]`.
-        second_start: int32 `(texts,)`, the position in the text where segment 1 begins; the
-            text's length where there is no second segment.
-        labels: int32 `(texts,)`.
-        domains: int32 `(texts,)`.
-        max_length: The length that texts were cut to.
-        pad_id: The token id to pad with.
-    """
-
-    token_ids: np.ndarray
-    offsets: np.ndarray
-    second_start: np.ndarray
-    labels: np.ndarray
-    domains: np.ndarray
-    max_length: int
-    pad_id: int = 0
-
-    def __len__(self) -> int:
-        return len(self.offsets) - 1
-
-    @property
-    def lengths(self) -> np.ndarray:
-        """Tokens of each text, `(texts,)`, special tokens included."""
-        return np.diff(self.offsets)
-
-    def save(self, folder: str | os.PathLike) -> None:
-        """Write one .npy file an array, all or nothing."""
-        with files.staged(folder) as temporary:
-            temporary.mkdir()
-            for name in _ARRAYS:
-                np.save(temporary / f"{name}.npy", getattr(self, name), allow_pickle=False)
-            _save_settings(temporary, self.max_length, self.pad_id)
-
-    @classmethod
-    def load(cls, folder: str | os.PathLike, mmap: bool = True) -> "TokenizedTexts":
-        """Read what `save` wrote.
-
-        Args:
-            folder: The folder.
-            mmap: Leave the arrays on disk and read what is used.
-        """
-        folder, mode = Path(folder), "r" if mmap else None
-        arrays = {
-            name: np.load(folder / f"{name}.npy", mmap_mode=mode, allow_pickle=False)
-            for name in _ARRAYS
-        }
-        return cls(**arrays, **files.read_json(folder / "settings.json"))
+_FORMAT = 2
 
 
 def tokenize(
@@ -137,7 +81,7 @@ def tokenize(
 
 
 def corpus_fingerprint(corpus: Corpus) -> str:
-    """A hash of texts, labels and domains in their order."""
+    """Return a hash of texts, labels and domains in their order."""
     columns = [*corpus.text_columns, "label", "domain"]
     digest = hashlib.sha256()
     for chunk in _chunks(corpus.table.select(columns)):
@@ -146,7 +90,7 @@ def corpus_fingerprint(corpus: Corpus) -> str:
 
 
 def preprocessor_fingerprint(preprocessor: Any) -> str:
-    """A hash of what decides the tokens: class, settings, vocabulary files, library version."""
+    """Return a hash of what decides the tokens: class, settings, vocabulary, library version."""
     tokenizer = preprocessor.tokenizer
     config = {key: value for key, value in tokenizer.get_config().items() if key != "name"}
     classes = [type(preprocessor).__name__, type(tokenizer).__name__]
@@ -160,65 +104,113 @@ def preprocessor_fingerprint(preprocessor: Any) -> str:
 
 
 def _tokenize_into(folder: Path, corpus: Corpus, preprocessor: Any, max_length: int) -> None:
-    """Write the arrays of `TokenizedTexts` into `folder`, chunk by chunk."""
-    pad_id = preprocessor.tokenizer.pad_token_id
-    lengths, second_starts = [], []
+    """Write a `TokenizedTexts` into `folder`, chunk by chunk."""
+    if not preprocessor.built:
+        preprocessor.build(None)
+    tokenizer = preprocessor.tokenizer
+    pad_id, unknown_id = tokenizer.pad_token_id, _unknown_id(tokenizer)
+    lengths, second_starts, pieces, unknown = [], [], [], []
     with (
         open(folder / "token_ids.npy", "wb") as file,
         progress_bar("tokenize", len(corpus), unit="text") as bar,
     ):
         _write_header(file, 0)
-        for token_ids, segment_ids in _packed(corpus, preprocessor, max_length):
+        for token_ids, segment_ids, counts in _packed(corpus, preprocessor, max_length):
             kept = token_ids != pad_id
             file.write(token_ids[kept].astype(np.int32).tobytes())
             lengths.append(kept.sum(1))
             second_starts.append((kept & (segment_ids == 0)).sum(1, dtype=np.int32))
+            pieces.append(counts)
+            unknown.append((token_ids == unknown_id).sum(1, dtype=np.int32))
             bar.update(len(token_ids))
         offsets = np.concatenate([[0], *lengths]).cumsum(dtype=np.int64)
         file.seek(0)
         _write_header(file, offsets[-1])
-    arrays = {
-        "offsets": offsets,
-        "second_start": np.concatenate(second_starts),
-        "labels": corpus.table["label"].to_numpy(),
-        "domains": corpus.table["domain"].to_numpy(),
-    }
-    for name, array in arrays.items():
-        np.save(folder / f"{name}.npy", array, allow_pickle=False)
-    _save_settings(folder, max_length, pad_id)
+    packer, columns = preprocessor.packer, corpus.text_columns
+    special_tokens = len(packer.start_value) + len(packer.end_value)
+    special_tokens += (len(columns) - 1) * len(packer.sep_value)
+    stretch = _stretch(corpus, max_length)
+    whole_lengths = special_tokens + (np.concatenate(pieces) * stretch).sum(axis=1)
+    TokenizedTexts(
+        token_ids=np.array([], np.int32),  # stands in the folder
+        offsets=offsets,
+        second_start=np.concatenate(second_starts),
+        labels=corpus.table["label"].to_numpy(),
+        domains=corpus.table["domain"].to_numpy(),
+        max_length=max_length,
+        pad_id=pad_id,
+        whole_lengths=np.ceil(whole_lengths).astype(np.int32),
+        unknown=np.concatenate(unknown),
+        special_tokens=special_tokens,
+        estimated=int((stretch > 1).any(axis=1).sum()),
+    ).write(folder, without=("token_ids",))
 
 
 def _packed(
     corpus: Corpus, preprocessor: Any, max_length: int
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield token ids and segment ids of a chunk of texts, each `(chunk, max_length)`."""
-    if not preprocessor.built:
-        preprocessor.build(None)
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Yield what becomes of a chunk of texts.
+
+    Yields:
+        Token ids and segment ids, each `(chunk, max_length)`, and the number of word pieces before
+        cutting, `(chunk, segments)`.
+    """
     columns = corpus.text_columns
 
     def texts() -> Iterator[tuple[list[str], ...]]:
         for chunk in _chunks(corpus.table.select(columns)):
             cut = [
-                pc.utf8_slice_codeunits(chunk[name], 0, CHARACTERS_PER_TOKEN * max_length)
-                for name in columns
+                pc.utf8_slice_codeunits(chunk[name], 0, _characters(max_length)) for name in columns
             ]
             yield tuple(column.to_pylist() for column in cut)
 
     def pack(*segments):
         tokens = tuple(preprocessor.tokenizer(segment) for segment in segments)
-        return preprocessor.packer(tokens, sequence_length=max_length)
+        return *preprocessor.packer(tokens, sequence_length=max_length), tokens
 
     if len(corpus) < GRAPH_FROM or importlib.util.find_spec("tensorflow_text") is None:
         for segments in texts():
-            yield tuple(np.asarray(array) for array in pack(*segments))
+            token_ids, segment_ids, tokens = pack(*segments)
+            counts = [[len(row) for row in segment] for segment in tokens]
+            yield np.asarray(token_ids), np.asarray(segment_ids), np.transpose(counts)
         return
     # The graph of TensorFlow ops tokenizes 10 to 25 times faster than keras-hub's Python does.
     import tensorflow as tf
 
+    def counted(*segments):
+        token_ids, segment_ids, tokens = pack(*segments)
+        return token_ids, segment_ids, tf.stack([part.row_lengths() for part in tokens], 1)
+
     signature = tuple(tf.TensorSpec([None], tf.string) for _ in columns)
     dataset = tf.data.Dataset.from_generator(texts, output_signature=signature)
-    dataset = dataset.map(pack, num_parallel_calls=os.cpu_count())
+    dataset = dataset.map(counted, num_parallel_calls=os.cpu_count())
     yield from without_autotuning(dataset).as_numpy_iterator()
+
+
+def _stretch(corpus: Corpus, max_length: int) -> np.ndarray:
+    """Return by how much each text is longer than what is tokenized of it, `(texts, segments)`.
+
+    Its end is taken to have as many word pieces a character as its beginning.
+    """
+    columns = [corpus.table[name] for name in corpus.text_columns]
+    characters = np.stack([pc.utf8_length(column).to_numpy() for column in columns], axis=1)
+    return np.maximum(characters / _characters(max_length), 1)
+
+
+def _characters(max_length: int) -> int:
+    """Characters of a text that are tokenized."""
+    return CHARACTERS_PER_TOKEN * max_length
+
+
+def _unknown_id(tokenizer: Any) -> int:
+    """Return the token that stands for what the vocabulary lacks; -1 where it lacks nothing."""
+    import keras_hub
+
+    if isinstance(tokenizer, keras_hub.tokenizers.WordPieceTokenizer):
+        return tokenizer.token_to_id(tokenizer.oov_token)
+    if isinstance(tokenizer, keras_hub.tokenizers.SentencePieceTokenizer):
+        return tokenizer.token_to_id("\0")  # as any piece that it does not have
+    return -1  # byte pairs, down to single bytes
 
 
 def _chunks(table: pa.Table) -> Iterator[pa.Table]:
@@ -231,7 +223,3 @@ def _write_header(file, count: int) -> None:
     descr = np.lib.format.dtype_to_descr(np.dtype(np.int32))
     header = {"descr": descr, "fortran_order": False, "shape": (int(count),)}
     np.lib.format.write_array_header_1_0(file, header)
-
-
-def _save_settings(folder: Path, max_length: int, pad_id: int) -> None:
-    files.write_json(folder / "settings.json", {"max_length": max_length, "pad_id": int(pad_id)})

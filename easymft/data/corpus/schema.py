@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import numpy as np
 import pyarrow as pa
 
-SPLITS = ("train", "dev", "test")
+from easymft.data.corpus.parts import PARTS
 
 COLUMN_TYPES = {
     "id": pa.string(),
@@ -80,37 +80,37 @@ class Corpus:
 
     @property
     def text_columns(self) -> tuple[str, ...]:
-        """Names of the columns that hold what is classified."""
+        """Names of the columns that hold a text, in order."""
         return ("text", "text_pair") if self.is_pair else ("text",)
 
     def codes(self, column: str) -> np.ndarray:
-        """The `label` or `domain` column as int32 codes, `(rows,)`."""
+        """Return the `label` or `domain` column as int32 codes, `(rows,)`."""
         return self.table.column(column).to_numpy()
 
     def given_splits(self) -> dict[str, np.ndarray] | None:
-        """Row numbers per split as the corpus itself gives them, or None where it gives none."""
+        """Return row numbers by split as the corpus gives them; None where it gives none."""
         if "split" not in self.table.column_names:
             return None
         names = self.table.column("split").to_numpy()
-        return {split: np.flatnonzero(names == split) for split in SPLITS}
+        return {split: np.flatnonzero(names == split) for split in PARTS}
 
     def place(self, row: int) -> dict[str, object]:
-        """`file` and `line` of a row as keyword arguments of `InputError`; `{}` if unknown."""
+        """Return `file` and `line` of a row, as arguments of `InputError`; `{}` if unknown."""
         if "file" not in self.table.column_names:
             return {}
         return {name: self.table.column(name)[row].as_py() for name in ("file", "line")}
 
     def take(self, rows: np.ndarray) -> "Corpus":
-        """The corpus of these rows, in this order, with the same vocabularies."""
+        """Return the corpus of these rows, in this order, with the same vocabularies."""
         return dataclasses.replace(self, table=self.table.take(pa.array(rows, pa.int64())))
 
     def with_notes(self, *notes: str) -> "Corpus":
-        """The same corpus with further notes."""
+        """Return the same corpus with further notes."""
         return dataclasses.replace(self, notes=(*self.notes, *notes))
 
 
 def build_vocabulary(names: Iterable[str]) -> tuple[str, ...]:
-    """Distinct names in an order that does not depend on the order of the rows.
+    """Return distinct names in an order that does not depend on the order of the rows.
 
     Whole numbers sort as numbers, everything else as text; names are kept exactly
     (`"01"` and `"1"` are two).

@@ -14,14 +14,11 @@ import numpy as np
 
 from easymft import files
 from easymft.data.corpus.cells import Cells, apportion, joined
+from easymft.data.corpus.parts import LEFT_OUT_PARTS, PARTS, Splits
 from easymft.errors import InputError, did_you_mean, listed
 
 if TYPE_CHECKING:
     from easymft.config import FewShot, Split
-
-Splits = dict[str, np.ndarray]
-PARTS = ("train", "dev", "test")
-LEFT_OUT_PARTS = ("left_out_train", "left_out_dev")
 
 # (train, dev, test) of the paper's Amazon experiment, per domain.
 PAPER_SIZES = {
@@ -237,7 +234,8 @@ def _given(cells: Cells, given: Sequence[str | None], config: "Split") -> Splits
         raise InputError("the corpus's split has no text in `train`", field="split")
     missing = [part for part in PARTS if not len(splits[part])]
     if missing:
-        dev, test = ("dev" in missing) * config.dev, ("test" in missing) * config.test
+        dev = config.dev if "dev" in missing else 0
+        test = config.test if "test" in missing else 0
         cut = _cut(cells, splits["train"], lambda name: (dev, test))
         splits |= {part: cut[part] for part in ("train", *missing)}
     return splits

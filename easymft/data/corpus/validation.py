@@ -1,28 +1,36 @@
 """What is checked before anything trains.
 
 Errors are what would make results wrong: texts that are empty, classes or domains in dev or test
-that training never shows, a class tested in a domain whose training texts lack it. Warnings are
-what makes them weak: few training texts in a domain-class cell (or none, where none is tested
-either), a class of one domain only, a single domain.
+that training never shows, a class tested in a domain whose training texts lack it, training texts
+without the weight that others have. Warnings are what makes them weak: few training texts in a
+domain-class cell (or none, where none is tested either), a class of one domain only, a single
+domain, many texts left out, texts that the encoder cannot read.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from easymft.config.method import META_LEARNER
-from easymft.data.corpus.schema import SPLITS, Corpus
+from easymft.data.corpus.parts import (
+    HELD_OUT_PARTS,
+    PARTS,
+    TRAINING_PARTS,
+    Splits,
+    joined_rows,
+)
+from easymft.data.corpus.pieces import Pieces
+from easymft.data.corpus.schema import Corpus
 from easymft.data.corpus.validation_report import Report, count_rows, length_rows
 from easymft.errors import Problems
 
 MIN_CELL = 5
-
-Splits = dict[str, np.ndarray]
-# Parts of a split with a domain left out of meta-learning; the domain trains on its own later.
-_TRAIN, _HELD_OUT = ("train", "left_out_train"), ("dev", "left_out_dev", "test")
+# Shares beyond which it is worth a warning that texts are left out, and that word pieces of a
+# domain are unknown: English texts have next to none for an English encoder.
+LEFT_OUT_SHARE = 0.05
+UNKNOWN_SHARE = 0.1
 
 
 @dataclass
@@ -37,7 +45,8 @@ def validate(
     corpus: Corpus,
     splits: Splits,
     pair_required: bool = False,
-    lengths: np.ndarray | None = None,
+    pieces: Pieces | None = None,
+    dropped: Mapping[str, int] | None = None,
 ) -> Report:
     """Check a corpus and its splits; see the module's text for what is an error.
 
@@ -46,60 +55,50 @@ def validate(
         splits: Row numbers under train, dev and test (and left_out_train, left_out_dev: a
             domain that the meta-learner is not to see).
         pair_required: Whether the recipe is for pairs of texts.
-        lengths: Number of word pieces of every row, `(rows,)`; words are counted without it.
+        pieces: What the tokenizer made of the texts; words are counted without it.
+        dropped: Texts that each part lost to `easymft.data.corpus.leaks.drop_leaks`.
 
     Returns:
         Problems, warnings and the two tables.
     """
-    findings = check(corpus, splits)
+    findings = check(corpus, splits, dropped)
     if pair_required and not corpus.is_pair:
         findings.problems.add(
             "the recipe is for pairs of texts and the corpus has none; name the column of the"
             " second text",
             field="data.columns.text_pair",
         )
-    parts = [*SPLITS, *(name for name in splits if name not in SPLITS)]
-    measured = _word_counts(corpus) if lengths is None else np.asarray(lengths)
+    unknown = {} if pieces is None else _unknown_shares(corpus, pieces, findings)
+    parts = [*PARTS, *(name for name in splits if name not in PARTS)]
+    lengths = _word_counts(corpus) if pieces is None else pieces.lengths
+    cut = None if pieces is None or not pieces.are_whole else pieces.cut
     return Report(
         problems=findings.problems,
         warnings=tuple(findings.warnings),
         counts=count_rows(_counts(corpus, splits, parts), corpus.domains, corpus.labels, parts),
-        lengths=length_rows(measured, corpus.codes("domain"), corpus.domains),
-        length_unit="words" if lengths is None else "word pieces",
+        lengths=length_rows(lengths, corpus.codes("domain"), corpus.domains, cut),
+        length_unit="words" if pieces is None else "word pieces",
+        max_length=None if cut is None else pieces.max_length,
+        estimated_lengths=0 if pieces is None else pieces.estimated,
+        unknown_shares=unknown,
     )
 
 
-def check(corpus: Corpus, splits: Splits) -> Findings:
-    """What `validate` finds that does not depend on the recipe."""
-    findings = Findings()
+def check(corpus: Corpus, splits: Splits, dropped: Mapping[str, int] | None = None) -> Findings:
+    """Return what `validate` finds that does not depend on the recipe."""
+    findings, dropped = Findings(), dropped or {}
     _check_texts(corpus, findings)
+    _check_left_out(corpus, splits, dropped, findings)
+    repeats = sum(dropped.get(part, 0) for part in TRAINING_PARTS)
+    taken_out = f"; {repeats:,} training texts were taken out as they stand in dev or test too"
+    hint = taken_out if repeats else ""
     if not len(splits["train"]):
-        findings.problems.add("no training texts", field="data.split")
+        findings.problems.add(f"no training texts{hint}", field="data.split")
         return findings
-    _check_unknown(corpus, splits, findings)
-    _check_cells(corpus, splits, findings)
+    _check_weights(corpus, splits, findings)
+    _check_unknown(corpus, splits, findings, hint)
+    _check_cells(corpus, splits, findings, hint)
     return findings
-
-
-def drop_leaks(corpus: Corpus, splits: Splits) -> tuple[Splits, int]:
-    """Take texts of dev and test out of training, and texts of test out of dev.
-
-    Two texts (pairs) are the same when they differ at most by case, white space or Unicode
-    composition; labels and domains do not matter.
-
-    Returns:
-        The smaller splits, in the order they were, and how many texts were taken out.
-    """
-    keys = _text_keys(corpus)
-    held_out = keys[_rows(splits, _HELD_OUT)]
-    tested = keys[splits["test"]]
-    kept, dropped = {}, 0
-    for part, rows in splits.items():
-        others = {"train": held_out, "left_out_train": held_out, "test": tested[:0]}
-        repeated = np.isin(keys[rows], others.get(part, tested))
-        kept[part] = rows[~repeated]
-        dropped += int(repeated.sum())
-    return kept, dropped
 
 
 def _check_texts(corpus: Corpus, findings: Findings) -> None:
@@ -117,25 +116,74 @@ def _check_texts(corpus: Corpus, findings: Findings) -> None:
         findings.problems.add(message, field="data.columns.domain")
 
 
-def _check_unknown(corpus: Corpus, splits: Splits, findings: Findings) -> None:
-    """Classes and domains of dev and test that no training text has."""
-    train = _rows(splits, _TRAIN)
+def _check_left_out(
+    corpus: Corpus, splits: Splits, dropped: Mapping[str, int], findings: Findings
+) -> None:
+    """Warn of rows and texts that many might miss."""
+    rows = len(corpus) + corpus.skipped
+    if corpus.skipped > LEFT_OUT_SHARE * rows:
+        findings.warnings.append(
+            f"{corpus.skipped:,} of {rows:,} rows ({corpus.skipped / rows:.0%}) were skipped, as"
+            " they cannot be used"
+        )
+    for part, count in dropped.items():
+        texts = len(splits[part]) + count
+        if count > LEFT_OUT_SHARE * texts:
+            others = "dev or test" if part in TRAINING_PARTS else "test"
+            findings.warnings.append(
+                f"{count:,} of {texts:,} {part} texts ({count / texts:.0%}) were taken out, as they"
+                f" stand in {others} too"
+            )
+
+
+def _check_weights(corpus: Corpus, splits: Splits, findings: Findings) -> None:
+    """Find training texts without a weight where others have one: as numbers they would be NaN."""
+    if "typicality" not in corpus.table.column_names:
+        return
+    rows = joined_rows(splits, TRAINING_PARTS)
+    missing = rows[corpus.table["typicality"].is_null().to_numpy()[rows]]
+    if len(missing):
+        message = f"{len(missing):,} training texts have no weight; this is the first"
+        _add(findings, corpus, missing.min(), message, "weight")
+
+
+def _unknown_shares(corpus: Corpus, pieces: Pieces, findings: Findings) -> dict[str, float]:
+    """Return the share of unknown word pieces by domain, and warn of much that cannot be read."""
+    shares = pieces.unknown_shares(corpus.codes("domain"), len(corpus.domains))
+    by_domain = dict(zip(corpus.domains, shares.tolist(), strict=True))
+    if unread := [name for name, share in by_domain.items() if share > UNKNOWN_SHARE]:
+        most = sorted(unread, key=by_domain.get, reverse=True)
+        shown = ", ".join(f"{by_domain[name]:.0%} of {name!r}" for name in most[:5])
+        more = f" and of {len(most) - 5:,} more domains" if len(most) > 5 else ""
+        findings.warnings.append(
+            f"the encoder's vocabulary lacks {shown}{more}, counted in word pieces (more than"
+            f" {UNKNOWN_SHARE:.0%} is warned of): it reads them as unknown; is it for texts in this"
+            " language and script? See backbone.preset"
+        )
+    return by_domain
+
+
+def _check_unknown(corpus: Corpus, splits: Splits, findings: Findings, hint: str) -> None:
+    """Find classes and domains of dev and test that no training text has."""
+    train = joined_rows(splits, TRAINING_PARTS)
     for column, names in (("label", corpus.labels), ("domain", corpus.domains)):
         codes = corpus.codes(column)
         known = np.isin(np.arange(len(names)), codes[train])
-        for part in _HELD_OUT:
+        for part in HELD_OUT_PARTS:
             rows = splits.get(part, train[:0])
             unknown, counts = np.unique(codes[rows[~known[codes[rows]]]], return_counts=True)
             for code, count in zip(unknown, counts, strict=True):
                 message = f"{column} {names[code]!r} of a {part} text is in no training text"
                 if count > 1:
                     message += f"; {count:,} such texts, of which this is the first"
-                _add(findings, corpus, rows[codes[rows] == code].min(), message, column)
+                first = rows[codes[rows] == code].min()
+                _add(findings, corpus, first, message + hint, column)
 
 
-def _check_cells(corpus: Corpus, splits: Splits, findings: Findings) -> None:
-    train = _counts(corpus, splits, _TRAIN).sum(axis=-1)
-    held_out = _counts(corpus, splits, _HELD_OUT).sum(axis=-1)
+def _check_cells(corpus: Corpus, splits: Splits, findings: Findings, hint: str) -> None:
+    """Find domain-class cells with few training texts, or none."""
+    train = _counts(corpus, splits, TRAINING_PARTS).sum(axis=-1)
+    held_out = _counts(corpus, splits, HELD_OUT_PARTS).sum(axis=-1)
     labels_known, domains_known = train.any(axis=0), train.any(axis=1)
     # What training never shows at all has been reported by `_check_unknown`.
     weak = (train < MIN_CELL) & labels_known & domains_known[:, None]
@@ -146,10 +194,10 @@ def _check_cells(corpus: Corpus, splits: Splits, findings: Findings) -> None:
             few = f"only {count} training text{'s' if count > 1 else ''}"
             findings.warnings.append(f"{cell}: {few}; {MIN_CELL} make a better centroid")
         elif held_out[domain, label]:
-            rows = _rows(splits, _HELD_OUT)
+            rows = joined_rows(splits, HELD_OUT_PARTS)
             inside = corpus.codes("domain")[rows] == domain
             inside &= corpus.codes("label")[rows] == label
-            message = f"{cell}: texts in dev or test (this is the first), none to train on"
+            message = f"{cell}: texts in dev or test (this is the first), none to train on{hint}"
             _add(findings, corpus, rows[inside].min(), message, "label")
         else:
             findings.warnings.append(f"{cell}: no texts")
@@ -168,12 +216,8 @@ def _add(findings: Findings, corpus: Corpus, row: int, message: str, column: str
     findings.problems.add(message, field=column, **place)
 
 
-def _rows(splits: Splits, parts: Sequence[str]) -> np.ndarray:
-    return np.concatenate([splits[part] for part in parts if part in splits])
-
-
 def _counts(corpus: Corpus, splits: Splits, parts: Sequence[str]) -> np.ndarray:
-    """Number of texts, `(domains, classes, parts)`."""
+    """Return numbers of texts, `(domains, classes, parts)`."""
     shape = (len(corpus.domains), len(corpus.labels))
     cells = corpus.codes("domain") * shape[1] + corpus.codes("label")
     present = [cells[splits[part]] if part in splits else cells[:0] for part in parts]
@@ -184,15 +228,3 @@ def _counts(corpus: Corpus, splits: Splits, parts: Sequence[str]) -> np.ndarray:
 def _word_counts(corpus: Corpus) -> np.ndarray:
     counts = [pc.count_substring_regex(corpus.table[c], r"\S+") for c in corpus.text_columns]
     return np.sum([count.fill_null(0).to_numpy() for count in counts], axis=0)
-
-
-def _text_keys(corpus: Corpus) -> np.ndarray:
-    """One integer per distinct normalised text (pair), `(rows,)`."""
-    normal = [_normalise(corpus.table[column]) for column in corpus.text_columns]
-    joined = pc.binary_join_element_wise(*normal, "\x1f") if len(normal) > 1 else normal[0]
-    return joined.combine_chunks().dictionary_encode().indices.to_numpy()
-
-
-def _normalise(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    folded = pc.utf8_lower(pc.utf8_normalize(pc.fill_null(column, ""), "NFC"))
-    return pc.utf8_trim_whitespace(pc.replace_substring_regex(folded, r"[\s\p{Z}]+", " "))

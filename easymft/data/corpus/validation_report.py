@@ -1,7 +1,7 @@
 """What validation found, and its two tables."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -21,8 +21,12 @@ class Report:
         warnings: Sentences to show the user.
         counts: Per domain and class: `domain`, `class`, and the number of texts of each part
             (train, dev, test; others if the splits have them).
-        lengths: Per domain, after a row for "all": `domain` and the percentiles of the length.
+        lengths: Per domain, after a row for "all": `domain`, the percentiles of the length before
+            cutting, and `cut`, the share of texts longer than `max_length`.
         length_unit: What lengths count: words or word pieces.
+        max_length: What texts are cut to; None where nothing is known of it, nor of `cut`.
+        estimated_lengths: How many lengths are estimated from the beginning of a text.
+        unknown_shares: Share of word pieces that the vocabulary lacks, by domain.
     """
 
     problems: Problems
@@ -30,18 +34,21 @@ class Report:
     counts: list[dict[str, Any]]
     lengths: list[dict[str, Any]]
     length_unit: str
+    max_length: int | None = None
+    estimated_lengths: int = 0
+    unknown_shares: dict[str, float] = field(default_factory=dict)
 
     def raise_for_problems(self) -> None:
         """Raise `InputError` (`InputErrors` for several) if there are problems."""
         self.problems.raise_if_any()
 
     def lines(self) -> list[str]:
-        """Both tables and the warnings, line by line."""
+        """Return both tables and the warnings, line by line."""
         warnings = [f"warning: {warning}" for warning in self.warnings]
         return [*self.count_table().split("\n"), *self.length_table().split("\n"), *warnings]
 
     def count_table(self) -> str:
-        """Texts per domain, class and part, as aligned text."""
+        """Return texts per domain, class and part, as aligned text."""
         parts = [name for name in self.counts[0] if name not in ("domain", "class")]
         rows = [["domain", "class", *parts, "all"]]
         for cell in [*self.counts, self._total(parts)]:
@@ -50,11 +57,17 @@ class Report:
         return _aligned(rows, text_columns=2)
 
     def length_table(self) -> str:
-        """Percentiles of the text length per domain, as aligned text."""
-        rows = [[self.length_unit, *list(self.lengths[0])[1:]]]
-        for domain, *lengths in (row.values() for row in self.lengths):
-            rows.append([domain, *map(_number, lengths)])
-        return _aligned(rows, text_columns=1)
+        """Return percentiles of the text length per domain, as aligned text."""
+        heads = list(_heads().values())
+        rows = [[self.length_unit, *heads]]
+        rows += [[row["domain"], *(_number(row[head]) for head in heads)] for row in self.lengths]
+        if self.max_length is not None:
+            shares = [f"cut at {self.max_length}", *(f"{row['cut']:.0%}" for row in self.lengths)]
+            rows = [[*row, share] for row, share in zip(rows, shares, strict=True)]
+        table = _aligned(rows, text_columns=1)
+        if self.estimated_lengths:
+            table += f"\nlengths of {self.estimated_lengths:,} very long texts are estimates"
+        return table
 
     def _total(self, parts: list[str]) -> dict[str, Any]:
         total = {part: sum(cell[part] for cell in self.counts) for part in parts}
@@ -64,7 +77,7 @@ class Report:
 def count_rows(
     counts: np.ndarray, domains: Sequence[str], labels: Sequence[str], parts: Sequence[str]
 ) -> list[dict[str, Any]]:
-    """`Report.counts` from an int array `(domains, classes, parts)`."""
+    """Return `Report.counts`, given an int array `(domains, classes, parts)`."""
     return [
         {"domain": domain, "class": label, **dict(zip(parts, cell, strict=True))}
         for domain, cells in zip(domains, counts.tolist(), strict=True)
@@ -73,17 +86,32 @@ def count_rows(
 
 
 def length_rows(
-    lengths: np.ndarray, codes: np.ndarray, domains: Sequence[str]
+    lengths: np.ndarray, codes: np.ndarray, domains: Sequence[str], cut: np.ndarray | None = None
 ) -> list[dict[str, Any]]:
-    """`Report.lengths` from the length `(rows,)` and domain code `(rows,)` of every text."""
-    heads = [_HEADS.get(percentile, f"{percentile} %") for percentile in PERCENTILES]
-    rows = []
+    """Return `Report.lengths`.
+
+    Args:
+        lengths: `(rows,)` length of every text.
+        codes: `(rows,)` domain code of every text.
+        domains: Names of the domains.
+        cut: `(rows,)` whether a text is cut, where that is known.
+    """
+    heads, rows = _heads(), []
     for code, name in enumerate(["all", *domains], start=-1):
+        members = np.full(len(codes), True) if code < 0 else codes == code
         # A domain of the vocabulary may have no text left after a limit.
-        members = lengths if code < 0 else lengths[codes == code]
-        values = np.percentile(members, PERCENTILES) if members.size else np.zeros(len(heads))
-        rows.append({"domain": name, **dict(zip(heads, values.round(1).tolist(), strict=True))})
+        known = lengths[members] if members.any() else np.zeros(1)
+        values = np.percentile(known, list(heads)).round(1).tolist()
+        row = {"domain": name, **dict(zip(heads.values(), values, strict=True))}
+        if cut is not None:
+            row["cut"] = float(cut[members].mean()) if members.any() else 0.0
+        rows.append(row)
     return rows
+
+
+def _heads() -> dict[int, str]:
+    """Return the heads of the columns of percentiles."""
+    return {part: _HEADS.get(part, f"{part} %") for part in PERCENTILES}
 
 
 def _number(value: float) -> str:

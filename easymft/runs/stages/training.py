@@ -45,6 +45,8 @@ def validate(run: Run) -> dict[str, Any]:
         "counts": report.counts,
         "lengths": report.lengths,
         "length_unit": report.length_unit,
+        "max_length": report.max_length,
+        "unknown_shares": report.unknown_shares,
         "labels": list(corpus.labels),
         "domains": list(corpus.domains),
     }

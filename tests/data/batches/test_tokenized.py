@@ -1,9 +1,13 @@
+import io
+
 import keras_hub
 import numpy as np
 import pyarrow as pa
 import pytest
 
+from easymft import files
 from easymft.data.batches import tokenized as pipeline
+from easymft.data.batches import tokenized_texts
 from easymft.data.batches.tokenized import (
     TokenizedTexts,
     corpus_fingerprint,
@@ -70,7 +74,7 @@ def test_single_texts_are_packed_and_cut(tmp_path):
     np.testing.assert_array_equal(tokens.labels, [0, 1, 0, 1, 0, 1])
     np.testing.assert_array_equal(tokens.domains, [0, 1, 2, 0, 1, 2])
     assert len(tokens) == 6
-    dtypes = [getattr(tokens, name).dtype.name for name in pipeline._ARRAYS]
+    dtypes = [getattr(tokens, name).dtype.name for name in tokenized_texts._ARRAYS]
     assert dtypes == ["int32", "int64", "int32", "int32", "int32"]
 
 
@@ -85,6 +89,63 @@ def test_pairs_fill_the_first_segment_first(tmp_path):
         [2, 1, 3, 12, 3],
     ]
     np.testing.assert_array_equal(tokens.second_start, [6, 2, 5, 7, 3, 3])
+
+
+@pytest.mark.parametrize("graph", [False, pytest.param(True, marks=pytest.mark.long)])
+def test_lengths_are_kept_as_they_were_before_cutting(tmp_path, monkeypatch, graph):
+    if graph:
+        monkeypatch.setattr(pipeline, "GRAPH_FROM", 1)
+    tokens = tokenize(_corpus(FIRST), _bert(), 6, tmp_path)
+    pieces = tokens.pieces
+    assert pieces.lengths.tolist() == [6, 2, 5, 12, 3, 3]  # [CLS] and [SEP] are two
+    assert pieces.cut.tolist() == [False, False, False, True, False, False]
+    assert pieces.kept.tolist() == [6, 2, 5, 6, 3, 3]
+    assert (pieces.special_tokens, pieces.estimated, pieces.are_whole) == (2, 0, True)
+    pairs = tokenize(_corpus(FIRST, SECOND), _bert(), 8, tmp_path).pieces
+    assert pairs.lengths.tolist() == [10, 4, 6, 15, 16, 5]
+    assert pairs.special_tokens == 3
+
+
+def test_the_length_of_a_text_cut_by_characters_is_estimated(tmp_path, monkeypatch):
+    _without_tensorflow_text(monkeypatch)
+    # 64 words on 127 characters, of which 64 are tokenized: 32 words.
+    pieces = tokenize(_corpus([" ".join(["a"] * 64), "a good"]), _bert(), 4, tmp_path).pieces
+    assert pieces.lengths.tolist() == [66, 4]
+    assert pieces.estimated == 1
+
+
+def test_what_the_vocabulary_lacks_is_counted_by_domain(tmp_path, monkeypatch):
+    _without_tensorflow_text(monkeypatch)
+    texts = ["good words", "a книга", "good book", "what is it ."]
+    pieces = tokenize(_corpus(texts), _bert(), 6, tmp_path).pieces
+    assert pieces.unknown.tolist() == [1, 1, 0, 3]
+    # Domains are 0, 1, 2, 0: four of six pieces, one of two, none of two.
+    np.testing.assert_allclose(
+        pieces.unknown_shares(np.array([0, 1, 2, 0]), 4), [4 / 6, 1 / 2, 0, 0]
+    )
+    # Byte pairs go down to single bytes: nothing is unknown.
+    no_unknown = tokenize(_corpus(["книга"] * 2), _roberta(), 6, tmp_path).pieces
+    assert no_unknown.unknown.tolist() == [0, 0]
+
+
+def test_sentence_pieces_have_an_unknown_token_too():
+    sentencepiece = pytest.importorskip("sentencepiece")
+    albert = {"pad_id": 0, "unk_id": 1, "bos_id": 2, "eos_id": 3}
+    roberta = {"pad_id": -1, "unk_id": 0, "bos_id": 1, "eos_id": 2}
+    for name, ids, unknown in (("Albert", albert, 1), ("XLMRoberta", roberta, 3)):
+        model = io.BytesIO()
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(["a good book", "a bad knife"]),
+            model_writer=model,
+            vocab_size=24,
+            hard_vocab_limit=False,
+            **ids,
+            **{"pad_piece": "<pad>", "bos_piece": "[CLS]", "eos_piece": "[SEP]"},
+            user_defined_symbols="[MASK]",
+        )
+        tokenizer = getattr(keras_hub.models, f"{name}Tokenizer")(model.getvalue())
+        assert unknown in tokenizer("книга")
+        assert pipeline._unknown_id(tokenizer) == unknown
 
 
 def test_equals_the_preprocessor_on_whole_texts(tmp_path, monkeypatch):
@@ -161,7 +222,8 @@ def test_a_cache_that_cannot_be_written(tmp_path, monkeypatch):
 
 def test_whatever_changes_the_tokens_changes_the_cache(tmp_path, monkeypatch):
     def one_token_a_text(corpus, *_):
-        yield np.full((len(corpus), 1), 5), np.zeros((len(corpus), 1), int)
+        tokens = np.full((len(corpus), 1), 5)
+        yield tokens, np.zeros_like(tokens), np.ones_like(tokens)
 
     monkeypatch.setattr(pipeline, "_packed", one_token_a_text)
     corpus, preprocessor = _corpus(FIRST), _bert()
@@ -183,11 +245,11 @@ def test_fingerprints_do_not_depend_on_names_or_chunks():
 
 
 def test_a_killed_tokenization_leaves_nothing(tmp_path, monkeypatch):
-    def killed(*_):
+    def killed(*_, **__):
         raise KeyboardInterrupt
 
     _without_tensorflow_text(monkeypatch)
-    monkeypatch.setattr(pipeline, "_save_settings", killed)
+    monkeypatch.setattr(TokenizedTexts, "write", killed)
     with pytest.raises(KeyboardInterrupt):
         tokenize(_corpus(FIRST), _bert(), 6, tmp_path)
     assert list(tmp_path.iterdir()) == []
@@ -213,11 +275,18 @@ def test_save_and_load(tmp_path):
             np.testing.assert_array_equal(getattr(tokens, name), array)
         assert (tokens.max_length, tokens.pad_id) == (4, 1)
         np.testing.assert_array_equal(tokens.lengths, [3, 2])
+        # As an earlier version wrote them.
+        assert not tokens.pieces.are_whole
+        assert tokens.pieces.lengths.tolist() == [3, 2]
+        assert tokens.pieces.unknown.tolist() == [0, 0]
+    assert files.read_json(tmp_path / "tokens/settings.json").keys() >= {"max_length", "pad_id"}
+    files.write_json(tmp_path / "tokens/settings.json", {"max_length": 4, "pad_id": 1})
+    assert TokenizedTexts.load(tmp_path / "tokens").max_length == 4
 
 
 def test_without_tensorflow_text_the_tokens_are_the_same(tmp_path, monkeypatch):
     fast = tokenize(_corpus(FIRST, SECOND), _bert(), 8, tmp_path / "fast")
     _without_tensorflow_text(monkeypatch)
     slow = tokenize(_corpus(FIRST, SECOND), _bert(), 8, tmp_path / "slow")
-    for name in pipeline._ARRAYS:
+    for name in tokenized_texts._ARRAYS:
         np.testing.assert_array_equal(getattr(fast, name), getattr(slow, name))

@@ -1,43 +1,15 @@
+import dataclasses
 import json
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
-from easymft.data.corpus.corpus_builder import CorpusBuilder
-from easymft.data.corpus.validation import drop_leaks, validate
+from easymft.data.corpus.leaks import drop_leaks
+from easymft.data.corpus.pieces import Pieces
+from easymft.data.corpus.validation import validate
 from easymft.errors import InputError, InputErrors
-
-
-def corpus(texts, labels, domains, pairs=None, file=None):
-    columns = {
-        "id": [f"id{n}" for n in range(len(texts))],
-        "text": texts,
-        "label": list(labels),
-        "domain": list(domains),
-    }
-    if pairs is not None:
-        columns["text_pair"] = pairs
-    if file is not None:
-        columns |= {"file": [file] * len(texts), "line": list(range(2, len(texts) + 2))}
-    builder = CorpusBuilder()
-    builder.add(columns)
-    return builder.finish(name="n", origin="o")
-
-
-def cut(**splits):
-    empty = {"train": [], "dev": [], "test": []}
-    return {name: np.array(rows, int) for name, rows in {**empty, **splits}.items()}
-
-
-def full(count=6):
-    """Two domains, two classes, `count` texts in each cell, by cell in order."""
-    cells = [(d, c) for d in "xy" for c in "ab"]
-    texts = [f"{d} {c} number {n}" for d, c in cells for n in range(count)]
-    return corpus(
-        texts,
-        [c for _, c in cells for _ in range(count)],
-        [d for d, _ in cells for _ in range(count)],
-    )
+from tests.data.corpus.small_corpus import corpus, cut, full
 
 
 def test_a_clean_corpus_has_neither_problems_nor_warnings():
@@ -76,11 +48,51 @@ def test_counts_and_lengths_are_those_of_the_splits():
     assert report.lines()[-1].startswith("warning: ")
 
 
-def test_lengths_in_word_pieces_are_taken_as_given():
-    report = validate(full(1), cut(train=np.arange(4)), lengths=np.array([10, 20, 30, 40]))
+def pieces(lengths, unknown=None, **more):
+    lengths = np.array(lengths)
+    unknown = np.zeros_like(lengths) if unknown is None else np.array(unknown)
+    settings = {"max_length": 25, "special_tokens": 2, **more}
+    return Pieces(lengths, np.minimum(lengths, settings["max_length"]), unknown=unknown, **settings)
+
+
+def test_lengths_in_word_pieces_are_those_before_cutting_with_the_share_that_is_cut():
+    report = validate(full(1), cut(train=np.arange(4)), pieces=pieces([10, 20, 30, 40]))
     assert report.length_unit == "word pieces"
-    assert report.lengths[2]["max"] == 40
-    assert report.length_table().startswith("word pieces")
+    assert [(row["domain"], row["max"], row["cut"]) for row in report.lengths] == [
+        ("all", 40, 0.5),
+        ("x", 20, 0.0),
+        ("y", 40, 1.0),
+    ]
+    header, *rows = report.length_table().split("\n")
+    assert header.startswith("word pieces")
+    assert header.endswith("cut at 25")
+    assert [row.split()[-1] for row in rows] == ["50%", "0%", "100%"]
+    json.dumps([report.lengths, report.unknown_shares])
+
+
+def test_estimated_lengths_are_said_to_be_estimates():
+    report = validate(
+        full(1), cut(train=np.arange(4)), pieces=pieces([10, 20, 30, 40], estimated=2)
+    )
+    assert report.length_table().endswith("lengths of 2 very long texts are estimates")
+
+
+def test_of_tokens_of_an_earlier_version_nothing_is_said_to_be_cut():
+    found = pieces([10, 20, 25, 25], are_whole=False)
+    report = validate(full(1), cut(train=np.arange(4)), pieces=found)
+    assert "cut" not in report.lengths[0]
+    assert "cut at" not in report.length_table()
+
+
+def test_texts_that_the_vocabulary_lacks_are_warned_of_with_their_share():
+    # Of 10 texts of 10 pieces each: a tenth of domain x (not more than the threshold), half of y.
+    data = corpus([f"t{n}" for n in range(20)], "ab" * 10, "x" * 10 + "y" * 10)
+    found = pieces([12] * 20, [1] * 10 + [5] * 10)
+    report = validate(data, cut(train=np.arange(20)), pieces=found)
+    assert report.unknown_shares == {"x": 0.1, "y": 0.5}
+    (warning,) = report.warnings
+    assert "vocabulary lacks 50% of 'y', counted in word pieces (more than 10% is" in warning
+    assert "'x'" not in warning
 
 
 def test_empty_texts_name_their_line():
@@ -168,44 +180,67 @@ def test_a_missing_half_of_a_pair_is_a_problem():
     assert "`text_pair`: is empty (id 'id1')" in str(report.problems.shown[0])
 
 
-def test_leaks_leave_train_then_dev():
-    texts = ["in test", "In  Test", "in dev", "IN DEV ", "own", "in test\n", "in test", "in dev"]
-    data = corpus(texts, "abababab", "xxxxyyyy")
-    splits = cut(train=[0, 2, 4], dev=[3, 5], test=[6])
-    kept, dropped = drop_leaks(data, splits)
-    assert kept["train"].tolist() == [4]
-    assert kept["dev"].tolist() == [3]
-    assert kept["test"].tolist() == [6]
-    assert dropped == 3
-    assert splits["train"].tolist() == [0, 2, 4]
-
-
-def test_leaks_of_pairs_need_both_texts_equal():
-    data = corpus(["p", "p", "p"], "abc", "xxx", pairs=["h1", "h2", "H1 "])
-    kept, dropped = drop_leaks(data, cut(train=[0, 1], test=[2]))
-    assert kept["train"].tolist() == [1]
-    assert dropped == 1
-    joined = corpus(["a b", "a"], "ab", "xx", pairs=["c", "b c"])
-    assert drop_leaks(joined, cut(train=[0], test=[1]))[1] == 0
-
-
-def test_composed_and_decomposed_letters_are_one_text():
-    data = corpus(["caf\u00e9", "cafe\u0301"], "ab", "xx")
-    assert drop_leaks(data, cut(train=[0], test=[1]))[1] == 1
-
-
-def test_leaks_of_a_left_out_domain_are_dropped_too():
-    data = corpus(["s", "s", "t", "t", "u"], "ababa", "xxyyy")
-    splits = cut(train=[4], test=[0], left_out_train=[1, 2], left_out_dev=[3])
-    kept, dropped = drop_leaks(data, splits)
-    assert kept["left_out_train"].tolist() == []
-    assert kept["left_out_dev"].tolist() == [3]
-    assert dropped == 2
-
-
 def test_a_domain_with_the_name_of_the_meta_learner_is_a_problem():
     names = ["meta-learner", "books"] * 10
     data = corpus([f"t{n}" for n in range(20)], "ab" * 10, names)
     report = validate(data, cut(train=np.arange(20)))
     assert report.problems.count == 1
     assert report.problems.shown[0].field == "data.columns.domain"
+
+
+def test_where_all_training_texts_are_repeats_the_error_says_how_many():
+    data = corpus(["same"] * 10 + ["other"] * 2, "ab" * 6, "x" * 12)
+    kept, dropped = drop_leaks(data, cut(train=np.arange(8), dev=[10], test=[8, 9, 11]))
+    report = validate(data, kept, dropped=dropped)
+    with pytest.raises(InputError) as caught:
+        report.raise_for_problems()
+    assert str(caught.value) == (
+        "`data.split`: no training texts; 8 training texts were taken out as they stand in dev or"
+        " test too"
+    )
+    assert report.warnings == (
+        "8 of 8 train texts (100%) were taken out, as they stand in dev or test too",
+        "1 of 1 dev texts (100%) were taken out, as they stand in test too",
+    )
+
+
+@pytest.mark.parametrize(("repeats", "warned"), [(1, False), (2, True)])
+def test_many_repeats_are_warned_of(repeats, warned):
+    texts = [f"t{n}" for n in range(20)]
+    data = corpus([*texts, *texts[:repeats]], "ab" * 10 + "ab"[:repeats], "x" * (20 + repeats))
+    splits = cut(train=np.arange(20), test=np.arange(20, 20 + repeats))
+    kept, dropped = drop_leaks(data, splits)
+    warnings = validate(data, kept, dropped=dropped).warnings
+    # One in twenty is not more than 5 %.
+    expected = "2 of 20 train texts (10%) were taken out, as they stand in dev or test too"
+    assert (expected in warnings) == warned
+    assert any("taken out" in warning for warning in warnings) == warned
+
+
+def test_a_class_lost_as_repeats_is_said_to_be():
+    data = corpus(["a", "b", "c", "c"], ["p", "n", "odd", "odd"], "xxxx")
+    kept, dropped = drop_leaks(data, cut(train=[0, 1, 2], test=[3]))
+    report = validate(data, kept, dropped=dropped)
+    assert (
+        "label 'odd' of a test text is in no training text; 1 training texts were taken out"
+        in str(report.problems.shown[0])
+    )
+
+
+def test_many_skipped_rows_are_warned_of():
+    data = dataclasses.replace(full(), skipped=8)
+    report = validate(data, cut(train=np.arange(24)))
+    assert report.warnings == ("8 of 32 rows (25%) were skipped, as they cannot be used",)
+    few = dataclasses.replace(full(), skipped=1)
+    assert validate(few, cut(train=np.arange(24))).warnings == ()
+
+
+def test_a_training_text_without_its_weight_is_a_problem():
+    data = full()
+    weights = pa.array([0.5] * 23 + [None], pa.float32())
+    data = dataclasses.replace(data, table=data.table.append_column("typicality", weights))
+    assert validate(data, cut(train=np.arange(23), test=[23])).problems.count == 0
+    report = validate(data, cut(train=np.arange(24)))
+    assert "`weight`: 1 training texts have no weight; this is the first (id 'id23')" in str(
+        report.problems.shown[0]
+    )
