@@ -26,7 +26,7 @@ from collections.abc import Sequence
 from absl import app, flags
 
 import easymft
-from easymft.devices import preemption
+from easymft import preemption
 from easymft.errors import InputError, WorkerError
 from easymft.modes import MODES
 from easymft.runs import STAGE_NAMES
@@ -105,36 +105,37 @@ def main(argv: Sequence[str]) -> int:
             stream.reconfigure(errors="backslashreplace")
     preemption.listen()
     try:
-        if len(argv) > 1:
-            raise InputError(f"unexpected argument {argv[1]!r}; settings go by --set key=value")
-        if _VERSION.value:
-            print(_version())
-            return 0
-        code = MODES[_MODE.value]()
-        sys.stdout.flush()
-        return code
+        return _work(argv)
     except BrokenPipeError:  # an OSError, but nothing to mend: see `cli`
         raise
     except InputError as error:
-        print(f"easymft: {error}", file=sys.stderr)
-        return 2
+        return _ended(2, str(error))
     except (OSError, MemoryError) as error:
         logger.debug("The whole of it:", exc_info=True)
         reason = str(error).split("\n")[0] or type(error).__name__
-        print(f"easymft: {reason}; {_same_command()} once that is mended", file=sys.stderr)
-        return 1
+        return _ended(1, f"{reason}; {_same_command()} once that is mended")
     except WorkerError as error:
-        print(
-            f"easymft: {error}; start all of them again: the same command continues",
-            file=sys.stderr,
-        )
-        return 1
+        return _ended(1, f"{error}; start all of them again: {_same_command()}")
     except preemption.Stopped:
-        print(f"easymft: asked to stop; {_same_command()}", file=sys.stderr)
-        return preemption.EXIT_CODE
+        return _ended(preemption.EXIT_CODE, f"asked to stop; {_same_command()}")
     except KeyboardInterrupt:
-        print(f"easymft: interrupted; {_same_command()}", file=sys.stderr)
-        return 130
+        return _ended(130, f"interrupted; {_same_command()}")
+
+
+def _work(argv: Sequence[str]) -> int:
+    if len(argv) > 1:
+        raise InputError(f"unexpected argument {argv[1]!r}; settings go by --set key=value")
+    if _VERSION.value:
+        print(_version())
+        return 0
+    code = MODES[_MODE.value]()
+    sys.stdout.flush()
+    return code
+
+
+def _ended(code: int, reason: str) -> int:
+    print(f"easymft: {reason}", file=sys.stderr)
+    return code
 
 
 def _same_command() -> str:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
-from easymft import files
-from easymft.devices import faults, preemption, replicas, start_up, strategies
+from easymft import files, preemption
+from easymft.devices import faults, replicas, start_up, strategies
 from easymft.devices.cluster import worker_addresses
 from easymft.errors import InputError
 

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Sequence
 
-from easymft.devices import preemption
+from easymft import preemption
 
 POLL_SECONDS = 0.5
 STOP_SECONDS = 30.0  # what workers have to save and end, before they are killed

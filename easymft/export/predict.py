@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from easymft.devices import preemption
 from easymft.errors import InputError
 from easymft.export.prediction_input import FORMATS, Wanted, open_texts
 from easymft.export.prediction_output import open_output
@@ -197,7 +196,5 @@ def _in_batches(
         for name, values in predictor(texts).items():
             answers.setdefault(name, []).extend(values)
         bar.update(len(batch))
-        if preemption.requested():
-            raise preemption.Stopped
     places = np.argsort(order)
     return {name: [values[place] for place in places] for name, values in answers.items()}

@@ -1,5 +1,6 @@
 """Ask pip for one published file without running any code of the package."""
 
+import contextlib
 import importlib.util
 import os
 import subprocess
@@ -7,7 +8,10 @@ import sys
 from pathlib import Path
 from typing import Literal
 
+from easymft import preemption
 from easymft.errors import InputError
+
+POLL_SECONDS = 0.5
 
 # Before pip hands over a source archive it asks the archive's build backend for its name and
 # version, which would run the archive's setup.py. This module stands in for that backend (PEP 517
@@ -81,12 +85,21 @@ def pip_download(requirement: str, kind: Literal["wheel", "sdist"], folder: Path
 
 
 def _run(command: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess:
-    return subprocess.run(
+    with subprocess.Popen(
         command,
         env=environment,
         stdin=subprocess.DEVNULL,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
         errors="replace",
-        check=False,
-    )
+    ) as process:
+        try:
+            while True:
+                preemption.check()
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    output, errors = process.communicate(timeout=POLL_SECONDS)
+                    return subprocess.CompletedProcess(command, process.returncode, output, errors)
+        except BaseException:
+            process.kill()
+            raise

@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from easymft.devices import preemption
+from easymft import preemption
 from easymft.devices.distribution import Distribution
 
 # Batches after which workers ask each other whether one of them was asked to stop.

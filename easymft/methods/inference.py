@@ -1,13 +1,14 @@
 """One pass of a model over texts, with a progress bar; results come in the texts' order."""
 
+import contextlib
 from typing import Any
 
 import keras
 import numpy as np
 
+from easymft import preemption
 from easymft.data.batches.batches import Batches, bucket_lengths
 from easymft.data.batches.tokenized import TokenizedTexts
-from easymft.devices import preemption
 from easymft.devices.distribution import Distribution, jit_compile
 from easymft.devices.freed_memory import KeepFreedMemory
 from easymft.models import use_cpu_kernels
@@ -37,7 +38,12 @@ def predict(
         use_cpu_kernels(model)
         # Keras' own choice on CPUs would compile every shape with XLA.
         model.compile(optimizer=None, jit_compile=jit_compile())
-    with progress_bar(name, len(rows), unit="text") as bar:
+    # Other workers would wait for one that stops.
+    alone = Distribution.current().workers == 1
+    with (
+        contextlib.nullcontext() if alone else preemption.deferred(),
+        progress_bar(name, len(rows), unit="text") as bar,
+    ):
         callbacks = [KeepFreedMemory(), _Progress(bar, batch_size)]
         feed, steps = batches.to_keras(), len(batches)
         outputs = model.predict(feed, verbose=0, steps=steps, callbacks=callbacks)

@@ -11,10 +11,10 @@ from typing import Any
 import keras
 import numpy as np
 
+from easymft import preemption
 from easymft.config import Phase
 from easymft.data.batches.batches import Batches, bucket_lengths
 from easymft.data.batches.tokenized import TokenizedTexts
-from easymft.devices import preemption
 from easymft.devices.distribution import Distribution, jit_compile
 from easymft.devices.freed_memory import KeepFreedMemory
 from easymft.errors import WorkerError

@@ -4,8 +4,8 @@ import hashlib
 
 import keras
 
+from easymft import preemption
 from easymft.config import Optimizer, Phase
-from easymft.devices import preemption
 from easymft.devices.distribution import jit_compile
 from easymft.methods.checkpoint import Checkpoint, History
 from easymft.methods.session import OnChunk, TrainingSession, TrainingTexts

@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from easymft import files
+from easymft import files, preemption
 from easymft.errors import InputError
 from easymft.runs.lock import check_shared, locked
 from easymft.runs.log import log_to
@@ -112,6 +112,8 @@ def _forget(run: Run, stages: list[str]) -> None:
 
 
 def _run_stage(run: Run, name: str) -> None:
+    if run.distribution.any_worker(preemption.requested()):
+        raise preemption.Stopped
     logger.info("Stage %s ...", name)
     # What a stage draws depends on the stage alone, not on what ran before it.
     keras.utils.set_random_seed(run.config.seed)

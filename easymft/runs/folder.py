@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from easymft import files
+from easymft import files, preemption
 from easymft.config import METHODS, Config
 from easymft.config.earlier_names import with_present_names
 from easymft.devices.machine import describe_machine
@@ -131,6 +131,7 @@ class RunFolder:
         while not self.is_done(stage):
             if time.monotonic() > last:
                 raise InputError("has not appeared on this host", file=self._marker(stage))
+            preemption.check()
             time.sleep(0.5)
 
     def forget(self, stages: Sequence[str]) -> None:

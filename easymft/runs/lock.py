@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
+from easymft import preemption
 from easymft.errors import InputError
 
 SHARED_SECONDS = 60.0  # longest time until a file that one host wrote is seen by another
@@ -71,6 +72,7 @@ def check_shared(folder: Path, token: int) -> None:
                 "`output_dir` must be in a file system that all workers share",
                 file=folder,
             )
+        preemption.check()
         time.sleep(0.5)
 
 

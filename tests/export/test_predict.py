@@ -9,7 +9,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 
-from easymft.devices import preemption
+from easymft import preemption
 from easymft.errors import InputError
 from easymft.export import predict, predict_file
 from easymft.export.predict import find_version

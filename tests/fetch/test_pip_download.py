@@ -1,13 +1,18 @@
 import importlib.util
 import io
+import signal
+import subprocess
 import sys
 import tarfile
 import zipfile
 
 import pytest
 
+from easymft import preemption
 from easymft.errors import InputError
+from easymft.fetch import pip_download as module
 from easymft.fetch.pip_download import pip_download
+from easymft.preemption import Stopped
 
 
 @pytest.fixture(autouse=True)
@@ -56,3 +61,21 @@ def test_missing_pip_is_an_error_that_says_what_to_do(tmp_path, monkeypatch):
     with pytest.raises(InputError, match="ensurepip") as caught:
         pip_download("tiny==1", "wheel", tmp_path / "pip")
     assert sys.executable in str(caught.value)
+
+
+def test_pip_is_ended_with_the_program(monkeypatch):
+    processes = []
+
+    class Process(subprocess.Popen):
+        def __init__(self, *arguments, **options):
+            super().__init__(*arguments, **options)
+            processes.append(self)
+
+    def stop():
+        raise Stopped
+
+    monkeypatch.setattr(subprocess, "Popen", Process)
+    monkeypatch.setattr(preemption, "check", stop)
+    with pytest.raises(Stopped):
+        module._run([sys.executable, "-c", "import time; time.sleep(100)"], {})
+    assert processes[0].returncode == -signal.SIGKILL

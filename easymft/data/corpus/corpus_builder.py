@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from easymft import preemption
 from easymft.data.corpus.schema import COLUMN_TYPES, Corpus, build_vocabulary
 from easymft.errors import InputError
 
@@ -45,6 +46,7 @@ class CorpusBuilder:
         Raises:
             InputError: More classes, domains or text than a corpus may have.
         """
+        preemption.check()
         batch = {name: pa.array(columns[name], pa.string()) for name in ("id", "text")}
         if "text_pair" in columns:
             batch["text_pair"] = pa.array(columns["text_pair"], pa.string())

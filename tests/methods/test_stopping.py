@@ -1,57 +1,30 @@
 """Training that is asked to stop saves, says so, and goes on to the same numbers."""
 
-import os
-import signal
+import contextlib
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from easymft import preemption
 from easymft.config import Optimizer, Phase
-from easymft.devices import preemption
-from easymft.devices.preemption import Stopped
 from easymft.files import read_json
 from easymft.methods.checkpoint import Checkpoint
+from easymft.methods.inference import predict
 from easymft.methods.trainer import Trainer, TrainingTexts
 from easymft.models import MFTTextClassifier
+from easymft.preemption import Stopped
 from tests.models.tiny import NUM_CLASSES, NUM_DOMAINS, tiny_backbone, tokenized
+from tests.stopping import ask, forget, listening  # noqa: F401 (a fixture)
 
 
 @pytest.fixture(autouse=True)
-def listening():
-    before = signal.getsignal(signal.SIGTERM)
-    preemption.listen()
-    # Tracing would take most of a test's time.
+def eagerly():
+    """Tracing would take most of a test's time."""
     tf.config.run_functions_eagerly(True)
     yield
     tf.config.run_functions_eagerly(False)
-    signal.signal(signal.SIGTERM, before)
-    preemption._request = preemption._Request()
-
-
-def ask():
-    os.kill(os.getpid(), signal.SIGTERM)
-
-
-def test_it_is_an_exit_with_code_75():
-    with pytest.raises(SystemExit) as raised:
-        ask()
-    assert raised.value.code == 75
-    assert preemption.requested()
-
-
-def test_a_request_waits_for_the_end_of_a_block():
-    done = []
-
-    def block():
-        with preemption.deferred():
-            ask()
-            done.append(preemption.requested())
-
-    with pytest.raises(Stopped):
-        block()
-    assert done == [True]
 
 
 def train(checkpoint):
@@ -100,7 +73,7 @@ def test_training_that_was_stopped_goes_on_to_the_same_numbers(
             train(checkpoint)
     assert len(calls) == 4
     assert read_json(checkpoint / "history.json")[-1]["step"] == step
-    preemption._request.made = False
+    forget()
 
     other_history, other_weights = train(checkpoint)
     for one, other in zip(weights, other_weights, strict=True):
@@ -112,3 +85,22 @@ def test_training_that_was_stopped_goes_on_to_the_same_numbers(
     ]
     assert ends[0] == ends[1]
     assert list(ends[0]) == [5, 10, 15]
+
+
+@pytest.mark.parametrize("inside", ["alone", "a training"])
+def test_a_pass_over_texts_ends_after_the_batch(monkeypatch, inside):
+    model = MFTTextClassifier(tiny_backbone(num_layers=1), NUM_CLASSES, NUM_DOMAINS)
+    batches = []
+    original = keras.callbacks.CallbackList.on_predict_batch_end
+
+    def asking(callbacks, batch, logs=None):
+        batches.append(batch)
+        if batch == 1:
+            ask()
+        original(callbacks, batch, logs)
+
+    monkeypatch.setattr(keras.callbacks.CallbackList, "on_predict_batch_end", asking)
+    block = preemption.deferred() if inside == "a training" else contextlib.nullcontext()
+    with block, pytest.raises(Stopped):
+        predict(model, "pass", tokenized(30), np.arange(30), batch_size=4)
+    assert batches == [0, 1]
