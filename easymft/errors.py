@@ -110,7 +110,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return "" if near is None else f"; did you mean {near!r}?"
 
 
-def listed(names: Iterable[str]) -> str:
+def listed(names: Iterable[Any]) -> str:
     """Return the names in quotes, those beyond `MAX_LISTED` as their number."""
     names = list(names)
     more = [f"and {len(names) - MAX_LISTED:,} more"] if len(names) > MAX_LISTED else []

@@ -52,8 +52,9 @@ def check_rows(columns: Mapping[str, Any]) -> dict[str, Any]:
 def clean_text(text: Any, max_length: int) -> Any:
     """Make any bytes a text that can be tokenized, at a cost that has a bound.
 
-    Keeps the first `16 * max_length` characters, as training does, and replaces every byte that
-    is not UTF-8 by U+FFFD. Rows do not depend on each other.
+    Keeps the first `16 * max_length` characters, as training does, replaces every byte that is
+    not UTF-8 by U+FFFD, and drops NUL, as BERT does and where some tokenizers end a text. Rows do
+    not depend on each other.
 
     Args:
         text: `(batch,)` string tensor.
@@ -69,6 +70,7 @@ def clean_text(text: Any, max_length: int) -> Any:
     # A character has at most four; one that is cut in two here lies beyond the characters kept.
     text = tf.strings.substr(text, 0, 4 * characters)
     text = tf.strings.unicode_transcode(text, "UTF-8", "UTF-8", errors="replace")
+    text = tf.strings.regex_replace(text, r"\x00", "")
     return tf.strings.substr(text, 0, characters, unit="UTF8_CHAR")
 
 

@@ -1,80 +1,121 @@
 """A fitted `MFTClassifier` as a folder: JSON, Keras archives and weights; no pickle."""
 
+import dataclasses
+import os
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
+from keras_hub.models import TextClassifierPreprocessor
 
 from easymft import files
 from easymft.config.method import META_LEARNER
 from easymft.errors import InputError
-from easymft.in_memory.estimator_input import plain_numbers
+from easymft.in_memory.parameters import plain_numbers
+from easymft.in_memory.shared_model import SharedModel, Weights
 
 FACTS, PREPROCESSOR = "classifier.json", "preprocessor.keras"
 MODEL = f"{META_LEARNER}.keras"
 
 
-def write_classifier(classifier: Any, folder: Path) -> None:
+@dataclasses.dataclass(frozen=True)
+class Saved:
+    """All that a fitted classifier predicts with.
+
+    Attributes:
+        parameters: Those of its constructor.
+        classes: `(classes,)`.
+        pairs: Whether it reads pairs of texts.
+        preprocessor: Makes tokens of texts.
+        model: Answers for each domain.
+    """
+
+    parameters: dict[str, Any]
+    classes: np.ndarray
+    pairs: bool
+    preprocessor: TextClassifierPreprocessor
+    model: SharedModel
+
+
+def write_classifier(saved: Saved, folder: str | Path) -> None:
     """Write a fitted classifier; an earlier one in `folder` is replaced.
 
     Raises:
         InputError: The folder holds something else, or cannot be written.
     """
-    if folder.exists() and not (folder / FACTS).is_file():
-        raise InputError("exists and holds no saved classifier; name another", file=folder)
+    folder = _resolved(folder)
     # Weights alone: Keras reads those of a whole `.keras` archive nine times more slowly.
     names = {
         domain: f"{number}-{files.slug(domain)}.weights.h5"
-        for number, domain in enumerate(classifier.weights_)
-        if domain is not None
+        for number, domain in enumerate(saved.model.domains, 1)
     }
-    parameters = plain_numbers({**classifier.get_params(), "preset": str(classifier.preset)})
+    parameters = plain_numbers({**saved.parameters, "preset": str(saved.parameters["preset"])})
     if not isinstance(parameters["random_state"], int):
         parameters["random_state"] = None  # a generator, which is not what it was any more
     facts = {
         "parameters": parameters,
-        "classes": classifier.classes_.tolist(),
-        "dtype": classifier.classes_.dtype.str,
-        "pairs": classifier.pairs_,
+        "classes": saved.classes.tolist(),
+        "dtype": saved.classes.dtype.str,
+        "pairs": saved.pairs,
         "domains": names,
     }
-    model = classifier.model_
     try:
+        if fault := _refusal(folder):
+            raise InputError(fault, file=folder)
         with files.staged(folder) as place:
             place.mkdir()
             files.write_json(place / FACTS, facts)
-            keras.saving.save_model(classifier.preprocessor_, place / PREPROCESSOR)
-            model.set_weights(classifier.weights_[None])
-            model.save(place / MODEL)
+            keras.saving.save_model(saved.preprocessor, place / PREPROCESSOR)
+            with saved.model.holding(None) as meta_learner:
+                meta_learner.save(place / MODEL)
             for domain, name in names.items():
-                model.set_weights(classifier.weights_[domain])
-                model.save_weights(place / name)
+                with saved.model.holding(domain) as own:
+                    own.save_weights(place / name)
     except OSError as error:
         raise InputError(f"cannot be written ({error.strerror})", file=folder) from None
 
 
-def read_classifier(classifier: Any, folder: Path) -> None:
-    """Give a new classifier the parameters and fitted attributes that `folder` holds.
+def read_classifier(folder: str | Path) -> Saved:
+    """Read what `write_classifier` wrote.
 
     Raises:
         InputError: It holds no saved classifier, or a part of one.
     """
+    folder = _resolved(folder)
     try:
         facts = files.read_json(folder / FACTS)
-        classifier.set_params(**facts["parameters"])
-        classifier.classes_ = np.array(facts["classes"], dtype=facts["dtype"])
-        classifier.domains_ = np.array(list(facts["domains"]), dtype=object)
-        classifier.pairs_ = facts["pairs"]
-        classifier.preprocessor_ = keras.saving.load_model(folder / PREPROCESSOR)
+        preprocessor = keras.saving.load_model(folder / PREPROCESSOR)
         model = keras.saving.load_model(folder / MODEL, compile=False)
-        classifier.weights_ = {None: model.get_weights()}
+        weights: dict[str | None, Weights] = {None: model.get_weights()}
         for domain, name in facts["domains"].items():
             model.load_weights(folder / name)
-            classifier.weights_[domain] = model.get_weights()
+            weights[domain] = model.get_weights()
+        return Saved(
+            parameters=facts["parameters"],
+            classes=np.array(facts["classes"], dtype=facts["dtype"]),
+            pairs=facts["pairs"],
+            preprocessor=preprocessor,
+            model=SharedModel(model, weights),
+        )
     except (OSError, ValueError, KeyError, TypeError) as error:
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
         raise InputError(f"holds no whole saved classifier ({reason})", file=folder) from error
-    classifier.model_ = model
-    # What training left besides; a saved classifier predicts.
-    classifier.typicality_, classifier.history_ = None, {}
+
+
+def _resolved(folder: str | Path) -> Path:
+    """Return where a folder is: `~` is the user's own, and a link stays and leads there."""
+    return Path(os.path.realpath(os.path.expanduser(folder)))
+
+
+def _refusal(folder: Path) -> str | None:
+    """Return why a classifier cannot be written to `folder`, if it cannot."""
+    if not folder.exists():
+        return None
+    if not folder.is_dir():
+        return "is a file; name a folder"
+    if folder == Path.cwd():
+        return "is the folder you are in, which would be replaced; name one inside it"
+    if any(folder.iterdir()) and not (folder / FACTS).is_file():
+        return "exists and holds no saved classifier; name another"
+    return None

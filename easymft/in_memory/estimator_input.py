@@ -1,33 +1,41 @@
-"""What a scikit-learn user gives: `X`, `y` and parameters."""
+"""What a scikit-learn user gives: `X` and `y`."""
 
-from collections.abc import Mapping
+import dataclasses
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from scipy.sparse import issparse
-from sklearn.utils import assert_all_finite, column_or_1d
+from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
-from easymft.errors import InputError
+from easymft.data.corpus.rows import row_faults, to_name
+from easymft.data.corpus.schema import Corpus
+from easymft.errors import InputError, Problems, listed, shown
+from easymft.in_memory.values import ONE_HOT, as_objects, flat_values
 
 ROLES = ("text", "text_pair", "domain")
 
 
-def text_columns(X: Any) -> dict[str, list[Any]]:  # noqa: N803 (scikit-learn's name)
-    """Lists by role: `text`, and `domain` and `text_pair` where `X` has them.
+def text_columns(X: object) -> dict[str, list[object]]:  # noqa: N803 (scikit-learn's name)
+    """Return lists by role: `text`, and `domain` and `text_pair` where `X` has them.
 
     Args:
-        X: A list of texts; rows of text and domain; or a data frame with columns of those names.
+        X: A list of texts; rows of text and domain; or columns by name, whose case does not
+            matter: a data frame, an Arrow table, a structured array, a dict of lists.
 
     Raises:
-        InputError: It is none of these.
+        InputError: It is none of these, or no column or several are called text.
     """
-    names = list(getattr(X, "columns", ()))
-    if "text" in names:
-        return {role: list(X[role]) for role in ROLES if role in names}
     if issparse(X):
         raise InputError("must be texts; sparse data are not supported", field="X")
-    table = np.asarray(X, dtype=object)
+    if isinstance(X, Iterator):
+        X = list(X)  # noqa: N806
+    if names := _column_names(X):
+        return _named_columns(X, names)
+    table = as_objects(X)
     if table.ndim == 1:
         return {"text": table.tolist()}
     if table.ndim == 2 and table.shape[1] in (1, 2):
@@ -39,22 +47,102 @@ def text_columns(X: Any) -> dict[str, list[Any]]:  # noqa: N803 (scikit-learn's 
     )
 
 
-def class_labels(y: Any) -> np.ndarray:
-    """The classes as a flat array of finite values.
+def class_labels(y: object) -> np.ndarray:
+    """Return the labels as a flat array of strings, whole numbers or truth values.
 
     Raises:
-        ValueError: `y` is missing, has several columns or holds what is no class.
+        ValueError: `y` is missing, has several columns, or holds what is no class; an `InputError`
+            that names the place where a single value is at fault.
     """
     if y is None:
         raise InputError("requires y to be passed, but the target y is None", field="y")
-    labels = column_or_1d(y, warn=True)
-    assert_all_finite(labels, input_name="y")
+    values = flat_values("y", y, ONE_HOT)
+    if hasattr(y, "dtype"):
+        column_or_1d(y, warn=True)  # scikit-learn's own words for a column and complex numbers
+    problems = Problems()
+    for row, value in enumerate(values):
+        for _, fault in row_faults({"label": value}):
+            problems.add(fault, field=f"y[{row}]")
+    problems.raise_if_any()
+    are_texts = [isinstance(value, str) for value in values]
+    if len(set(are_texts)) > 1:
+        some = [shown(values[are_texts.index(kind)]) for kind in (True, False)]
+        message = f"must be all text or all numbers. Received: {' and '.join(some)}"
+        raise InputError(message, field="y")
+    own = getattr(y, "dtype", None)
+    has_type = isinstance(own, np.dtype) and own.kind != "O"
+    labels = np.ravel(np.asarray(y)) if has_type else np.array(values)
     check_classification_targets(labels)
     return labels
 
 
-def plain_numbers(value: Any) -> Any:
-    """The value, or what a dict holds, without numpy's numbers, which parameter searches give."""
-    if isinstance(value, Mapping):
-        return {key: plain_numbers(inner) for key, inner in value.items()}
-    return value.item() if isinstance(value, np.generic) else value
+def classes_of(labels: np.ndarray) -> np.ndarray:
+    """Return the classes, sorted.
+
+    Raises:
+        InputError: There is one only, or two have one name.
+    """
+    classes = np.unique(labels)
+    if len(classes) < 2:
+        message = f"holds one class, {shown(classes[0].item())}; a classifier needs two or more"
+        raise InputError(message, field="y")
+    if len(set(map(to_name, classes.tolist()))) < len(classes):
+        raise InputError(
+            "holds classes that differ only by white space around them or by how their accents are "
+            f"stored; write them alike. Received: {listed(classes.tolist())}",
+            field="y",
+        )
+    return classes
+
+
+def with_classes(corpus: Corpus, classes: np.ndarray) -> Corpus:
+    """Return the corpus with its classes in the order of scikit-learn, which sorts "10" before "9".
+
+    Args:
+        corpus: Texts labelled with the names of `classes`.
+        classes: All classes, sorted.
+    """
+    names = [str(to_name(value)) for value in classes.tolist()]
+    codes = np.array([names.index(label) for label in corpus.labels], np.int32)
+    column = pa.array(codes[corpus.codes("label")])
+    table = corpus.table.set_column(corpus.table.column_names.index("label"), "label", column)
+    return dataclasses.replace(corpus, table=table, labels=tuple(names))
+
+
+def _column_names(X: object) -> list[object]:  # noqa: N803
+    """Return the names of what has named columns; none where they are only numbered."""
+    if isinstance(X, Mapping):
+        return list(X)
+    fields = getattr(getattr(X, "dtype", None), "names", None)
+    found = fields or getattr(X, "column_names", getattr(X, "columns", ()))
+    names = list(found) if isinstance(found, Iterable) else []
+    return [] if all(isinstance(name, int | np.integer) for name in names) else names
+
+
+def _named_columns(X: Any, names: list[object]) -> dict[str, list[object]]:  # noqa: N803
+    """Return the columns that are called as a role is; warn of those that may be meant as one."""
+    by_role = {role: [n for n in names if _folded(n) == role] for role in ROLES}
+    for role, called in by_role.items():
+        if len(called) > 1:
+            raise InputError(f"has {len(called)} columns for {role}: {listed(called)}", field="X")
+    if not by_role["text"]:
+        raise InputError(
+            "must have a column called text (and, for domains and pairs, domain and text_pair). "
+            f"Received: the columns {listed(names)}",
+            field="X",
+        )
+    others = [n for n in names if _folded(n) not in ROLES]
+    # With all roles that make sense there, others are a user's own: ids, dates, scores.
+    unused = [
+        n for n in others if not by_role["domain"] or _folded(n).startswith(("text", "domain"))
+    ]
+    if unused:
+        message = f"X: columns that are not used: {listed(unused)}; call them {', '.join(ROLES)}"
+        warnings.warn(message, stacklevel=4)
+    return {
+        role: flat_values(f"{role}s", X[called[0]]) for role, called in by_role.items() if called
+    }
+
+
+def _folded(name: object) -> str:
+    return name.strip().casefold() if isinstance(name, str) else ""

@@ -8,7 +8,8 @@ import numpy as np
 from easymft.config import Backbone
 from easymft.config.loading import config_from_dict
 from easymft.devices.distribution import precision_policy
-from easymft.in_memory.corpus import all_train, corpus_of, tokenized
+from easymft.in_memory.corpus import all_train, labelled, tokenized
+from easymft.in_memory.values import ONE_HOT, flat_values
 from easymft.methods import typicality
 from easymft.models import TextClassifier, TextEmbedder, load_backbone, load_preprocessor
 
@@ -65,7 +66,13 @@ def typicality_scores(
             "mft": {"variant": variant, "alpha": alpha, "clip": clip},
         }
     )
-    corpus = corpus_of(texts, labels, domains, text_pairs)
+    given = {"text": texts, "label": labels, "domain": domains}
+    if text_pairs is not None:
+        given["text_pair"] = text_pairs
+    hints = {"label": ONE_HOT}
+    corpus = labelled(
+        {role: flat_values(f"{role}s", of, hints.get(role, "")) for role, of in given.items()}
+    )
     preset, mft = config.backbone.preset, config.mft
     backbone = load_backbone(preset, dtype=precision_policy(config.precision))
     num_classes, num_domains = len(corpus.labels), len(corpus.domains)

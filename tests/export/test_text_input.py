@@ -24,11 +24,11 @@ def test_keeps_as_many_characters_as_training_does(char):
         (b"", ""),
         (b"a\xffb", "a\ufffdb"),
         (b"a\xc3", "a\ufffd"),
-        (b"a\x00b", "a\0b"),
+        (b"a\x00b\x00", "ab"),
         ("é\t漢\n😀".encode(), "é\t漢\n😀"),
     ],
 )
-def test_replaces_what_is_no_utf8(raw, text):
+def test_replaces_what_is_no_utf8_and_drops_nul(raw, text):
     assert clean(raw).decode() == text
 
 

@@ -1,0 +1,73 @@
+"""From an estimator's parameters to a checked recipe."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from sklearn.utils import check_random_state
+
+from easymft.config import METHODS, Config
+from easymft.config.loading import config_from_dict, merge
+from easymft.errors import InputError
+
+USABLE_METHODS = tuple(name for name, method in METHODS.items() if method.answers_any_domain)
+# Sections and keys of a recipe that say something about a model.
+USABLE_SETTINGS = (
+    *("backbone", "mft", "meta_fine_tune", "fine_tune", "optimizer"),
+    *("adversary", "dropout", "precision"),
+)
+
+
+def config_of(parameters: Mapping[str, Any]) -> Config:
+    """Return the recipe that the parameters of an `MFTClassifier` amount to.
+
+    Raises:
+        InputError: A parameter breaks a rule, or a setting says nothing of a model.
+    """
+    values = plain_numbers(parameters)
+    if values["method"] not in USABLE_METHODS:
+        raise InputError(
+            f"must be one of {', '.join(USABLE_METHODS)}. Received: {values['method']!r}",
+            field="method",
+        )
+    phase = {key: values[key] for key in ("learning_rate", "batch_size")}
+    recipe = {
+        "name": "MFTClassifier",
+        "method": values["method"],
+        "seed": int(check_random_state(values["random_state"]).randint(2**31 - 1)),
+        "backbone": {"preset": str(values["preset"]), "max_length": values["max_length"]},
+        "mft": {key: values[key] for key in ("alpha", "corruption_weight")},
+        "meta_fine_tune": {"epochs": values["epochs"], **phase},
+        "fine_tune": {"epochs": values["fine_tune_epochs"], **phase},
+    }
+    config = config_from_dict(merge(recipe, _nested(values["settings"] or {})))
+    if config.fine_tune.select_best_on_dev or config.meta_fine_tune.select_best_on_dev:
+        message = "`select_best_on_dev` needs dev texts, of which `fit` has none"
+        raise InputError(message, field="settings")
+    return config
+
+
+def plain_numbers(value: Any) -> Any:
+    """Return the value without numpy's numbers, which parameter searches give; so of a dict."""
+    if isinstance(value, Mapping):
+        return {key: plain_numbers(inner) for key, inner in value.items()}
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _nested(settings: Any) -> dict[str, Any]:
+    """Return `{"a.b": 1}` as `{"a": {"b": 1}}`."""
+    nested: dict[str, Any] = {}
+    if not isinstance(settings, Mapping):
+        message = f'must be a dict such as {{"mft.clip": 0.1}}. Received: {settings!r}'
+        raise InputError(message, field="settings")
+    for key, value in settings.items():
+        first, *others = str(key).split(".")
+        if first not in USABLE_SETTINGS:
+            raise InputError(
+                f"must begin with one of {', '.join(USABLE_SETTINGS)}. Received: {key!r}",
+                field="settings",
+            )
+        for part in reversed(others):
+            value = {part: value}
+        nested = merge(nested, {first: value})
+    return nested
