@@ -9,6 +9,7 @@ from easymft.devices import replicas
 
 # Biases, and scale and shift of layer normalizations: names that Keras gives these variables.
 NO_DECAY = ("bias", "gamma", "beta")
+_SUMS_GRADIENTS = "_all_reduce_sum_gradients"  # the method of Keras that is overridden below
 
 
 @keras.saving.register_keras_serializable(package="easymft")
@@ -69,6 +70,12 @@ class BertAdamW(keras.optimizers.AdamW):
     """
 
     def build(self, variables: list[keras.Variable]) -> None:
+        if replicas.in_strategy() and not hasattr(keras.optimizers.AdamW, _SUMS_GRADIENTS):
+            raise RuntimeError(
+                f"Keras {keras.__version__} has no `{_SUMS_GRADIENTS}`, so the replicas' gradients "
+                "would be added up twice. Install the Keras that easymft was tested with, or train "
+                "on one device."
+            )
         # Not by `var_names`: on TensorFlow those are matched against names like `dense/bias:0`.
         self.exclude_from_weight_decay([v for v in variables if v.name in NO_DECAY])
         super().build(variables)

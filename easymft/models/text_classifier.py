@@ -151,7 +151,8 @@ class TextClassifier(Exportable):
         return self.class_head(self.head_dropout(embedding, training=training))
 
     def make_train_function(self, force: bool = False) -> None:
-        """Keras' own; also makes every replica of tf.distribute draw by itself."""
+        """Do as Keras does; also make every replica of tf.distribute draw by itself."""
+        # Not in `compile`: Keras compiles no loaded model whose class overrides that.
         if not self._draws_apart:
             self.set_random_states([ops.convert_to_numpy(state) for state in self.random_states])
         super().make_train_function(force)

@@ -48,7 +48,7 @@ def load_tokenizer(preset: str) -> keras_hub.tokenizers.Tokenizer:
         if resolved.startswith("hf://"):
             return HuggingFaceBertTokenizer(tokenizer.get_vocabulary(), tokenizer.lowercase)
         if tokenizer.lowercase and not any(map(_has_accent, tokenizer.get_vocabulary())):
-            tokenizer.strip_accents = True
+            return _stripping_accents(tokenizer)
     return tokenizer
 
 
@@ -89,6 +89,17 @@ def load_preprocessor(preset: str, max_length: int) -> keras_hub.models.TextClas
         raise unsupported(family)
     preprocessor = getattr(keras_hub.models, f"{family}TextClassifierPreprocessor")
     return preprocessor(tokenizer, sequence_length=max_length, truncate="waterfall")
+
+
+def _stripping_accents(
+    tokenizer: keras_hub.tokenizers.WordPieceTokenizer,
+) -> keras_hub.tokenizers.WordPieceTokenizer:
+    """Return a tokenizer made anew: one that is made may have done with its arguments."""
+    config = tokenizer.get_config()
+    # What keras-hub keeps elsewhere, or forgets.
+    config["vocabulary"] = tokenizer.get_vocabulary()
+    config["split_on_cjk"] = tokenizer.split_on_cjk
+    return type(tokenizer).from_config({**config, "strip_accents": True})
 
 
 def _word_pieces(folder: Path) -> list[str] | None:

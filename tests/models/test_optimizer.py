@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 from keras import ops
 
+from easymft.devices import replicas
 from easymft.models import MFTTextClassifier, WarmupLinearDecay, adamw
 from tests.models.tiny import arrays, scramble, tiny_backbone
 
@@ -145,6 +146,15 @@ def test_a_token_that_comes_twice_in_a_batch_learns_from_the_sum_of_its_gradient
         optimizer.apply([gradient], [embeddings])
     expected = adamw_oracle([np.ones((3, 2))], [[whole], [0.01 * whole]], (0,), 0.1, 0.0, 1.0)
     np.testing.assert_allclose(arrays([embeddings])[0], expected[0], atol=5e-6)
+
+
+def test_a_keras_that_would_add_up_gradients_twice_is_refused(monkeypatch):
+    monkeypatch.setattr(replicas, "in_strategy", lambda: True)
+    for home in keras.optimizers.AdamW.__mro__:
+        if "_all_reduce_sum_gradients" in vars(home):
+            monkeypatch.delattr(home, "_all_reduce_sum_gradients")
+    with pytest.raises(RuntimeError, match=r"`_all_reduce_sum_gradients`, so .* added up twice"):
+        adamw(0.1).build([keras.Variable([1.0], name="kernel")])
 
 
 def test_accumulated_gradients_make_one_step_at_one_rate():
