@@ -129,6 +129,17 @@ def _exchange(one: Path, other: Path) -> None:
     aside.rename(one)
 
 
+def obstacle(path: str | os.PathLike) -> str | None:
+    """Return what keeps this user from writing below `path`, or from making it; `None`: nothing."""
+    existing = os.fspath(path)
+    # Not `Path.exists`, which raises an error of its own where a name is too long.
+    while not os.path.exists(existing):
+        existing = os.path.dirname(existing) or os.curdir
+    if os.path.isdir(existing) and os.access(existing, os.W_OK | os.X_OK):
+        return None
+    return f"{existing} is no folder that this user may write in"
+
+
 def write_text(path: str | os.PathLike, text: str) -> None:
     """Write `text` as UTF-8, all or nothing."""
     with staged(path) as temporary:

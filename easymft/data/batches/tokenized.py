@@ -1,10 +1,12 @@
 """From texts to token ids: once per corpus, tokenizer and length, kept on disk without padding."""
 
 import contextlib
+import functools
 import hashlib
 import importlib.metadata
 import importlib.util
 import json
+import logging
 import os
 import tempfile
 from collections.abc import Iterator
@@ -21,6 +23,8 @@ from easymft.data.batches.tokenized_texts import TokenizedTexts
 from easymft.data.corpus.schema import Corpus
 from easymft.errors import InputError
 from easymft.progress import progress_bar
+
+logger = logging.getLogger(__name__)
 
 # A text is tokenized whole before it is cut, so characters that cannot matter are cut first.
 # English word pieces have 4 to 5 characters; 16 leaves room for long words and runs of spaces.
@@ -51,11 +55,12 @@ def tokenize(
         fingerprint: Names the preprocessor in the cache; by default `preprocessor_fingerprint`.
 
     Returns:
-        The tokens, memory-mapped from the cache.
+        The tokens, memory-mapped from the cache; or, where it cannot be written, from a temporary
+        folder of this process.
 
     Raises:
         ValueError: The preprocessor truncates pairs in another way.
-        InputError: The cache cannot be written.
+        InputError: There is no room for the tokens.
     """
     if preprocessor.truncate != "waterfall":
         # The other way puts an op in exported graphs that many servers lack.
@@ -68,6 +73,12 @@ def tokenize(
     folder = Path(cache_dir) / f"tokens-{hashlib.sha256(key.encode()).hexdigest()[:32]}"
     with contextlib.suppress(OSError, ValueError, TypeError):  # not there, or damaged since
         return TokenizedTexts.load(folder)
+    if obstacle := files.obstacle(folder):
+        logger.warning(
+            "The tokens are not kept for later runs: %s; $EASYMFT_CACHE_DIR names another folder.",
+            obstacle,
+        )
+        folder = Path(_own_folder().name, folder.name)
     try:
         with files.staged(folder) as temporary:
             temporary.mkdir()
@@ -75,9 +86,15 @@ def tokenize(
     except OSError as error:
         raise InputError(
             f"cannot be written ({error.strerror}); name a folder with room in $EASYMFT_CACHE_DIR",
-            file=cache_dir,
+            file=folder.parent,
         ) from None
     return TokenizedTexts.load(folder)
+
+
+@functools.cache
+def _own_folder() -> tempfile.TemporaryDirectory:
+    """Return a folder that goes with this process."""
+    return tempfile.TemporaryDirectory(prefix="easymft-")
 
 
 def corpus_fingerprint(corpus: Corpus) -> str:

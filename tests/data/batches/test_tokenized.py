@@ -1,3 +1,4 @@
+import errno
 import io
 
 import keras_hub
@@ -213,11 +214,22 @@ def test_a_damaged_cache_is_made_anew(tmp_path, monkeypatch, name):
     assert damaged.read_bytes() == content
 
 
-def test_a_cache_that_cannot_be_written(tmp_path, monkeypatch):
+def test_a_cache_that_cannot_be_written_is_done_without(tmp_path, monkeypatch, caplog):
     _without_tensorflow_text(monkeypatch)
     (tmp_path / "file").touch()
-    with pytest.raises(InputError, match=r"cache: cannot be written .* \$EASYMFT_CACHE_DIR"):
-        tokenize(_corpus(FIRST), _bert(), 6, tmp_path / "file/cache")
+    found = tokenize(_corpus(FIRST), _bert(), 6, tmp_path / "file/cache")
+    assert "file is no folder that this user may write in; $EASYMFT_CACHE_DIR names" in caplog.text
+    expected = tokenize(_corpus(FIRST), _bert(), 6, tmp_path / "cache")
+    np.testing.assert_array_equal(found.token_ids, expected.token_ids)
+
+
+def test_a_cache_without_room(tmp_path, monkeypatch):
+    def fail(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(pipeline, "_tokenize_into", fail)
+    with pytest.raises(InputError, match=r"cannot be written \(No space .* \$EASYMFT_CACHE_DIR"):
+        tokenize(_corpus(FIRST), _bert(), 6, tmp_path)
 
 
 def test_whatever_changes_the_tokens_changes_the_cache(tmp_path, monkeypatch):
