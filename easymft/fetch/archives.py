@@ -104,30 +104,42 @@ def _members(
 ) -> Iterator[tuple[str, BinaryIO | None]]:
     """Yield (name, open file), or (name, None) for a folder; `limit`: see `_BoundedTar`."""
     if zipfile.is_zipfile(archive):
-        with zipfile.ZipFile(archive) as opened:
-            for info in opened.infolist():
-                if only is not None and info.filename not in only:
-                    continue
-                # The high half is the Unix mode, 0 where the archive was made elsewhere.
-                kind = (info.external_attr >> 16) & 0o170000
-                if kind not in (0, 0o100000, 0o040000):
-                    raise _refusal(info.filename, "is a link or a device", archive)
-                if info.is_dir():
-                    yield info.filename, None
-                else:
-                    with opened.open(info) as source:
-                        yield info.filename, source
+        yield from _zip_members(archive, only)
     else:
-        with _open_tar(archive) as stream, _BoundedTar(stream, limit, archive).open() as opened:
-            for info in opened:
-                if only is not None and info.name not in only:
-                    continue
-                if info.isdir():
-                    yield info.name, None
-                elif info.isreg():
-                    yield info.name, opened.extractfile(info)
-                else:
-                    raise _refusal(info.name, "is a link or a device", archive)
+        yield from _tar_members(archive, only, limit)
+
+
+def _zip_members(
+    archive: Path, only: Collection[str] | None
+) -> Iterator[tuple[str, BinaryIO | None]]:
+    with zipfile.ZipFile(archive) as opened:
+        for info in opened.infolist():
+            if only is not None and info.filename not in only:
+                continue
+            # The high half is the Unix mode, 0 where the archive was made elsewhere.
+            kind = (info.external_attr >> 16) & 0o170000
+            if kind not in (0, 0o100000, 0o040000):
+                raise _refusal(info.filename, "is a link or a device", archive)
+            if info.is_dir():
+                yield info.filename, None
+            else:
+                with opened.open(info) as source:
+                    yield info.filename, source
+
+
+def _tar_members(
+    archive: Path, only: Collection[str] | None, limit: int
+) -> Iterator[tuple[str, BinaryIO | None]]:
+    with _open_tar(archive) as stream, _BoundedTar(stream, limit, archive).open() as opened:
+        for info in opened:
+            if only is not None and info.name not in only:
+                continue
+            if info.isdir():
+                yield info.name, None
+            elif info.isreg():
+                yield info.name, opened.extractfile(info)
+            else:
+                raise _refusal(info.name, "is a link or a device", archive)
 
 
 def _open_tar(archive: Path) -> BinaryIO:

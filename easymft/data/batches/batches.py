@@ -100,21 +100,8 @@ class Batches(keras.utils.PyDataset):
             **kwargs,
         )
         rows = np.asarray(rows)
-        for name, count in (("batch_size", batch_size), ("parts", parts)):
-            if count < 1:
-                raise ValueError(f"`{name}` must be at least 1. Received: {count}")
-        if not len(rows):
-            raise ValueError("`rows` must name at least one text. Received: none")
-        for name, values in (
-            ("sample_weight", sample_weight),
-            ("domains", domains),
-            ("groups", groups),
-        ):
-            if values is not None and np.shape(values) != rows.shape:
-                raise ValueError(
-                    f"`{name}` must have one value for each of `rows`, shape {rows.shape}. "
-                    f"Received: shape {np.shape(values)}"
-                )
+        _check_counts(batch_size=batch_size, parts=parts)
+        _check_aligned(rows, sample_weight=sample_weight, domains=domains, groups=groups)
         self.steps_per_epoch = math.ceil(len(rows) / batch_size)
         stop = (start // self.steps_per_epoch + 1) * self.steps_per_epoch if stop is None else stop
         if not 0 <= start <= stop:
@@ -256,6 +243,23 @@ class Batches(keras.utils.PyDataset):
             "segment_ids": in_second.astype(np.int32),
             "domain": self._domains[texts],
         }
+
+
+def _check_counts(**counts: int) -> None:
+    for name, count in counts.items():
+        if count < 1:
+            raise ValueError(f"`{name}` must be at least 1. Received: {count}")
+
+
+def _check_aligned(rows: np.ndarray, **given: np.ndarray | None) -> None:
+    if not len(rows):
+        raise ValueError("`rows` must name at least one text. Received: none")
+    for name, values in given.items():
+        if values is not None and np.shape(values) != rows.shape:
+            raise ValueError(
+                f"`{name}` must have one value for each of `rows`, shape {rows.shape}. "
+                f"Received: shape {np.shape(values)}"
+            )
 
 
 def batch_plan(
