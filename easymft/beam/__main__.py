@@ -16,6 +16,7 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
+from easymft.data.corpus.rows import to_name
 from easymft.errors import InputError
 
 try:
@@ -31,14 +32,16 @@ _KEPT = ("id", "text", "text_pair", "label", "domain")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a pipeline and wait for it; returns the exit code (0 done, 1 a fault, 2 bad input)."""
+    """Run a pipeline and wait for it; return the exit code (0 done, 1 a fault, 2 bad input)."""
     parser = argparse.ArgumentParser(
         prog="python -m easymft.beam",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("pipeline", choices=["predict", "typicality"])
-    parser.add_argument("--input", required=True, help="glob of .parquet or .jsonl files")
+    parser.add_argument(
+        "--input", required=True, help="path or glob of Parquet or JSON lines files"
+    )
     parser.add_argument("--output", required=True, help="name.parquet or name.jsonl, in shards")
     parser.add_argument("--export", help="predict: the export of a run")
     parser.add_argument("--config", help="typicality: the recipe")
@@ -49,7 +52,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         action="append",
         default=[],
         metavar="ROLE=NAME",
-        help="name of the column with the text, text_pair, label, domain or id",
+        help="name of the column with the text, text_pair, label, domain or id; by default the "
+        "recipe's, or that of the role",
     )
     given, beams = parser.parse_known_args(argv)
     try:
@@ -64,47 +68,48 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(given: argparse.Namespace, options: PipelineOptions) -> None:
-    columns = {role: role for role in _KEPT}
+    transform, added, columns = (_predict if given.pipeline == "predict" else _typicality)(given)
     for pair in given.column:
         role, equals, name = pair.partition("=")
-        if role not in columns or not equals:
+        if role not in _KEPT or not equals:
             raise InputError(f"must be ROLE=NAME. Received: {pair!r}", field="--column")
         columns[role] = name
-    if given.pipeline == "predict":
-        transform, added = _predict(given)
-    else:
-        transform, added = _typicality(given)
+    # Which columns there are must be known before the first row is read.
+    schema = {**{name: pa.string() for name in _KEPT if name not in added}, **added}
     with beam.Pipeline(options=options) as pipeline:
         rows = pipeline | ReadRows(given.input, columns)
-        # Which columns there are must be known before the first row is read.
-        kept = {name: pa.string() for name in _KEPT if name not in added}
-        schema = {**kept, **added}
-        _ = rows | transform | beam.Map(_only, list(schema)) | WriteRows(given.output, schema)
+        _ = rows | transform | beam.Map(_written, list(schema)) | WriteRows(given.output, schema)
 
 
-def _predict(given: argparse.Namespace) -> tuple[beam.PTransform, dict[str, pa.DataType]]:
+# The transform, names and types of what it adds, and the column of each role.
+_Work = tuple[beam.PTransform, dict[str, pa.DataType], dict[str, str]]
+
+
+def _predict(given: argparse.Namespace) -> _Work:
     from easymft.beam.predict import Predict, columns_of
 
     if given.export is None:
         raise InputError("is missing", field="--export")
-    return Predict(given.export, given.batch_size), columns_of(given.export)
+    columns = {role: role for role in _KEPT}
+    return Predict(given.export, given.batch_size), columns_of(given.export), columns
 
 
-def _typicality(given: argparse.Namespace) -> tuple[beam.PTransform, dict[str, pa.DataType]]:
+def _typicality(given: argparse.Namespace) -> _Work:
     from easymft.beam.typicality import Typicality
     from easymft.config.loading import load_config
 
     if given.config is None:
         raise InputError("is missing", field="--config")
     config = load_config(given.config, given.set)
-    return Typicality(config, given.batch_size), {"typicality": pa.float32()}
+    stated = config.data.columns.model_dump(exclude_none=True)
+    columns = {role: stated.get(role, role) for role in _KEPT}
+    return Typicality(config, given.batch_size), {"typicality": pa.float32()}, columns
 
 
-def _only(row: dict, columns: list[str]) -> dict:
-    return {
-        name: str(row[name]) if name in _KEPT and row.get(name) is not None else row.get(name)
-        for name in columns
-    }
+def _written(row: dict, columns: list[str]) -> dict:
+    """Return what is written of a row; labels, domains and ids by their names."""
+    named = {role: to_name(row.get(role)) for role in ("label", "domain", "id")}
+    return {name: named.get(name, row.get(name)) for name in columns}
 
 
 if __name__ == "__main__":

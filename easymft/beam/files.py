@@ -1,13 +1,16 @@
 """Texts in and results out: Parquet and JSON lines, whatever file system Beam reaches."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
 import pyarrow as pa
+from apache_beam.io.filesystems import FileSystems
 
 from easymft.data.corpus.rows import row_faults, to_name
-from easymft.errors import InputError
+from easymft.data.files.reader import SUFFIXES, suffix_of
+from easymft.errors import InputError, shown
 
 Row = dict[str, Any]
 
@@ -16,32 +19,31 @@ class ReadRows(beam.PTransform):
     """Reads rows of many files: dicts of the columns by role, and all else that a row has.
 
     Args:
-        pattern: Path, glob or URL of Parquet (`.parquet`) or JSON lines (`.jsonl`, `.jsonl.gz`)
-            files.
-        columns: Column name by role: `text`, `text_pair`, `label`, `domain`.
+        pattern: Path, glob or URL of Parquet or JSON lines files, the latter maybe with `.gz`.
+        columns: Column name by role: `text`, `text_pair`, `label`, `domain`, `id`. Where a file
+            has a column that is called like a role and stands for none, the role goes before.
     """
 
     def __init__(self, pattern: str, columns: dict[str, str]):
         super().__init__()
-        self.pattern = pattern
-        self.roles = {column: role for role, column in columns.items()}
+        self.pattern, self.columns = pattern, columns
 
     def expand(self, pipeline: beam.Pipeline) -> beam.PCollection:
-        if self.pattern.endswith(".parquet"):
+        """Return the rows of all files."""
+        form = _form(suffix_of(Path(self.pattern)), "--input")
+        if form == "parquet":
             rows = pipeline | beam.io.ReadFromParquet(self.pattern)
-        elif self.pattern.removesuffix(".gz").endswith(".jsonl"):
-            rows = pipeline | beam.io.ReadFromText(self.pattern) | beam.Map(_object)
         else:
-            raise InputError(f"must end in .parquet or .jsonl. Received: {self.pattern}")
+            rows = pipeline | beam.io.ReadFromText(self.pattern) | beam.Map(_object)
         # A few large files would keep as many workers busy as there are files.
-        return rows | beam.Map(_by_role, self.roles) | beam.Reshuffle()
+        return rows | beam.Map(_by_role, self.columns) | beam.Reshuffle()
 
 
 class WriteRows(beam.PTransform):
     """Writes rows that all have the same keys into shards `<name>-00000-of-00004<suffix>`.
 
     Args:
-        path: Where; ends in `.parquet` or `.jsonl`.
+        path: Where; Parquet or JSON lines by its suffix.
         columns: Names of the columns and their types.
     """
 
@@ -50,17 +52,35 @@ class WriteRows(beam.PTransform):
         self.path, self.columns = path, columns
 
     def expand(self, rows: beam.PCollection) -> beam.PCollection:
+        """Return the names of the shards."""
+        form = _form(Path(self.path).suffix.lower(), "--output")
         name, dot, suffix = self.path.rpartition(".")
-        if suffix == "parquet":
+        # Of another number of shards some would stay, and count twice for who reads them all.
+        for match in FileSystems.match([f"{name}-?????-of-?????{dot}{suffix}"]):
+            if match.metadata_list:
+                message = "holds shards of an earlier pipeline; remove them, or choose another name"
+                raise InputError(message, file=self.path, field="--output")
+        if form == "parquet":
             schema = pa.schema(self.columns)
             return rows | beam.io.WriteToParquet(name, schema, file_name_suffix=dot + suffix)
-        if suffix == "jsonl":
-            return (
-                rows
-                | beam.Map(json.dumps, ensure_ascii=False)
-                | beam.io.WriteToText(name, file_name_suffix=dot + suffix)
-            )
-        raise InputError(f"must end in .parquet or .jsonl. Received: {self.path}")
+        return (
+            rows
+            | beam.Map(json.dumps, ensure_ascii=False)
+            | beam.io.WriteToText(name, file_name_suffix=dot + suffix)
+        )
+
+
+def _form(suffix: str, field: str) -> str:
+    """Return the format that a suffix tells: parquet or jsonl.
+
+    Raises:
+        InputError: It is neither.
+    """
+    known = {suffix: form for suffix, form in SUFFIXES.items() if form in ("parquet", "jsonl")}
+    if suffix not in known:
+        message = f"must end in one of {', '.join(known)}. Received: {suffix or 'no suffix'}"
+        raise InputError(message, field=field)
+    return known[suffix]
 
 
 def _object(line: str) -> Row:
@@ -70,14 +90,18 @@ def _object(line: str) -> Row:
         raise InputError(f"a line is no JSON ({error}): {line[:80]!r}") from None
     if not isinstance(row, dict):
         raise InputError(f"a line is no JSON object: {line[:80]!r}")
+    if "\\ud" in line.lower():  # half a surrogate pair is no text that Beam could pass on
+        row = json.loads(json.dumps(row, ensure_ascii=False).encode("utf-8", "replace"))
     return row
 
 
-def _by_role(row: Row, roles: dict[str, str]) -> Row:
-    return {roles.get(column, column): value for column, value in row.items()}
+def _by_role(row: Row, columns: dict[str, str]) -> Row:
+    spoken_for = {*columns, *columns.values()}
+    others = {name: value for name, value in row.items() if name not in spoken_for}
+    return others | {role: row[column] for role, column in columns.items() if column in row}
 
 
-def named(row: Row, role: str) -> str:
+def required_name(row: Row, role: str) -> str:
     """Return the name of a label or domain.
 
     Raises:
@@ -88,13 +112,14 @@ def named(row: Row, role: str) -> str:
     return to_name(row[role])
 
 
-def required(row: Row, role: str) -> str:
-    """The value of a column that must hold text (or a number, which is read as its text).
+def required_text(row: Row, role: str) -> str:
+    """Return a text, which may be empty.
 
     Raises:
-        InputError: It does not.
+        InputError: It is something else.
     """
     value = row.get(role)
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        raise InputError(f"must be text. Received: {value!r} in {row!r:.200}", field=role)
-    return str(value)
+    if not isinstance(value, str):
+        message = f"must be text. Received: {shown(value)} in {row!r:.200}"
+        raise InputError(message, field=role)
+    return value

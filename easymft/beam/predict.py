@@ -7,9 +7,9 @@ import apache_beam as beam
 import pyarrow as pa
 from apache_beam.ml.inference.base import ModelHandler, RunInference
 
-from easymft.beam.files import Row, required
+from easymft.beam.files import Row, required_text
 from easymft.data.corpus.rows import to_name
-from easymft.export.predict import Predictor
+from easymft.export.predictor import Predictor
 
 
 class Predict(beam.PTransform):
@@ -36,11 +36,12 @@ class Predict(beam.PTransform):
         self.handler = _Exported(export, batch_size)
 
     def expand(self, rows: beam.PCollection) -> beam.PCollection:
+        """Return the rows with what the model answers."""
         return rows | RunInference(self.handler)
 
 
 def columns_of(export: str) -> dict[str, pa.DataType]:
-    """Names and types of what `Predict` adds."""
+    """Return names and types of what `Predict` adds."""
     labels = Predictor(export).labels
     numbers = ["score", *(f"probability_{label}" for label in labels)]
     return {"label": pa.string(), **dict.fromkeys(numbers, pa.float32())}
@@ -61,12 +62,12 @@ class _Exported(ModelHandler[Row, Row, Predictor]):
         inference_args: dict[str, Any] | None = None,
     ) -> Iterator[Row]:
         texts = {
-            role: [
-                to_name(row.get(role)) or "" if role == "domain" else required(row, role)
-                for row in batch
-            ]
+            role: [required_text(row, role) for row in batch]
             for role in model.inputs
+            if role != "domain"
         }
+        if "domain" in model.inputs:
+            texts["domain"] = [to_name(row.get("domain")) or "" for row in batch]
         answers = model(texts)
         for index, row in enumerate(batch):
             yield {**row, **{name: values[index] for name, values in answers.items()}}

@@ -7,7 +7,7 @@ import apache_beam as beam
 import numpy as np
 from apache_beam.ml.inference.base import ModelHandler, RunInference
 
-from easymft.beam.files import Row, named, required
+from easymft.beam.files import Row, required_name, required_text
 from easymft.config import Config
 from easymft.devices import start_up
 
@@ -32,6 +32,7 @@ class Typicality(beam.PTransform):
         self.config, self.batch_size = config, batch_size
 
     def expand(self, rows: beam.PCollection) -> beam.PCollection:
+        """Return the rows with their typicality."""
         embedded = rows | RunInference(_Encoder(self.config, self.batch_size))
         centroids = (
             embedded
@@ -80,9 +81,12 @@ class _Encoder(ModelHandler[Row, tuple[Row, np.ndarray], _Embedder]):
         model: _Embedder,
         inference_args: dict[str, Any] | None = None,
     ) -> Iterator[tuple[Row, np.ndarray]]:
-        is_pair = batch[0].get("text_pair") is not None
-        roles = ["text", "text_pair"] if is_pair else ["text"]
-        embeddings = model(*([required(row, role) for row in batch] for role in roles))
+        is_pair = any(row.get("text_pair") is not None for row in batch)
+        if is_pair or self.config.data.columns.text_pair is not None:
+            roles = ("text", "text_pair")
+        else:
+            roles = ("text",)
+        embeddings = model(*([required_text(row, role) for row in batch] for role in roles))
         yield from zip(batch, embeddings, strict=True)
 
 
@@ -133,4 +137,4 @@ class _Score(beam.DoFn):
 
 
 def _cell(row: Row) -> Cell:
-    return named(row, "domain"), named(row, "label")
+    return required_name(row, "domain"), required_name(row, "label")

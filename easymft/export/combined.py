@@ -54,7 +54,7 @@ class DomainModels:
         self._traced: dict[int, Callable] = {}
 
     def probabilities(self, tokens: dict[str, Any], domain: Any) -> Any:
-        """Class probabilities.
+        """Return class probabilities.
 
         Args:
             tokens: The backbone's inputs, each `(batch, length)`.
@@ -66,7 +66,7 @@ class DomainModels:
         return self._route("probabilities", tokens, domain, self.num_classes)
 
     def embedding(self, tokens: dict[str, Any], domain: Any) -> Any:
-        """E(x), `(batch, hidden)` float32; arguments as of `probabilities`."""
+        """Return E(x), `(batch, hidden)` float32; arguments as of `probabilities`."""
         return self._route("embedding", tokens, domain, self.hidden_dim)
 
     def _route(self, name: str, tokens: dict[str, Any], domain: Any, width: int) -> Any:
@@ -97,7 +97,7 @@ class DomainModels:
         )
 
     def _answer(self, number: int, tokens: dict[str, Any], domain: Any) -> dict[str, Any]:
-        """Both answers of one model, by a graph that is traced once for all that ask."""
+        """Return both answers of one model, by a graph that is traced once for all that ask."""
         import tensorflow as tf
 
         if number not in self._traced:

@@ -12,7 +12,14 @@ from easymft.errors import InputError
 from easymft.export.deployment import read_models_config, superseded, write_deployment
 from easymft.export.op_check import check_ops
 from easymft.export.saved_model import write_saved_model
-from easymft.export.version_folder import next_version, remove_versions, versions
+from easymft.export.version_folder import (
+    COMBINED,
+    DOMAINS_FILE,
+    LABELS_FILE,
+    next_version,
+    remove_versions,
+    versions,
+)
 from easymft.export.warmup import write_warmup_requests
 from easymft.files import TEMPORARY, read_json, slug, without_leftovers, write_json, write_text
 from easymft.models import TextClassifier
@@ -20,9 +27,6 @@ from easymft.progress import progress_bar
 
 logger = logging.getLogger(__name__)
 
-COMBINED = "combined"
-LABELS_FILE = "assets.extra/labels.txt"
-DOMAINS_FILE = "assets.extra/domains.txt"
 SOURCE_FILE = "assets.extra/made_from.json"
 CARD_FILE = "README.md"
 _FORMAT = 1  # of the graphs: rises when the same models give another one
@@ -178,7 +182,7 @@ class _Exporter:
 def _shared_source(
     preprocessor: Any, labels: Sequence[str], domains: Sequence[str], pair: bool
 ) -> dict[str, Any]:
-    """What decides a graph beside the weights."""
+    """Return what decides a graph beside the weights."""
     import keras
     import tensorflow as tf
 

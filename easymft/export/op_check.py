@@ -43,7 +43,7 @@ def check_ops(folder: Path, serving: str = OLDEST_SERVING) -> None:
 
 
 def used_ops(folder: Path) -> dict[str, str]:
-    """The ops that the signatures and initialization of a SavedModel run, with a place of each.
+    """Return the ops that signatures and initialization of a SavedModel run, with a place of each.
 
     Saving and restoring of weights is not among them.
     """
@@ -74,7 +74,7 @@ def used_ops(folder: Path) -> dict[str, str]:
 
 
 def _op_lists(serving: str) -> tuple[set[str], set[str], set[str]]:
-    """Ops of a release and all later ones; ops that call Python; ops that use files."""
+    """Return ops of a release and all later ones, ops that call Python, ops that use files."""
     data = read_json(OPS_FILE)
     entries = data["tensorflow_text"]
     version = _version(serving)
@@ -100,7 +100,7 @@ def _version(text: str) -> tuple[int, ...]:
 
 
 def _outputs(meta_graph: Any) -> list[str]:
-    """Names of the nodes that a server asks for."""
+    """Return the names of the nodes that a server asks for."""
     outputs = [
         info.name
         for signature in meta_graph.signature_def.values()
@@ -127,7 +127,7 @@ def _node(tensor: str) -> str:
 
 
 def _called(node: Any) -> list[str]:
-    """Functions that a node calls, by attribute or by being named after one."""
+    """Return the functions that a node calls, by attribute or by being named after one."""
     names = [node.op]
     for value in node.attr.values():
         names += [f.name for f in (value.func, *value.list.func) if f.name]

@@ -1,6 +1,7 @@
 """Labels for a file of texts, or for lines of a stream, by an exported model."""
 
 import contextlib
+import logging
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,19 +10,18 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from easymft.errors import InputError
+from easymft.errors import InputError, did_you_mean, listed, shown
 from easymft.export.prediction_input import FORMATS, Wanted, open_texts
 from easymft.export.prediction_output import open_output
-from easymft.export.version_folder import versions
+from easymft.export.predictor import Predictor
 from easymft.progress import progress_bar, progress_bars
+
+logger = logging.getLogger(__name__)
 
 COLUMNS = {"text": "text", "text_pair": "text_pair", "domain": "domain", "id": "id"}
 # Batches among which texts are sorted, by domain and length: the model of each domain then runs on
 # whole batches, and little of them is padding.
 WINDOW = 50
-_COMBINED = "combined"
-_LABELS = "assets.extra/labels.txt"
-_DOMAINS = "assets.extra/domains.txt"
 
 
 def predict_file(
@@ -77,6 +77,8 @@ def predict_file(
             open_texts(str(input), input_format, wanted) as texts,
             _progress_bar(texts.total, str(output)) as bar,
         ):
+            if "domain" in predictor.inputs and not domain:
+                _say_who_answers(texts.domains, predictor.domains, columns.get("domain"))
             for window in texts.windows(WINDOW * batch_size):
                 rows = {role: [row[role] for row in window] for role in window[0]}
                 if "domain" in predictor.inputs:
@@ -86,6 +88,24 @@ def predict_file(
     return count
 
 
+def _say_who_answers(found: Mapping[str, int], known: Sequence[str], column: str | None) -> None:
+    """Say which texts no domain's own model answers, since a mistyped domain looks like that."""
+    total = sum(found.values())
+    if without := found.get("", 0):
+        message = "%d of %d texts have no domain (column %s); the model of all domains answers them"
+        logger.info(message, without, total, shown(column))
+    unknown = {name: texts for name, texts in found.items() if name and name not in known}
+    if unknown:
+        logger.warning(
+            "%d of %d texts are of domains that training did not know (%s%s); the model of all "
+            "domains answers them",
+            sum(unknown.values()),
+            total,
+            listed(unknown),
+            did_you_mean(next(iter(unknown)), known),
+        )
+
+
 def _progress_bar(total: int | None, output: str) -> tqdm:
     """Show how far it is, unless someone types texts or reads labels on the same terminal."""
     by_hand = (total is None and sys.stdin.isatty()) or (output == "-" and sys.stdout.isatty())
@@ -93,88 +113,8 @@ def _progress_bar(total: int | None, output: str) -> tqdm:
         return progress_bar("predict", total, unit="text")
 
 
-class Predictor:
-    """An exported model in this process.
-
-    Args:
-        export: As for `predict_file`.
-
-    Attributes:
-        inputs: Names of the model's inputs: `text`, maybe `text_pair`, maybe `domain`.
-        labels: Class names in the order of the probabilities.
-        domains: Domain names that training knew.
-    """
-
-    def __init__(self, export: str | Path):
-        import tensorflow as tf
-        import tensorflow_text  # noqa: F401 (registers the tokenizer's ops)
-
-        folder = find_version(Path(export))
-        try:
-            self._model = tf.saved_model.load(str(folder))
-            self._signature = self._model.signatures["serving_default"]
-            given = self._signature.structured_input_signature[1]
-            classes = self._signature.structured_outputs["probabilities"].shape[1]
-            self.labels, self.domains = (_names(folder / file) for file in (_LABELS, _DOMAINS))
-        except (OSError, ValueError, LookupError, RuntimeError, tf.errors.OpError) as error:
-            raise _damaged(folder, str(error).split("\n")[0]) from None
-        if classes != len(self.labels):
-            raise _damaged(folder, f"{len(self.labels)} labels for {classes} classes")
-        self.inputs = [name for name in ("text", "text_pair", "domain") if name in given]
-
-    def __call__(self, texts: dict[str, list[str]]) -> dict[str, list[Any]]:
-        """Return `label`, `score` and `probability_<label>` of each row; `texts` by input name."""
-        import tensorflow as tf
-
-        answers = self._signature(
-            **{
-                # Half a surrogate pair is no text that a graph could take.
-                name: tf.constant([value.encode("utf-8", "replace") for value in values])
-                for name, values in texts.items()
-            }
-        )
-        probabilities = answers["probabilities"].numpy()
-        return {
-            "label": [label.decode() for label in answers["label"].numpy()],
-            "score": answers["score"].numpy().tolist(),
-            **{
-                f"probability_{label}": probabilities[:, code].tolist()
-                for code, label in enumerate(self.labels)
-            },
-        }
-
-
-def _names(file: Path) -> list[str]:
-    return file.read_text(encoding="utf-8").split("\n")[:-1]
-
-
-def _damaged(folder: Path, reason: str) -> InputError:
-    message = f"is no whole exported model ({reason}); remove it and export the run again"
-    return InputError(message, file=folder)
-
-
-def find_version(export: Path) -> Path:
-    """Return the SavedModel that the folder of an export, a model or a version stands for.
-
-    Raises:
-        InputError: There is none.
-    """
-    for folder in (export, export / _COMBINED):
-        if (folder / "saved_model.pb").is_file():
-            return folder
-        if numbers := versions(folder):
-            return folder / str(numbers[-1])
-    if export.is_dir():
-        models = sorted(path.name for path in export.iterdir() if versions(path))
-        message = f"holds no exported model {_COMBINED!r}"
-        message += f"; name one of {', '.join(models)}" if models else ""
-    else:
-        message = "no such folder; export the run first"
-    raise InputError(message, file=export)
-
-
 def _in_batches(
-    predictor: "Predictor", columns: Mapping[str, Sequence[str]], batch_size: int, bar: tqdm
+    predictor: Predictor, columns: Mapping[str, Sequence[str]], batch_size: int, bar: tqdm
 ) -> dict[str, list[Any]]:
     """Predict texts in batches of one domain and similar length; answers in their own order."""
     rows = len(columns["text"])

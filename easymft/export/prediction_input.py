@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -59,10 +59,12 @@ class Texts:
         windows: Gives the rows in groups of the size asked for at most; of lines that come one by
             one, those that have come.
         total: Number of rows; None where more may come.
+        domains: Number of rows by domain, of files.
     """
 
     windows: Callable[[int], Iterator[list[Row]]]
     total: int | None = None
+    domains: Mapping[str, int] = field(default_factory=dict)
 
 
 @contextlib.contextmanager
@@ -149,11 +151,12 @@ def _table(files: Mapping[Path, str], wanted: Wanted, name: str | None = None) -
                 yield {role: row.get(role, "") for role in roles}
 
     notes, tally = Counter(), Tally()
-    total = sum(1 for _ in rows(note=lambda note: notes.update([note]), tally=tally))
+    checked = rows(note=lambda note: notes.update([note]), tally=tally)
+    domains = Counter(row.get("domain", "") for row in checked)
     place = name or (str(next(iter(files))) if len(files) == 1 else f"{len(files)} files")
     for note in (*notes, *tally.notes()):
         logger.info("%s: %s", place, note)
-    return Texts(lambda size: _windows(rows(), size), total)
+    return Texts(lambda size: _windows(rows(), size), domains.total(), domains)
 
 
 def _source(path: Path, form: str, wanted: Wanted) -> RowSource:

@@ -140,7 +140,7 @@ class _Signatures:
         return {"classes": classes, "scores": probabilities}
 
     def _read(self, values: tuple[Any, ...]) -> tuple[dict[str, Any], Any]:
-        """The backbone's inputs and the code of every row's domain."""
+        """Return the backbone's inputs and the code of every row's domain."""
         import tensorflow as tf
 
         names = [column.name for column in self.columns]
@@ -153,7 +153,7 @@ class _Signatures:
 
 
 def _codes(names: Any, domains: Sequence[str]) -> Any:
-    """Codes of domain names, `(batch,)` int32; the number of domains for an unknown one."""
+    """Return codes of domain names, `(batch,)` int32; the number of domains for an unknown one."""
     import tensorflow as tf
 
     known = tf.equal(names[:, tf.newaxis], tf.constant([list(domains)], tf.string))

@@ -9,6 +9,11 @@ from pathlib import Path
 
 from easymft.files import TEMPORARY, remove, staged
 
+COMBINED = "combined"  # the model of all domains' models
+# What a version holds beside the graph: names in the order of their codes.
+LABELS_FILE = "assets.extra/labels.txt"
+DOMAINS_FILE = "assets.extra/domains.txt"
+
 
 def versions(model_folder: Path) -> list[int]:
     """Return the versions in a model's folder, ascending; a server looks at these names only."""

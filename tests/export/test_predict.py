@@ -1,7 +1,6 @@
 import functools
 import io
 import json
-import shutil
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +11,6 @@ import pytest
 from easymft import preemption
 from easymft.errors import InputError
 from easymft.export import predict, predict_file
-from easymft.export.predict import find_version
 from easymft.progress import progress_bar
 from tests.export.conftest import LABELS, expected
 
@@ -180,6 +178,16 @@ def test_hostile_texts_are_answered_as_the_model_answers_them(
     np.testing.assert_allclose(found, probabilities, atol=1e-5)
 
 
+def test_who_answers_for_other_domains_is_said(tmp_path, export_folder, caplog):
+    (tmp_path / "in.csv").write_text("text,domain\na,Books\nb,\nc,books\nd,music\ne,garden\n")
+    with caplog.at_level("INFO", "easymft"):
+        predict_file(export_folder, tmp_path / "in.csv", tmp_path / "out.csv")
+    assert "1 of 5 texts have no domain (column 'domain')" in caplog.text
+    unknown = "2 of 5 texts are of domains that training did not know ('Books', 'garden'; "
+    assert unknown in caplog.text
+    assert "'books'" in caplog.text.partition(unknown)[2]
+
+
 def test_a_piped_table_is_read_as_one(export_folder, answers, monkeypatch, capsys):
     stream = io.TextIOWrapper(io.BytesIO(b"domain,text\nbooks,good\n"))
     monkeypatch.setattr("sys.stdin", stream)
@@ -187,32 +195,3 @@ def test_a_piped_table_is_read_as_one(export_folder, answers, monkeypatch, capsy
     (row,) = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert (row["text"], row["domain"]) == ("good", "books")
     assert row["score"] == pytest.approx(answers[0].max(), abs=1e-5)
-
-
-def test_finds_the_newest_version(tmp_path, export_folder):
-    assert find_version(export_folder) == export_folder / "combined" / "1"
-    assert find_version(export_folder / "books") == export_folder / "books" / "1"
-    for number in (2, 10):
-        (tmp_path / "m" / str(number)).mkdir(parents=True)
-    assert find_version(tmp_path / "m") == tmp_path / "m" / "10"
-    with pytest.raises(InputError, match="holds no exported model 'combined'; name one of m"):
-        find_version(tmp_path)
-    with pytest.raises(InputError, match="no such folder"):
-        find_version(tmp_path / "x")
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "reason"),
-    [
-        ("saved_model.pb", b"", "MetaGraph"),
-        ("saved_model.pb", b"junk", "Cannot parse file"),
-        ("variables/variables.index", b"junk", "sstable"),
-        ("variables/variables.data-00000-of-00001", b"", r"\("),
-        ("assets.extra/labels.txt", b"bad\n", "1 labels for 3 classes"),
-    ],
-)
-def test_a_damaged_export_is_said(tmp_path, export_folder, name, content, reason):
-    folder = shutil.copytree(export_folder / "books" / "1", tmp_path / "1")
-    (folder / name).write_bytes(content)
-    with pytest.raises(InputError, match=f"/1: is no whole exported model .*{reason}.*; remove it"):
-        predict.Predictor(folder)

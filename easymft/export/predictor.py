@@ -1,0 +1,90 @@
+"""An exported model in this process."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from easymft.errors import InputError
+from easymft.export.version_folder import COMBINED, DOMAINS_FILE, LABELS_FILE, versions
+
+
+class Predictor:
+    """An exported model in this process.
+
+    Args:
+        export: As for `easymft.export.predict.predict_file`.
+
+    Attributes:
+        inputs: Names of the model's inputs: `text`, maybe `text_pair`, maybe `domain`.
+        labels: Class names in the order of the probabilities.
+        domains: Domain names that training knew.
+    """
+
+    def __init__(self, export: str | Path):
+        import tensorflow as tf
+        import tensorflow_text  # noqa: F401 (registers the tokenizer's ops)
+
+        folder = find_version(Path(export))
+        try:
+            self._model = tf.saved_model.load(str(folder))
+            self._signature = self._model.signatures["serving_default"]
+            given = self._signature.structured_input_signature[1]
+            classes = self._signature.structured_outputs["probabilities"].shape[1]
+            self.labels = _names(folder / LABELS_FILE)
+            self.domains = _names(folder / DOMAINS_FILE)
+        except (OSError, ValueError, LookupError, RuntimeError, tf.errors.OpError) as error:
+            raise _damaged(folder, str(error).split("\n")[0]) from None
+        if classes != len(self.labels):
+            raise _damaged(folder, f"{len(self.labels)} labels for {classes} classes")
+        self.inputs = [name for name in ("text", "text_pair", "domain") if name in given]
+
+    def __call__(self, texts: Mapping[str, Sequence[str]]) -> dict[str, list[Any]]:
+        """Return `label`, `score` and `probability_<label>` of each row; `texts` by input name."""
+        import tensorflow as tf
+
+        answers = self._signature(
+            **{
+                # Half a surrogate pair is no text that a graph could take.
+                name: tf.constant([value.encode("utf-8", "replace") for value in values])
+                for name, values in texts.items()
+            }
+        )
+        probabilities = answers["probabilities"].numpy()
+        return {
+            "label": [label.decode() for label in answers["label"].numpy()],
+            "score": answers["score"].numpy().tolist(),
+            **{
+                f"probability_{label}": probabilities[:, code].tolist()
+                for code, label in enumerate(self.labels)
+            },
+        }
+
+
+def _names(file: Path) -> list[str]:
+    return file.read_text(encoding="utf-8").split("\n")[:-1]
+
+
+def _damaged(folder: Path, reason: str) -> InputError:
+    message = f"is no whole exported model ({reason}); remove it and export the run again"
+    return InputError(message, file=folder)
+
+
+def find_version(export: Path) -> Path:
+    """Return the SavedModel that the folder of an export, a model or a version stands for.
+
+    Raises:
+        InputError: There is none.
+    """
+    if (export / "saved_model.pb").is_file():
+        return export
+    # This first: models are named after domains, which may be numbers as versions are.
+    for folder in (export / COMBINED, export):
+        if numbers := versions(folder):
+            return folder / str(numbers[-1])
+    if export.is_dir():
+        models = sorted(path.name for path in export.iterdir() if versions(path))
+        message = f"holds no exported model {COMBINED!r}"
+        message += f"; name one of {', '.join(models)}" if models else ""
+    else:
+        message = "no such folder; export the run first"
+    raise InputError(message, file=export)
