@@ -6,7 +6,7 @@ _DRAWS = 1000
 
 
 def accuracy_interval(hits: int, texts: int) -> tuple[float, float]:
-    """Wilson's interval of `hits / texts`."""
+    """Return Wilson's interval of `hits / texts`."""
     from scipy.stats import binomtest
 
     interval = binomtest(hits, texts).proportion_ci(method="wilson")
@@ -14,7 +14,7 @@ def accuracy_interval(hits: int, texts: int) -> tuple[float, float]:
 
 
 def macro_f1_interval(confusion: list[list[int]]) -> tuple[float, float] | None:
-    """Percentile bootstrap over the texts of a confusion matrix (rows true, columns predicted).
+    """Return a percentile bootstrap over the texts of a confusion matrix (rows: true classes).
 
     Returns:
         The interval; `None` where every text is right, or every text wrong: drawing from them again

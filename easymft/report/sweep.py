@@ -87,6 +87,13 @@ def sweep_figures(
     }
 
 
+def compared_with(methods: Sequence[MethodFigures]) -> list[str]:
+    """Return the methods that others are compared with, in the order asked for."""
+    # One that is compared with others lacks itself; one that is not has them all.
+    fullest_first = sorted(methods, key=lambda method: -len(method.differences))
+    return list(dict.fromkeys(name for method in fullest_first for name in method.differences))
+
+
 def _variation(
     rows: pd.DataFrame, compare_with: Sequence[str], results: Sequence[Mapping[str, Any]]
 ) -> list[MethodFigures]:

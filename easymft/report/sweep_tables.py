@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from easymft.report.markdown import escape, plain_table
-from easymft.report.sweep import MethodFigures
+from easymft.report.sweep import MethodFigures, compared_with
 from easymft.report.templating import render
 from easymft.report.words import percent, percent_and_error
 
@@ -65,7 +65,7 @@ def _by_seed(methods: Sequence[MethodFigures]) -> Table:
 
 
 def _differences(methods: Sequence[MethodFigures]) -> Table:
-    references = list(dict.fromkeys(name for method in methods for name in method.differences))
+    references = compared_with(methods)
     rows = [["method", *(f"minus {name}" for name in references)]]
     for method in methods:
         found = [method.differences.get(name) for name in references]
@@ -111,7 +111,7 @@ def render_sweep_html(title: str, description: str, figures: Figures) -> str:
 
 
 def _difference(ends: tuple[float, float, float]) -> str:
-    mean, low, high = (100 * end for end in ends)
+    mean, low, high = (round(100 * end, 1) + 0.0 for end in ends)  # no -0.0
     return f"{mean:+.1f} ({low:+.1f} to {high:+.1f})"
 
 

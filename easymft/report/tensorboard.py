@@ -55,7 +55,7 @@ class Logs:
         self._writers.clear()
 
     def add_chunk(self, run: str, entry: Mapping[str, float], only: int | None = None) -> None:
-        """One entry of a training's history, as `Trainer.run` makes it.
+        """Write one entry of a training's history, as `Trainer.run` makes it.
 
         Args:
             run: Name of the training, a line of its own in every plot.
@@ -74,7 +74,7 @@ class Logs:
         self._write(self.folder / slug(run), int(entry["step"]), summary)
 
     def add_recipe(self, recipe: Mapping[str, Any]) -> None:
-        """The complete recipe: as a text, and as hyperparameters to compare runs by."""
+        """Write the complete recipe: as a text, and as hyperparameters to compare runs by."""
         from tensorboard.plugins.hparams.summary_v2 import hparams_pb
         from tensorboard.plugins.text.summary_v2 import text_pb
 
@@ -84,7 +84,7 @@ class Logs:
         self._write(self.folder, 0, summary)
 
     def add_embeddings(self, embeddings: Mapping[str, np.ndarray], texts: pa.Table) -> None:
-        """Data of the Projector page; what was there before is replaced.
+        """Write data of the Projector page; what was there before is replaced.
 
         Args:
             embeddings: Name -> `(texts, components)`.
@@ -144,7 +144,7 @@ class Logs:
 
 
 def _flat(settings: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
-    """`{"mft": {"alpha": 0.5}}` as `("mft.alpha", 0.5)`; what is no plain value as JSON."""
+    """Yield `{"mft": {"alpha": 0.5}}` as `("mft.alpha", 0.5)`; what is no plain value as JSON."""
     for key, value in settings.items():
         if isinstance(value, Mapping):
             yield from _flat(value, f"{path}{key}.")

@@ -6,7 +6,7 @@ import pytest
 from sklearn.metrics import f1_score
 
 from easymft.errors import InputError
-from easymft.report.sweep import PREDICTIONS, sweep_figures
+from easymft.report.sweep import PREDICTIONS, compared_with, sweep_figures
 
 
 def predictions(*runs):
@@ -63,6 +63,14 @@ def test_differences_are_those_under_shared_seeds():
     assert difference[0] == 0
     assert difference[1] < 0 < difference[2]
     assert sweep_figures(predictions(*RUNS[1:3]), ["mix"])["all"][0].differences == {}
+
+
+def test_methods_compared_with_keep_the_order_asked_for():
+    answers = {"a": ("np", "pp")}
+    runs = [("all", name, 1, answers) for name in ("mix", "single", "adv", "mft")]
+    methods = sweep_figures(predictions(*runs), ["adv", "single", "mix", "mtl"])["all"]
+    assert compared_with(methods) == ["BERT (Adv)", "BERT (S)", "BERT (Mix)"]
+    assert compared_with([]) == []
 
 
 def test_variations_stand_apart():

@@ -211,7 +211,7 @@ def test_tables_show_means_errors_and_differences():
             {1: 0.7},
             {"a|b": (0.6, None), "c": (0.8, None)},
             (0.7, None),
-            {"S_1": (0.075, -0.01, 0.16)},
+            {"S_1": (0.075, -0.01, -0.0004)},
         ),
     ]
     markdown = render_markdown_tables({"5 %": methods})
@@ -219,7 +219,7 @@ def test_tables_show_means_errors_and_differences():
     assert "| S\\_1 | 61.0 ± 3.0 |\n" in markdown
     assert "| method | seed 1 | seed 2 |" in markdown
     assert "| S\\_1 | 60.5 | 64.5 |\n" in markdown
-    assert r"\+7.5 \(-1.0 to \+16.0\)" in markdown
+    assert r"\+7.5 \(-1.0 to \+0.0\)" in markdown  # not -0.0
     assert "<b>" not in markdown
     latex = render_latex({"5 %": methods})
     assert r"S\_1 & 50.0 $\pm$ 1.0 & 75.0 & 62.5 $\pm$ 2.0 & 2 \\" in latex

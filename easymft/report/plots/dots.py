@@ -13,7 +13,7 @@ from easymft.report.plots.limits import drawable
 from easymft.report.plots.text import shorten, text_width
 
 _ROW, _SERIES = 14, 13  # pixels of a row, and more for each series
-_NAME = 130  # most pixels that a row's name takes
+_NAME = 140  # most pixels that a row's name takes
 _TOLD = 12  # rows whose values are told in words
 _TALL = 25  # rows from which on the scale stands above them too
 

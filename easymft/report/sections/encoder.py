@@ -20,7 +20,7 @@ _MANY = 24  # centroids: more have no room for names of their own
 
 
 def centroids(diagnostics: Facts) -> Section:
-    """Cosine between the class centroids of all domains."""
+    """Show the cosine between the class centroids of all domains."""
     found = diagnostics.get("centroids") or {}
     cells = found.get("names") or []
     how = (
@@ -53,7 +53,7 @@ def _short(cosine: float) -> str:
 
 
 def text_maps(summary: Facts, diagnostics: Facts, table: pa.Table | None) -> Section:
-    """Texts in the plane of their principal components."""
+    """Show texts in the plane of their principal components."""
     how = (
         "Each mark is a text: meta fine-tuning should mix the domains and part the classes. The"
         " axes before and after are different ones."
@@ -89,7 +89,7 @@ def text_maps(summary: Facts, diagnostics: Facts, table: pa.Table | None) -> Sec
 
 
 def _points(table: pa.Table, moment: str) -> np.ndarray:
-    """`(texts, 2)`; NaN where a method has no such moment."""
+    """Return `(texts, 2)`; NaN where a method has no such moment."""
     names = [f"{moment}_{axis}" for axis in "xy"]
     if not set(names) <= set(table.column_names):
         return np.full((table.num_rows, 2), np.nan)
@@ -105,7 +105,7 @@ def _components(shares: list[float] | None) -> list[str]:
 
 
 def domain_probe(diagnostics: Facts) -> Section:
-    """How well a linear classifier tells the domain, per layer."""
+    """Show how well a linear classifier tells the domain, per layer."""
     probe = diagnostics.get("probe") or {}
     moments = {
         moment: probe[moment]

@@ -19,7 +19,7 @@ _NOTE = (
 
 
 def results(summary: Facts) -> Section:
-    """Accuracy and macro-F1 per domain and model."""
+    """Show accuracy and macro-F1 per domain and model."""
     tests = test_metrics(summary)
     if not tests:
         return Section("results", "Results", "No figures on test texts.", part="empty")
@@ -57,7 +57,7 @@ def _point(figures: Facts | None, key: str) -> plots.Point | None:
 
 
 def confusions(summary: Facts) -> Section:
-    """A confusion matrix per domain of the last model trained."""
+    """Show a confusion matrix per domain of the last model trained."""
     tests = test_metrics(summary)
     kind = list(tests)[-1] if tests else BY_META_LEARNER
     tested = {

@@ -48,7 +48,7 @@ class Section:
 
 
 def pictured_note(domains: int) -> list[str]:
-    """Says so where not every domain gets a picture."""
+    """Say so where not every domain gets a picture."""
     if domains <= MOST_PANELS:
         return []
     return [f"The first {MOST_PANELS} of {domains} domains are pictured."]

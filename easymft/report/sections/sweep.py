@@ -5,23 +5,23 @@ from typing import Any
 
 from easymft.report import plots
 from easymft.report.sections.section import Panel, Section
-from easymft.report.sweep import MethodFigures
+from easymft.report.sweep import MethodFigures, compared_with
 
 _HOW = (
-    "Dots are means over seeds. On the left the whiskers reach two standard errors over seeds;"
-    " methods share the test texts, so what tells them apart are the differences on the right:"
-    " where a whisker leaves 0 out, chance alone hardly explains the gain."
+    "Dots are means over seeds. In the first picture the whiskers reach two standard errors over"
+    " seeds; methods share the test texts, so what tells them apart are the differences in the"
+    " second: where a whisker leaves 0 out, chance alone hardly explains the gain."
 )
 
 
 def variation_section(
     number: int, name: str, methods: Sequence[MethodFigures], tables: Sequence[Any]
 ) -> Section:
-    """Pictures and tables of one variation."""
+    """Show pictures and tables of one variation."""
     rows = [plots.Row(m.title, [_mean_point(*m.average)]) for m in methods]
     xlabel = "average test accuracy, %"
     panels = [Panel("Accuracy", plots.dot_and_whisker(rows, [""], xlabel, f"Accuracy, {name}"))]
-    references = list(dict.fromkeys(other for m in methods for other in m.differences))
+    references = compared_with(methods)
     if references:
         gains = [
             plots.Row(m.title, [_gain_point(m.differences.get(other)) for other in references])
@@ -31,7 +31,7 @@ def variation_section(
         svg = plots.dot_and_whisker(
             gains,
             [f"minus {other}" for other in references],
-            "difference of average accuracies, points",
+            "difference, points",
             f"Gains, {name}",
             bounds=(-100, 100),
             reference=(0, "no difference"),

@@ -9,7 +9,7 @@ History = list[Facts]
 
 
 def learning_curves(stages: Facts) -> Section:
-    """Curves of the mixed phase, then of each domain's own."""
+    """Show curves of the mixed phase, then of each domain's own."""
     mixed = stages.get("meta_fine_tune", {}).get("history") or []
     own = stages.get("fine_tune", {}).get("history") or {}
     phase = "meta fine-tuning" if own else "training"
@@ -33,6 +33,12 @@ def learning_curves(stages: Facts) -> Section:
         " worse, the model learns its texts by heart."
     )
     notes = []
+    if _corruption_keys(mixed):
+        notes.append(
+            "Domain corruption: the loss of the heads that are taught domains drawn at random, so"
+            " that the encoder hides the true ones. It starts near that of guessing and falls"
+            " little."
+        )
     if mixed and "typicality" in stages:
         notes.append(
             "In meta fine-tuning typicality weights the training loss and not the dev loss, so"

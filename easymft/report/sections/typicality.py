@@ -13,7 +13,7 @@ _FIFTHS = ("least typical", "second fifth", "middle fifth", "fourth fifth", "mos
 
 
 def typicality(summary: Facts, table: pa.Table | None) -> Section:
-    """Histograms of the training texts' scores, per domain and class."""
+    """Show histograms of the training texts' scores, per domain and class."""
     how = (
         "Right: texts close to the centre of their class in all domains, which weigh most in meta"
         " fine-tuning; left: texts that look like another class or like nothing else."
@@ -41,7 +41,7 @@ def typicality(summary: Facts, table: pa.Table | None) -> Section:
 
 
 def case_study(summary: Facts) -> Section:
-    """The least and most typical training texts of each domain."""
+    """Show the least and most typical training texts of each domain."""
     how = (
         "Typicality does its work where the most typical texts say their class plainly and the"
         " least typical are odd, off topic or mislabelled."
@@ -51,7 +51,7 @@ def case_study(summary: Facts) -> Section:
 
 
 def errors(diagnostics: Facts) -> Section:
-    """Accuracy along the typicality of test texts."""
+    """Show accuracy along the typicality of test texts."""
     found = {
         kind: entry
         for kind, entry in (diagnostics.get("typicality_and_errors") or {}).items()
@@ -91,7 +91,7 @@ def errors(diagnostics: Facts) -> Section:
 
 
 def _wrong_labels(found: Facts) -> list[str]:
-    """What became of labels that were flipped on purpose (`data.label_noise`)."""
+    """Say what became of labels that were flipped on purpose (`data.label_noise`)."""
     if not found.get("rankings"):
         return []
     count = found["flipped"]
