@@ -171,12 +171,18 @@ class Reader:
 
     def _easymft(self, arguments: list[str]) -> None:
         """Run a command line of ours; what must have run before it, runs before it."""
+        if arguments in (["--help"], ["--version"]):  # they end the program; tests/test_run.py
+            return None
         given = _flags(arguments)
         source = given.get("input")
         if source and not (self.folder / source).exists():
             _write_table(self.folder / source, {})
         if given.get("mode") in ("list", "render", "schema", "init"):
             return _succeed(arguments)
+        if given.get("mode") == "compare" and "config" not in given:
+            # What needs no training is seen; that the rest is left out too.
+            tiny = [word for setting in TINY for word in ("--set", setting)]
+            return _succeed([*_without(arguments, "minutes"), "--minutes", "0", *tiny])
         recipe = load_config(find_recipe(given["config"], self.folder), given["set"])
         tiny = list(TINY)
         if recipe.data.source == "files":
@@ -241,7 +247,7 @@ def _flags(arguments: list[str]) -> dict[str, object]:
         assert rest == ["easymft"], f"no flags: {rest[1:]}"
         names = ("config", "mode", "set", "input", "local_workers")
         given = {name: flags.FLAGS[name].value for name in names}
-        return {name: value for name, value in given.items() if value != "-"}
+        return {name: value for name, value in given.items() if value not in ("-", None)}
 
 
 def _without(arguments: list[str], *names: str) -> list[str]:
