@@ -7,11 +7,13 @@ Exits with 1 where an answer is not as the catalogue says, or took too long or t
 
 import argparse
 import os
-import subprocess
+import signal
 import sys
 import tempfile
 import textwrap
 import time
+import traceback
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,6 +24,7 @@ MAX_SECONDS = 30
 MAX_MEGABYTES = 2048
 # A case beyond the limit is killed a little later, so that the table can say by how much.
 _KILL_SECONDS = 90
+_PROGRAM = ("-m", "easymft.run")
 
 
 @dataclass
@@ -100,7 +103,7 @@ def main() -> int:
         _run_all([trial for trial in trials if trial.case.light], _spawn, arguments.processes)
         if heavy := [trial for trial in trials if not trial.case.light]:
             _import_all()
-            _run_all(heavy, _fork, arguments.processes)
+            _run_all(heavy, _copy, arguments.processes)
         failed = sum(bool(trial.faults) for trial in trials)
         slowest = max(trials, key=lambda trial: trial.seconds)
         largest = max(trials, key=lambda trial: trial.megabytes)
@@ -130,58 +133,58 @@ def _run_all(trials: list[_Trial], start, processes: int) -> None:
             waiting.append(trial)
 
 
-def _spawn(trial: _Trial, command: tuple[str, ...]) -> int:
-    """Start the command line in a new interpreter; returns its process id."""
-    limit = ["timeout", "--signal=KILL", str(_KILL_SECONDS)]
-    with open(trial.errors, "wb") as errors:
-        return subprocess.Popen(
-            [*limit, sys.executable, "-m", "easymft.run", *command],
-            cwd=trial.folder,
-            env={**os.environ, **trial.case.environment},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=errors,
-        ).pid
-
-
 def _import_all() -> None:
     """Import what every later case needs, once: its process is a copy of this one."""
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
+    from easymft.devices import start_up
+
+    start_up.start()
+    import easymft.runs.execution
+    import easymft.runs.plan  # noqa: F401
 
 
-def _fork(trial: _Trial, command: tuple[str, ...]) -> int:
+def _spawn(trial: _Trial, command: tuple[str, ...]) -> int:
+    """Start the command line in a new interpreter; returns its process id."""
+    return _fork(trial, lambda: os.execv(sys.executable, [sys.executable, *_PROGRAM, *command]))
+
+
+def _copy(trial: _Trial, command: tuple[str, ...]) -> int:
     """Run the command line in a copy of this process; returns its process id."""
+    return _fork(trial, lambda: _command_line(trial, command))
+
+
+def _fork(trial: _Trial, work: Callable[[], int]) -> int:
+    """Do `work` in the trial's folder and environment, in a process of its own.
+
+    Not `subprocess`, which waits by itself for a child whose `Popen` is gone, so that `wait4`
+    sometimes finds none.
+    """
     sys.stdout.flush()
     if pid := os.fork():
         return pid
     code = 70
     try:
-        import signal
-
-        signal.alarm(_KILL_SECONDS)
+        signal.alarm(_KILL_SECONDS)  # also of the program that takes this one's place
         os.chdir(trial.folder)
         os.environ.update(trial.case.environment)
         with open(trial.errors, "wb") as errors, open(os.devnull, "r+b") as null:
             for descriptor, file in enumerate((null, null, errors)):
                 os.dup2(file.fileno(), descriptor)
-        if trial.case.trains:
-            import tensorflow as tf
-
-            # Tracing would take most of the time of a training of seconds.
-            tf.config.run_functions_eagerly(True)
-        code = _command_line(command)
+        code = work()
     except BaseException:
-        import traceback
-
         traceback.print_exc()
     finally:
         sys.stderr.flush()
         os._exit(code)
 
 
-def _command_line(command: tuple[str, ...]) -> int:
+def _command_line(trial: _Trial, command: tuple[str, ...]) -> int:
     from easymft import run
 
+    if trial.case.trains:
+        import tensorflow as tf
+
+        # Tracing would take most of the time of a training of seconds.
+        tf.config.run_functions_eagerly(True)
     sys.argv = ["easymft", *command]
     try:
         run.cli()
