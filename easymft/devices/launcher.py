@@ -1,4 +1,4 @@
-"""Several workers of one run on this machine, to try a distributed run out."""
+"""Starts several workers of one run on this machine, to try a distributed run out."""
 
 import json
 import os
@@ -43,7 +43,7 @@ def run_workers(count: int, arguments: Sequence[str]) -> int:
 
 
 def tf_configs(count: int) -> list[str]:
-    """The TF_CONFIG of each of `count` workers on free ports of this machine."""
+    """Return the TF_CONFIG of each of `count` workers on free ports of this machine."""
     cluster = {"worker": [f"127.0.0.1:{port}" for port in _free_ports(count)]}
     tasks = [{"type": "worker", "index": index} for index in range(count)]
     return [json.dumps({"cluster": cluster, "task": task}) for task in tasks]
@@ -101,7 +101,7 @@ def _signal(workers: list[subprocess.Popen]) -> None:
 
 
 def _free_ports(count: int) -> list[int]:
-    """Ports of this machine that nobody listens at now."""
+    """Return ports of this machine that nobody listens at now."""
     sockets = [socket.socket() for _ in range(count)]
     try:
         for one in sockets:

@@ -75,7 +75,7 @@ def test_two_workers_do_a_whole_run_and_survive_the_loss_of_one(tmp_path, whole)
         assert processes[0].poll() is None, last_lines(tmp_path)
         time.sleep(0.05)
     processes[1].kill()
-    assert processes[0].wait(60) == 1
+    assert processes[0].wait(TIMEOUT) == 1
     assert "another worker ended or cannot be reached" in last_lines(tmp_path)[0]
 
     processes = workers.start(2, command, tmp_path)
@@ -108,6 +108,6 @@ def test_the_launcher_stops_all_workers_when_asked(tmp_path):
         assert process.poll() is None, last_lines(tmp_path)
         time.sleep(0.1)
     process.send_signal(signal.SIGTERM)
-    assert process.wait(60) == 75
+    assert process.wait(TIMEOUT) == 75
     state = tmp_path / "runs/tiny/mft/seed-1/checkpoints/meta-learner.partial"
     assert read_json(state / "history.json")[-1]["step"] > 10
