@@ -52,7 +52,7 @@ class _Embedder:
     def __init__(self, config: Config):
         # Here, not at the top: a pipeline is put together where no model runs.
         start_up.start()
-        from easymft.devices.distribution import precision_policy
+        from easymft.devices.machine import precision_policy
         from easymft.models import TextClassifier, TextEmbedder, load_backbone, load_preprocessor
 
         preset, precision = config.backbone.preset, precision_policy(config.precision)

@@ -1,4 +1,4 @@
-"""What the machine offers: devices to spread a run over, and which precision to compute in."""
+"""A run spread over several devices, and over several processes."""
 
 import contextlib
 import logging
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 logger = logging.getLogger(__name__)
-
-_CPU_FLAGS = ("avx512_bf16", "amx_bf16")
 
 
 class Distribution:
@@ -101,7 +99,7 @@ class Distribution:
 
     @property
     def is_chief(self) -> bool:
-        """Whether this process writes what the run leaves."""
+        """True for the process that writes what the run leaves."""
         resolver = self._resolver
         if self.workers == 1:
             return True
@@ -155,63 +153,3 @@ class Distribution:
     def _resolver(self) -> Any:
         """Return who is who among several workers; `None` where there is one."""
         return self.strategy.cluster_resolver if replicas.has_workers(self.strategy) else None
-
-
-def precision_policy(name: str) -> str:
-    """Return the Keras dtype policy for a recipe's `precision`; log which when it had to choose.
-
-    Args:
-        name: `"auto"` or a policy. `"auto"` is mixed_bfloat16 where the processor computes in
-            bfloat16 (CPUs with avx512_bf16 or amx_bf16, GPUs from Ampere on, TPUs), float32
-            elsewhere.
-    """
-    if name != "auto":
-        return name
-    reason = _bfloat16_hardware()
-    policy = "mixed_bfloat16" if reason else "float32"
-    logger.info("Precision: %s (%s).", policy, reason or "no bfloat16 arithmetic found")
-    return policy
-
-
-def has_accelerator() -> bool:
-    """Return whether Keras' backend sees a GPU or TPU."""
-    return _has("gpu") or _has("tpu")
-
-
-def jit_compile() -> bool | str:
-    """Return what to give to Keras' `compile`: whether XLA compiles the steps.
-
-    JAX needs it. TensorFlow on a CPU does better without: Keras' own choice there compiles every
-    shape for up to a minute and then computes more slowly.
-    """
-    return "auto" if keras.backend.backend() == "jax" or has_accelerator() else False
-
-
-def _has(kind: str) -> bool:
-    # Not `list_devices(kind)`, which JAX answers with an error where there is no such device.
-    return any(name.startswith(kind) for name in keras.distribution.list_devices())
-
-
-def _bfloat16_hardware() -> str | None:
-    if _has("tpu"):
-        return "TPU"
-    if _has("gpu"):
-        return "GPU" if _gpu_capability() >= (8, 0) else None
-    cpuinfo = Path("/proc/cpuinfo")
-    flags = cpuinfo.read_text().split() if cpuinfo.exists() else []
-    found = [flag for flag in _CPU_FLAGS if flag in flags]
-    return f"CPU with {found[0]}" if found else None
-
-
-def _gpu_capability() -> tuple[int, int]:
-    """Return the compute capability of the first GPU; (0, 0) where the backend does not tell."""
-    if keras.backend.backend() == "jax":
-        import jax
-
-        text = getattr(jax.devices()[0], "compute_capability", "0.0")
-        major, minor = text.split(".")
-        return int(major), int(minor)
-    import tensorflow as tf
-
-    details = tf.config.experimental.get_device_details(tf.config.list_physical_devices("GPU")[0])
-    return details.get("compute_capability", (0, 0))

@@ -35,7 +35,7 @@ _BROKEN = (
 
 
 def most_unpacked(path: Path, max_ratio: float = MAX_RATIO) -> int:
-    """Number of bytes that a packed file may unpack to."""
+    """Return the number of bytes that a packed file may unpack to."""
     return int(max(RATIO_FREE_BYTES, max_ratio * path.stat().st_size))
 
 
@@ -143,7 +143,7 @@ def _tar_members(
 
 
 def _open_tar(archive: Path) -> BinaryIO:
-    """The archive's bytes, unpacked as they are read."""
+    """Open the archive's bytes, unpacked as they are read."""
     with open(archive, "rb") as handle:
         head = handle.read(6)
     for magic, opener in _UNPACKERS.items():
@@ -180,7 +180,7 @@ class _BoundedTar:
 
 
 def _safe_parts(name: str, archive: Path) -> list[str]:
-    """The path components of a member name that stays inside its folder on every system."""
+    """Return the path components of a member name that stays inside its folder on every system."""
     if "\\" in name or "\0" in name or name.startswith("/") or re.match(r"[A-Za-z]:", name):
         raise _refusal(name, "has a path that is not relative", archive)
     parts = [part for part in name.split("/") if part not in ("", ".")]

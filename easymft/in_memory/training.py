@@ -11,7 +11,7 @@ import numpy as np
 
 from easymft.config import Config, Method
 from easymft.data.batches.tokenized import TokenizedTexts
-from easymft.devices.distribution import precision_policy
+from easymft.devices.machine import precision_policy
 from easymft.in_memory.corpus import all_train
 from easymft.methods import phases, typicality
 from easymft.methods.checkpoint import Checkpoint, History

@@ -7,7 +7,7 @@ import numpy as np
 
 from easymft.config import Backbone
 from easymft.config.loading import config_from_dict
-from easymft.devices.distribution import precision_policy
+from easymft.devices.machine import precision_policy
 from easymft.in_memory.corpus import all_train, labelled, tokenized
 from easymft.in_memory.values import ONE_HOT, flat_values
 from easymft.methods import typicality

@@ -9,8 +9,9 @@ import numpy as np
 from easymft import preemption
 from easymft.data.batches.batches import Batches, bucket_lengths
 from easymft.data.batches.tokenized import TokenizedTexts
-from easymft.devices.distribution import Distribution, jit_compile
+from easymft.devices.distribution import Distribution
 from easymft.devices.freed_memory import KeepFreedMemory
+from easymft.devices.machine import jit_compile
 from easymft.models import use_cpu_kernels
 from easymft.progress import progress_bar
 

@@ -15,8 +15,9 @@ from easymft import preemption
 from easymft.config import Phase
 from easymft.data.batches.batches import Batches, bucket_lengths
 from easymft.data.batches.tokenized import TokenizedTexts
-from easymft.devices.distribution import Distribution, jit_compile
+from easymft.devices.distribution import Distribution
 from easymft.devices.freed_memory import KeepFreedMemory
+from easymft.devices.machine import jit_compile
 from easymft.errors import WorkerError
 from easymft.methods import balance
 from easymft.methods.callbacks import ShowProgress, StopWhenAsked

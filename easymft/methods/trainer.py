@@ -6,7 +6,7 @@ import keras
 
 from easymft import preemption
 from easymft.config import Optimizer, Phase
-from easymft.devices.distribution import jit_compile
+from easymft.devices.machine import jit_compile
 from easymft.methods.checkpoint import Checkpoint, History
 from easymft.methods.session import OnChunk, TrainingSession, TrainingTexts
 from easymft.models import TextClassifier, WarmupLinearDecay, adamw, use_cpu_kernels

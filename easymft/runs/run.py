@@ -13,7 +13,8 @@ import keras
 from easymft import files
 from easymft.config import METHODS, Config
 from easymft.config.method import META_LEARNER
-from easymft.devices.distribution import Distribution, precision_policy
+from easymft.devices.distribution import Distribution
+from easymft.devices.machine import precision_policy
 from easymft.errors import InputError
 from easymft.fetch.packages import sha256_of
 from easymft.methods.checkpoint import Checkpoint, History

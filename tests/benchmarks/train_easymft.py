@@ -16,7 +16,7 @@ def prepare(settings):
     start_up.start()
     from easymft.config import Optimizer, Phase
     from easymft.config.loading import config_from_dict
-    from easymft.devices.distribution import precision_policy
+    from easymft.devices.machine import precision_policy
     from easymft.in_memory.corpus import all_train
     from easymft.methods import typicality
     from easymft.methods.checkpoint import Checkpoint

@@ -15,8 +15,8 @@ def prepare(settings):
     import keras
 
     from easymft.data.batches.batches import Batches
-    from easymft.devices.distribution import jit_compile, precision_policy
     from easymft.devices.freed_memory import KeepFreedMemory
+    from easymft.devices.machine import jit_compile, precision_policy
     from easymft.models import MFTTextClassifier, TextClassifier, adamw, load_backbone
 
     texts, tokens = settings["texts"], tokens_of(settings)
