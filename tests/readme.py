@@ -29,6 +29,7 @@ from absl import flags
 from absl.testing import flagsaver
 
 from easymft import run
+from easymft.beam.command_line import command_line
 from easymft.config.loading import load_config
 from easymft.config.shipped import find_recipe
 from easymft.runs import STAGE_NAMES
@@ -148,6 +149,9 @@ class Reader:
             self._easymft(command[3:])
         elif command[0] == "easymft":
             self._easymft(command[1:])
+        elif command[:3] == ["python", "-m", "easymft.beam"]:
+            # Beam is an extra; its own flags are left to it.
+            command_line().parse_known_args(command[3:])
         elif command[:2] == ["python", "-m"]:
             assert importlib.util.find_spec(command[2]), command
             if command[2] == "pytest":

@@ -18,7 +18,7 @@ BLOCKS = [
     for path in READMES
     for block in read_blocks(path.read_text(encoding="utf-8"))
 ]
-EXPORTS = ("--mode export", "--mode predict", "export=true")
+EXPORTS = ("--mode export", "--mode predict", "export=true", "export_run(")
 
 
 @pytest.fixture(scope="module")

@@ -1,14 +1,4 @@
-r"""Pipelines over many files: `predict` and `typicality`.
-
-    python -m easymft.beam predict --export runs/amazon/mft/seed-1/export \
-        --input 'texts/*.parquet' --output labels.parquet
-    python -m easymft.beam typicality --config app_zoo/amazon.json \
-        --input 'texts/*.jsonl' --output typicality.parquet
-
-All other flags are Beam's: `--runner FlinkRunner --flink_master HOST:8081`,
-`--runner SparkRunner --spark_master_url spark://HOST:7077`, or
-`--runner DataflowRunner --project ... --region ... --temp_location gs://...`.
-"""
+"""Run a pipeline from the command line; see `easymft.beam.command_line`."""
 
 import argparse
 import sys
@@ -26,36 +16,13 @@ except ModuleNotFoundError:
     sys.exit(2)
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from easymft.beam.command_line import ROLES, command_line
 from easymft.beam.files import ReadRows, WriteRows
-
-_KEPT = ("id", "text", "text_pair", "label", "domain")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a pipeline and wait for it; return the exit code (0 done, 1 a fault, 2 bad input)."""
-    parser = argparse.ArgumentParser(
-        prog="python -m easymft.beam",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("pipeline", choices=["predict", "typicality"])
-    parser.add_argument(
-        "--input", required=True, help="path or glob of Parquet or JSON lines files"
-    )
-    parser.add_argument("--output", required=True, help="name.parquet or name.jsonl, in shards")
-    parser.add_argument("--export", help="predict: the export of a run")
-    parser.add_argument("--config", help="typicality: the recipe")
-    parser.add_argument("--set", action="append", default=[], help="as of easymft.run")
-    parser.add_argument("--batch_size", type=int, default=64)
-    parser.add_argument(
-        "--column",
-        action="append",
-        default=[],
-        metavar="ROLE=NAME",
-        help="name of the column with the text, text_pair, label, domain or id; by default the "
-        "recipe's, or that of the role",
-    )
-    given, beams = parser.parse_known_args(argv)
+    given, beams = command_line().parse_known_args(argv)
     try:
         _run(given, PipelineOptions(beams))
     except InputError as error:
@@ -71,11 +38,11 @@ def _run(given: argparse.Namespace, options: PipelineOptions) -> None:
     transform, added, columns = (_predict if given.pipeline == "predict" else _typicality)(given)
     for pair in given.column:
         role, equals, name = pair.partition("=")
-        if role not in _KEPT or not equals:
+        if role not in ROLES or not equals:
             raise InputError(f"must be ROLE=NAME. Received: {pair!r}", field="--column")
         columns[role] = name
     # Which columns there are must be known before the first row is read.
-    schema = {**{name: pa.string() for name in _KEPT if name not in added}, **added}
+    schema = {**{name: pa.string() for name in ROLES if name not in added}, **added}
     with beam.Pipeline(options=options) as pipeline:
         rows = pipeline | ReadRows(given.input, columns)
         _ = rows | transform | beam.Map(_written, list(schema)) | WriteRows(given.output, schema)
@@ -90,7 +57,7 @@ def _predict(given: argparse.Namespace) -> _Work:
 
     if given.export is None:
         raise InputError("is missing", field="--export")
-    columns = {role: role for role in _KEPT}
+    columns = {role: role for role in ROLES}
     return Predict(given.export, given.batch_size), columns_of(given.export), columns
 
 
@@ -102,7 +69,7 @@ def _typicality(given: argparse.Namespace) -> _Work:
         raise InputError("is missing", field="--config")
     config = load_config(given.config, given.set)
     stated = config.data.columns.model_dump(exclude_none=True)
-    columns = {role: stated.get(role, role) for role in _KEPT}
+    columns = {role: stated.get(role, role) for role in ROLES}
     return Typicality(config, given.batch_size), {"typicality": pa.float32()}, columns
 
 
