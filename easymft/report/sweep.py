@@ -135,13 +135,19 @@ def _difference(one: pd.DataFrame, other: pd.DataFrame) -> tuple[float, float, f
         ) from None
 
 
-def _macro_f1(rows: pd.DataFrame) -> pd.Series:
-    """Return a method's average over domains of macro-F1 under each seed."""
+def _by_class(rows: pd.DataFrame) -> dict[str, pd.Series]:
+    """Return averages over domains under each seed of figures in which classes count alike."""
     groups = rows.groupby(["domain", "seed"])
     codes, classes = pd.factorize(np.concatenate([rows["label"], rows["predicted"]]))
     confusions = np.zeros((groups.ngroups, len(classes), len(classes)))
     np.add.at(confusions, (groups.ngroup(), *codes.reshape(2, -1)), 1)
-    return pd.Series(macro_f1(confusions), groups.size().index).unstack().mean()
+    texts = confusions.sum(axis=2)  # of each true class
+    recalls = np.where(texts, confusions.diagonal(axis1=1, axis2=2) / np.maximum(texts, 1), np.nan)
+    found = {"macro-F1": macro_f1(confusions), "balanced accuracy": np.nanmean(recalls, axis=1)}
+    return {
+        name: pd.Series(values, groups.size().index).unstack().mean()
+        for name, values in found.items()
+    }
 
 
 def _others(
@@ -154,7 +160,7 @@ def _others(
     }
     found = {
         "worst domain": accuracies.min(),
-        "macro-F1": _macro_f1(rows),
+        **_by_class(rows),
         "calibration error": pd.Series(errors, dtype=float).unstack().mean(),
         "domain probe": pd.Series([row["domain_probe"] for row in results], dtype=float),
     }

@@ -115,8 +115,9 @@ def _result_rows(key: RunKey, run: "Run", summary: dict[str, Any]) -> list[dict[
 
 
 def _portable(recipe: dict[str, Any]) -> dict[str, Any]:
-    """Return a recipe without the folder of this machine that results go to."""
-    return {key: value for key, value in recipe.items() if key != "output_dir"}
+    """Return a recipe without this machine's folders of results."""
+    recipe = {key: value for key, value in recipe.items() if key != "output_dir"}
+    return recipe | {"sweep": recipe["sweep"] and recipe["sweep"] | {"results": None}}
 
 
 def write_evidence(folder: Path, runs: Iterable[RunEvidence], config: Config) -> None:

@@ -184,9 +184,8 @@ class Sweep:
         kept = self._kept(planned)
         if kept:
             yield f"{len(kept)} of {len(planned)} runs stand in {self.config.sweep.results}"
-        yield from self._runner.plan(
-            [sweep_run for sweep_run in planned if sweep_run.key not in kept]
-        )
+        if waiting := [sweep_run for sweep_run in planned if sweep_run.key not in kept]:
+            yield from self._runner.plan(waiting)
 
     def run(self, restart: bool = False) -> str:
         """Run what is not finished, or all anew; return the tables as Markdown."""

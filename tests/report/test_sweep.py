@@ -55,6 +55,13 @@ def test_worst_domain_and_macro_f1():
     assert mft.others["macro-F1"] == (pytest.approx(0.75), None)
 
 
+def test_balanced_accuracy_is_the_mean_recall_of_the_classes_that_occur():
+    # 3 of 4 n and 0 of 1 p; a class that is only predicted has no recall.
+    run = ("all", "mix", 1, {"a": ("nnnnp", "nnnqn"), "b": ("nn", "nn")})
+    (mix,) = sweep_figures(predictions(run), [])["all"]
+    assert mix.others["balanced accuracy"] == (pytest.approx((0.375 + 1) / 2), None)
+
+
 def test_differences_are_those_under_shared_seeds():
     mix, mft = sweep_figures(predictions(*RUNS), ["mix", "single"])["all"]
     assert mix.differences == {}

@@ -39,7 +39,8 @@ def folder(tmp_path):
     recipe = tmp_path / "recipe.json"
     recipe.write_text(json.dumps({"name": "both", "sweep": SWEEP}))
     runs = [run("mix", ["good"] * 4), run("mft", ["good", "bad"] * 2)]
-    write_evidence(tmp_path / "kept", runs, load_config(recipe, [f"output_dir={tmp_path}"]))
+    here = [f"output_dir={tmp_path}", f"sweep.results={tmp_path}"]
+    write_evidence(tmp_path / "kept", runs, load_config(recipe, here))
     return tmp_path / "kept"
 
 
