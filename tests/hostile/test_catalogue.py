@@ -7,6 +7,7 @@ import logging
 
 import pytest
 from absl import app, flags
+from absl import logging as absl_logging
 from absl.testing import flagsaver
 
 from easymft import run
@@ -27,6 +28,9 @@ def alone(cache, monkeypatch):
     monkeypatch.delenv("EASYMFT_DATA_DIR", raising=False)
     root, package = logging.getLogger(), logging.getLogger("easymft")
     before = root.handlers[:], root.level, package.level
+    # The command line replaces the handlers, and absl's would close a stream that pytest needs.
+    monkeypatch.setattr(absl_logging, "use_absl_handler", lambda: None)
+    root.removeHandler(absl_logging.get_absl_handler())
     yield
     root.handlers[:], root.level, package.level = before
 

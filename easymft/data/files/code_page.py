@@ -44,12 +44,10 @@ class Guess:
     Args:
         codec: Name of the Python codec of the likeliest; None: none is likely.
         is_certain: Whether another would make no sense of the text.
-        language: The language that the text seems to be in, if it is known.
     """
 
     codec: str | None
     is_certain: bool
-    language: str = ""
 
 
 def guess_code_page(sample: bytes) -> Guess:
@@ -80,7 +78,7 @@ def guess_code_page(sample: bytes) -> Guess:
             for rival in rivals
         )
     )
-    return Guess(best.encoding, is_certain, best.language.replace("Unknown", ""))
+    return Guess(best.encoding, is_certain)
 
 
 def _is_western(sample: bytes) -> bool:

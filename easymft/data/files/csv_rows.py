@@ -5,7 +5,7 @@ import csv
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from easymft.data.corpus.rows import MAX_CELL_CHARACTERS
 from easymft.data.files.text_files import Lines, LongLine
@@ -30,8 +30,8 @@ class Dialect:
         quoting: Whether `"` quotes a cell or is a character like any other.
         skip: Lines above the header.
         width: Cells of a row, where a line that has as many is a row by itself; 0: none is.
-        names: By place, all that stands in a column of few names: a line is a row by itself if
-            it has one of them there.
+        names: By place, all that stands in a column of few names; a line is a row by itself if it
+            has one of them there.
     """
 
     delimiter: str
@@ -51,18 +51,19 @@ class Dialect:
 
     def is_row(self, line: str) -> bool:
         """Return whether a line inside a row over several lines looks like a row by itself."""
-        cells = self.split(line) if self.width else []
-        return len(cells) == self.width > 0 and all(
-            cells[place] in names for place, names in self.names.items()
-        )
+        cells = self.split(line)
+        if not self.width or len(cells) != self.width:
+            return False
+        # What stands in quotes is what the line is asked about.
+        known = [cells[place] in of for place, of in self.names.items() if '"' not in cells[place]]
+        return all(known) and (bool(known) or not self.names)
 
     def __str__(self) -> str:
         name = NAMES.get(self.delimiter, repr(self.delimiter))
         return f"delimiter {name}" + ("" if self.quoting else ", quotes are plain characters")
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """Cells, and the lines they stand on.
 
     Args:
@@ -81,7 +82,7 @@ class Row:
     @property
     def is_empty(self) -> bool:
         """Whether all cells are empty: spreadsheets write such rows below a table."""
-        return not any(cell.strip() for cell in self.cells)
+        return not any(map(str.strip, self.cells))
 
 
 def numbered_rows(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from easymft.data.files.csv_rows import Dialect, Row, numbered_rows
-from easymft.data.files.dialect import DELIMITERS, find_dialect, fits
+from easymft.data.files.dialect import DELIMITERS, find_dialect, fitting
 from easymft.data.files.encoding import find_encoding
 from easymft.data.files.row_source import RowSource
 from easymft.data.files.text_files import Lines, open_lines
@@ -84,7 +84,7 @@ class _Table:
 
     def rows(self) -> Iterator[Row]:
         """Yield the rows that have a cell for every column of the header."""
-        source, width = self.source, len(self.header.cells)
+        source, fits, width = self.source, fitting(self.header.cells), len(self.header.cells)
         after_malformed = False
 
         def malformed(message: str, line: int) -> None:
@@ -96,7 +96,7 @@ class _Table:
             if not source.as_is and (what := self._left_out(row)):
                 source.tally.count(what, source.path, row.line)
                 continue
-            if not fits(row.cells, self.header.cells):
+            if not fits(row.cells):
                 # Behind a malformed row stands the rest of it, which is no fault of its own.
                 if not after_malformed:
                     source.fault(
@@ -109,7 +109,8 @@ class _Table:
             source.tally.rows += 1
             if len(row.lines) > 1:
                 source.tally.count("rows go on over several lines", source.path, row.line)
-            row.cells.extend([""] * (width - len(row.cells)))
+            if len(row.cells) < width:
+                row.cells.extend([""] * (width - len(row.cells)))
             yield row
         source.tally.lines += self.lines.number
 
@@ -117,8 +118,11 @@ class _Table:
         """Return what a row is that says nothing; None where it does."""
         if row.is_empty:
             return "rows of empty cells, left out"
-        trimmed = [cell.strip().removeprefix("\ufeff") for cell in row.cells]
-        if trimmed == [name.strip() for name in self.header.cells]:
+        header = self.header.cells
+        if len(row.cells) == len(header) and all(
+            cell.strip(" \t\ufeff") == name.strip()
+            for cell, name in zip(row.cells, header, strict=True)
+        ):
             return "headers between rows, left out"
         return None
 

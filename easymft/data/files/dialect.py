@@ -3,7 +3,7 @@
 import csv
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from easymft.data.corpus.rows import MAX_NAME_CHARACTERS
@@ -51,12 +51,19 @@ def find_dialect(source: RowSource, codec: str, usual: Sequence[str]) -> Dialect
     return _judge_quotes(source, codec, Dialect(delimiter, skip=1 if told else 0))
 
 
-def fits(cells: Sequence[str], header: Sequence[str]) -> bool:
-    """Return whether a row has a cell for every column: unnamed and empty ones may be left out."""
-    named = len(header)
+def fitting(header: Sequence[str]) -> Callable[[Sequence[str]], bool]:
+    """Return a test whether a row has a cell for every column.
+
+    Empty cells behind the last named column may be left out, or be too many.
+    """
+    width = named = len(header)
     while named and not header[named - 1].strip():
         named -= 1
-    return len(cells) >= named and not any(cell.strip() for cell in cells[len(header) :])
+
+    def fits(cells: Sequence[str]) -> bool:
+        return named <= len(cells) and not any(map(str.strip, cells[width:]))
+
+    return fits
 
 
 def _sample(source: RowSource, codec: str) -> list[str]:
@@ -158,6 +165,7 @@ class _Survey:
 
     def __init__(self):
         self.header: list[str] = []
+        self._fits = fitting([])
         self.faults = 0.0
         self.over_lines = self.loose_quotes = self._rows = 0
         self._columns: dict[int, set[str]] = {}
@@ -165,23 +173,25 @@ class _Survey:
     def add(self, row: Row, dialect: Dialect) -> None:
         """Take note of a row; the first is the header."""
         if not self.header:
-            self.header = row.cells
+            self.header, self._fits = row.cells, fitting(row.cells)
             self._columns = {place: set() for place in range(min(len(row.cells), MAX_COLUMNS))}
             return
-        if not row.is_empty and not fits(row.cells, self.header):
-            self.faults += 1
+        self.over_lines += len(row.lines) > 1
+        if not self._fits(row.cells):
+            self.faults += not row.is_empty
+            return
         if len(row.lines) > 1:
-            self.over_lines += 1
             return
         self._rows += 1
         line = row.lines[0][1]
         if '"' in line:
             cells = dialect.split(line)
             self.loose_quotes += any('"' in cell and cell[0] != '"' for cell in cells)
-        for place, names in list(self._columns.items()):
+        for place in tuple(self._columns):
             if place < len(row.cells):
-                names.add(row.cells[place])
-                if len(names) > MAX_NAMES or len(row.cells[place]) > MAX_NAME_CHARACTERS:
+                names, cell = self._columns[place], row.cells[place]
+                names.add(cell)
+                if len(names) > MAX_NAMES or len(cell) > MAX_NAME_CHARACTERS:
                     del self._columns[place]
 
     def names(self) -> dict[int, frozenset[str]]:

@@ -117,8 +117,7 @@ def _code_page(path: Path) -> tuple[str, str]:
                 break
     guess = guess_code_page(sample)
     if guess.is_certain:
-        found = f"guessed, {guess.language}" if guess.language else "guessed"
-        return guess.codec, f"not UTF-8, read as {guess.codec} ({found})"
+        return guess.codec, f"not UTF-8, read as {guess.codec} (guessed)"
     likeliest = ""
     if guess.codec is not None:
         beginning = sample.decode(guess.codec, "replace").split("\n")[0].strip()

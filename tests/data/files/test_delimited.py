@@ -94,6 +94,13 @@ def test_a_quote_that_swallows_rows_of_csv_is_a_fault(read, delimiter):
     assert len(rows) == 19
 
 
+def test_a_text_that_comes_again_and_again_is_no_name(read):
+    """What stands in quotes is not asked whether it stands elsewhere."""
+    content = table(",", 40, **{f"row_{n}": "ok" for n in range(30)}, row_35='"a', row_37='b"')
+    _, faults, _ = read("a.csv", content)
+    assert [line for line, _ in faults] == [37]
+
+
 @pytest.mark.parametrize(
     "text",
     [
