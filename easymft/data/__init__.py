@@ -11,5 +11,5 @@ import wrapt
 
 @wrapt.when_imported("tensorflow_datasets")
 def _register_builders(_tfds) -> None:
-    """TFDS registers a builder when its class is defined, so define ours once TFDS is there."""
+    """Define our builders once TFDS is there: it registers a class when it is defined."""
     importlib.import_module("easymft.data.sources.builders")

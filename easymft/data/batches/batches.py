@@ -124,7 +124,7 @@ class Batches(keras.utils.PyDataset):
         return self.shard(index, 0, 1)
 
     def shard(self, index: int, number: int, count: int) -> tuple[Any, ...]:
-        """Every `count`-th text of batch `index`, from text `number`, as wide as the whole batch.
+        """Return every `count`-th text of batch `index`, from `number`, as wide as the whole batch.
 
         It is empty where the batch has `number` texts or fewer.
         """
@@ -143,11 +143,11 @@ class Batches(keras.utils.PyDataset):
         return batch if self._weights is None else (*batch, self._weights[texts])
 
     def span(self, start: int, stop: int) -> "Batches":
-        """The global steps from `start` to before `stop`, over epochs as they come."""
+        """Return the global steps from `start` to before `stop`, over epochs as they come."""
         return Batches(**self._arguments, start=start, stop=stop)
 
     def weighted(self, sample_weight: np.ndarray | None) -> "Batches":
-        """The same batches with these weights of `rows`."""
+        """Return the same batches with these weights of `rows`."""
         arguments = {**self._arguments, "sample_weight": sample_weight}
         return Batches(**arguments, start=self.start, stop=self.stop)
 
@@ -167,7 +167,7 @@ class Batches(keras.utils.PyDataset):
         return strategy.distribute_datasets_from_function(self._of_worker)
 
     def as_tf_dataset(self, shards: Sequence[int] = (0,), count: int = 1) -> Any:
-        """These batches as a `tf.data.Dataset` whose batch size and length are open.
+        """Return these batches as a `tf.data.Dataset` whose batch size and length are open.
 
         Keras takes the shapes of a PyDataset from its first two batches, and TensorFlow then
         rejects another length; here the shapes are stated, and a model is traced once for all.
@@ -192,7 +192,7 @@ class Batches(keras.utils.PyDataset):
         return without_autotuning(dataset.apply(cardinality).prefetch(_PREFETCHED))
 
     def _of_worker(self, context: Any) -> Any:
-        """The shards of one worker's replicas; `context` is a `tf.distribute.InputContext`."""
+        """Return the shards of one worker's replicas, whose `tf.distribute.InputContext` it is."""
         workers, replicas = context.num_input_pipelines, context.num_replicas_in_sync
         # Keras joins the outputs of a step in this order: every worker's first replica, ...
         return self.as_tf_dataset(range(context.input_pipeline_id, replicas, workers), replicas)
@@ -220,7 +220,7 @@ class Batches(keras.utils.PyDataset):
         return keras.tree.map_structure(lambda array: np.asarray(array)[inverse], outputs)
 
     def _texts(self, step: int) -> np.ndarray:
-        """Positions in `rows` of the texts of a global step."""
+        """Return the positions in `rows` of the texts of a global step."""
         epoch, index = divmod(step, self.steps_per_epoch)
         return self._plan(epoch)[index]
 

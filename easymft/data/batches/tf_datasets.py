@@ -4,7 +4,7 @@ from typing import Any
 
 
 def without_autotuning(dataset: Any) -> Any:
-    """The same `tf.data.Dataset`, whose iterator ends as soon as its last element is used.
+    """Return the same `tf.data.Dataset`, whose iterator ends as soon as its last element is used.
 
     With autotuning the end of an iterator waits for a tuner that sleeps for 10 ms, 20 ms, 40 ms
     and so on (seen on TensorFlow 2.21, where its wake-up call is lost): a `fit` with 25 s of work

@@ -215,7 +215,7 @@ def _stretch(corpus: Corpus, max_length: int) -> np.ndarray:
 
 
 def _characters(max_length: int) -> int:
-    """Characters of a text that are tokenized."""
+    """Return how many characters of a text are tokenized."""
     return CHARACTERS_PER_TOKEN * max_length
 
 

@@ -40,7 +40,7 @@ class Cells:
         self._rank[np.argsort(np.asarray(ids), kind="stable")] = self.rows
 
     def domain_name(self, domain: int) -> str:
-        """The name that stands for a domain's code."""
+        """Return the name that stands for a domain's code."""
         return str(domain if self.domain_names is None else self.domain_names[domain])
 
     def by_domain(self, rows: np.ndarray, purpose: str) -> Iterator[tuple[str, list[np.ndarray]]]:

@@ -85,7 +85,7 @@ class CorpusBuilder:
         )
 
     def _encode(self, column: str, columns: dict[str, Sequence[Any]], limit: int) -> pa.Array:
-        """Codes in order of first appearance; `finish` renumbers them by vocabulary."""
+        """Return codes in order of first appearance; `finish` renumbers them by vocabulary."""
         known = self._codes[column]
         encoded = pa.array(columns[column], pa.string()).dictionary_encode()
         positions = encoded.indices.to_numpy()

@@ -210,12 +210,12 @@ def checked(corpus: Corpus, file: str) -> Corpus:
 
 
 def _split(row: dict[str, Any], default: str | None) -> str | None:
-    """train, dev or test as the row says it, else the default; None for what is no split."""
+    """Return train, dev or test as the row says it, else the default; None for no split."""
     return SPLIT_NAMES.get(to_name(row["split"]) or "") if "split" in row else default
 
 
 def _finished(row: dict[str, Any], split: str | None) -> dict[str, Any]:
-    """What a good row says, under the column names of `Corpus`."""
+    """Return what a good row says, under the column names of `Corpus`."""
     finished = {
         "text": row["text"],
         "label": to_name(row["label"]),

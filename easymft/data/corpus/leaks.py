@@ -29,7 +29,7 @@ def drop_leaks(corpus: Corpus, splits: Splits) -> tuple[Splits, dict[str, int]]:
 
 
 def _text_keys(corpus: Corpus) -> np.ndarray:
-    """One integer per distinct normalised text (pair), `(rows,)`."""
+    """Return one integer per distinct normalised text (pair), `(rows,)`."""
     normal = [_normalise(corpus.table[column]) for column in corpus.text_columns]
     joined = pc.binary_join_element_wise(*normal, "\x1f") if len(normal) > 1 else normal[0]
     return joined.combine_chunks().dictionary_encode().indices.to_numpy()

@@ -50,7 +50,7 @@ def repeated_ids(corpus: Corpus) -> Iterator[tuple[int, str]]:
 
 
 def _looks(name: str) -> str:
-    """What a name has in common with those that can only be the same one, mistyped."""
+    """Return what a name has in common with those that can only be the same one, mistyped."""
     folded = unicodedata.normalize("NFC", " ".join(name.casefold().split()))
     number = _TRAILING_ZEROS.fullmatch(folded)
     return folded if number is None else number[1] + (number[2] or "")

@@ -4,6 +4,7 @@ import math
 import numbers
 import re
 import unicodedata
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -30,7 +31,7 @@ _WHOLE_AS_FLOAT = re.compile(r"-?(0|[1-9][0-9]*)\.0")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
-def to_name(value: Any) -> str | None:
+def to_name(value: object) -> str | None:
     """Return the one name of a label, domain or id, wherever it comes from.
 
     What `fit` and `predict` are given, what stands in a file, a data set, a data frame or a request
@@ -58,7 +59,7 @@ def to_name(value: Any) -> str | None:
     return None
 
 
-def is_missing(value: Any) -> bool:
+def is_missing(value: object) -> bool:
     """Return whether a value stands for nothing.
 
     That is None, NaN of any precision, `NaT`, pandas' `NA`, numpy's `masked`, and text of nothing
@@ -93,8 +94,8 @@ def _number_name(value: Any) -> str | None:
         return None
 
 
-def row_faults(row: dict[str, Any]) -> list[tuple[str, str]]:
-    """What is wrong with a row of raw values by role: (role at fault, fault) pairs."""
+def row_faults(row: Mapping[str, object]) -> list[tuple[str, str]]:
+    """Return what is wrong with a row of raw values by role: (role at fault, fault) pairs."""
     faults = []
     for role, value in row.items():
         if role in ("text", "text_pair"):
@@ -112,8 +113,8 @@ def row_faults(row: dict[str, Any]) -> list[tuple[str, str]]:
     return faults
 
 
-def to_weight(value: Any) -> float | None:
-    """A finite number, or None."""
+def to_weight(value: object) -> float | None:
+    """Return a finite number, or None."""
     try:
         number = float(value)
     except (TypeError, ValueError, OverflowError):
@@ -121,7 +122,7 @@ def to_weight(value: Any) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _name_fault(value: Any) -> str | None:
+def _name_fault(value: object) -> str | None:
     name = to_name(value)
     if name is None:
         if is_missing(value):
@@ -141,7 +142,7 @@ def _name_fault(value: Any) -> str | None:
     return None
 
 
-def _text_fault(text: Any) -> str | None:
+def _text_fault(text: object) -> str | None:
     if is_missing(text) and not isinstance(text, str):
         return "is missing"
     if not isinstance(text, str):

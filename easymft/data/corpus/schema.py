@@ -149,7 +149,7 @@ def limit_per_domain(corpus: Corpus, limit: int) -> Corpus:
 
 
 def _spread(count: int) -> np.ndarray:
-    """Distinct positions in [0, 1), the lowest of which are evenly spaced over `count` rows."""
+    """Return distinct positions in [0, 1), the lowest of which are spread evenly over the rows."""
     # Multiples of the golden ratio modulo 1 are even for every threshold (three-gap theorem).
     visit = np.argsort(np.arange(count) * 0.6180339887498949 % 1.0, kind="stable")
     position = np.empty(count)

@@ -15,6 +15,7 @@ import numpy as np
 from easymft import files
 from easymft.data.corpus.cells import Cells, apportion, joined
 from easymft.data.corpus.parts import LEFT_OUT_PARTS, PARTS, Splits
+from easymft.data.corpus.rows import to_name
 from easymft.errors import InputError, did_you_mean, listed
 
 if TYPE_CHECKING:
@@ -138,7 +139,12 @@ def load_splits(path: str | os.PathLike, ids: Sequence[str]) -> Splits:
             file=path,
         )
     row_of = {id_: row for row, id_ in enumerate(np.asarray(ids).tolist())}
-    named = [str(id_) for part in saved.values() for id_ in part]
+    # Exactly where it is exact: ids made of a file's name may have a space around them.
+    saved = {
+        part: [id_ if isinstance(id_, str) and id_ in row_of else to_name(id_) for id_ in part_ids]
+        for part, part_ids in saved.items()
+    }
+    named = [id_ for part_ids in saved.values() for id_ in part_ids]
     unknown = [id_ for id_ in named if id_ not in row_of]
     if unknown:
         raise InputError(
@@ -149,7 +155,7 @@ def load_splits(path: str | os.PathLike, ids: Sequence[str]) -> Splits:
     twice = [id_ for id_, count in collections.Counter(named).items() if count > 1]
     if twice:
         raise InputError(f"names ids more than once. Received: {listed(twice[:3])}", file=path)
-    rows = {part: [row_of[str(id_)] for id_ in named] for part, named in saved.items()}
+    rows = {part: [row_of[id_] for id_ in part_ids] for part, part_ids in saved.items()}
     return {part: np.sort(np.array(numbers, np.int64)) for part, numbers in rows.items()}
 
 
@@ -167,7 +173,7 @@ def _cut(cells: Cells, rows: np.ndarray, shares: Callable[[str], tuple]) -> Spli
 
 
 def _fold(cells: Cells, config: "Split", fold: int) -> Splits:
-    """Test on one of `config.folds` parts of every domain; cut dev from the rest of its cells."""
+    """Cut one of `config.folds` parts of every domain as test, and dev from the rest."""
     tested = []
     for _, classes in cells.by_domain(cells.rows, "folds"):
         # Dealt out like cards, class after class, so that no fold gets all the remainders.
@@ -184,7 +190,7 @@ def _fold(cells: Cells, config: "Split", fold: int) -> Splits:
 
 
 def _counts(sizes, dev: float, test: float, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Numbers of dev and test texts of a domain's classes; one text of each class trains."""
+    """Return numbers of dev and test texts of a domain's classes; one text of each trains."""
     if sum(share for share in (dev, test) if share >= 1) >= sizes.sum():
         _log.warning(
             "domain %s has only %d texts to take dev=%s and test=%s from: a share of %s is taken",
@@ -242,7 +248,7 @@ def _given(cells: Cells, given: Sequence[str | None], config: "Split") -> Splits
 
 
 def _leave_out(cells: Cells, splits: Splits, name: str) -> Splits:
-    names = list(cells.domain_names)
+    names, name = list(cells.domain_names), to_name(name) or name
     if name not in names:
         raise InputError(
             f"must be a domain of the corpus ({listed(names)}). Received: {name!r}"

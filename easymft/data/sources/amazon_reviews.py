@@ -45,7 +45,7 @@ _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]\w*);")
 
 
 def find_folder(root: str | Path) -> Path | None:
-    """The folder of the four domains at, or in a known place under, `root`."""
+    """Find the folder of the four domains at, or in a known place under, `root`."""
     for layout in _LAYOUTS:
         folder = Path(root) / layout
         if (folder / DOMAINS["books"] / "positive.review").is_file():
@@ -78,7 +78,7 @@ def read_folder(folder: str | Path, on_bad_row: OnBadRow = "error") -> Corpus:
 
 
 def files(folder: str | Path) -> dict[tuple[str, str], Path]:
-    """The eight files of the corpus by domain and class."""
+    """Return the eight files of the corpus by domain and class."""
     return {
         (domain, label): Path(folder) / inside / f"{label}.review"
         for domain, inside in DOMAINS.items()
@@ -144,7 +144,7 @@ def parse_reviews(content: str, file: str) -> Iterator[dict[str, Any]]:
 
 
 def _field(block: str, name: str) -> str | None:
-    """What stands between `<name>` and `</name>`, each on a line of its own."""
+    """Return what stands between `<name>` and `</name>`, each on a line of its own."""
     start = block.find(f"\n<{name}>\n")
     end = block.find(f"\n</{name}>\n", start + len(name) + 3)
     return block[start + len(name) + 4 : end].strip() if 0 <= start < end else None

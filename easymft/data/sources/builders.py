@@ -130,7 +130,7 @@ class MultiNliGenre(tfds.core.GeneratorBasedBuilder):
 
 
 def _find(dl_manager, url: str, archive: str, find_folder: Callable) -> Any:
-    """The corpus's folder: unpacked in `manual_dir`, packed there, or downloaded."""
+    """Find the corpus's folder: unpacked in `manual_dir`, packed there, or downloaded."""
     try:
         manual_dir = dl_manager.manual_dir
     except AssertionError:  # TFDS's way to say that there is none, or that it is empty

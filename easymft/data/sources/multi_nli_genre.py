@@ -29,7 +29,7 @@ _KEY_OF = {"text": "sentence1", "text_pair": "sentence2", "domain": "genre", "id
 
 
 def find_folder(root: str | Path) -> Path | None:
-    """The folder of the JSONL files at, or in a known place under, `root`."""
+    """Find the folder of the JSONL files at, or in a known place under, `root`."""
     for layout in _LAYOUTS:
         folder = Path(root) / layout
         if all((folder / FILES[split]).is_file() for split in ("train", "dev_matched")):

@@ -33,7 +33,7 @@ MAX_BYTES = 50_000_000
 
 
 def find_archive(root: str | Path) -> Path | None:
-    """The archive at, or in a known place under, `root`."""
+    """Find the archive at, or in a known place under, `root`."""
     for layout in (".", "additional_resources", "snippets"):
         path = Path(root) / layout / ARCHIVE
         if path.is_file():
@@ -82,7 +82,7 @@ def read_archive(path: str | Path, on_bad_row: OnBadRow = "error") -> Corpus:
 
 
 def _split(domain: str, identifier: str) -> str:
-    """Train, dev or test by document: `12_3` is the third snippet of document 12.
+    """Return train, dev or test by document: `12_3` is the third snippet of document 12.
 
     Snippets of one document say much the same, so they must not stand on both sides. A hash of
     the document's name decides: about 80 % train, 10 % dev, 10 % test, alike for all seeds.

@@ -94,7 +94,7 @@ def _prepared_builder(name: str, probe: str | None) -> Any:
 
 
 def _unreachable(url: str) -> str | None:
-    """Why `url` does not answer, or None if it does."""
+    """Return why `url` does not answer, or None if it does."""
     try:
         with urllib.request.urlopen(
             urllib.request.Request(url, method="HEAD"), timeout=PROBE_SECONDS
@@ -107,7 +107,7 @@ def _unreachable(url: str) -> str | None:
 
 
 def _features(features: Any, wanted: Mapping[str, str], name: str) -> dict[str, Any]:
-    """Path and feature of every role, `(("data", "review_body"), Text)`."""
+    """Find keys and feature of every role: `(("data", "review_body"), Text)`."""
     known = dict(_leaves(features))
     found = {}
     for role, path in wanted.items():
@@ -127,7 +127,7 @@ def _features(features: Any, wanted: Mapping[str, str], name: str) -> dict[str, 
 
 
 def _leaves(features: Any, keys: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
-    """Every feature that holds no others by its path, with the keys that lead to it."""
+    """Yield every feature that holds no others by its path, with the keys that lead to it."""
     import tensorflow_datasets as tfds
 
     # A sequence of dicts has items as well, of as many values as it is long.
@@ -154,7 +154,7 @@ def _rows(builder: Any, split: str, features: dict[str, Any]) -> Iterator[dict[s
 
 
 def _values(feature: Any, values: Iterable[Any]) -> list[Any]:
-    """Values as their checks want them: text, numbers, names of classes, None for no class."""
+    """Return values as their checks want them: text, numbers, names of classes, or None."""
     if getattr(feature, "num_classes", None):
         # TFDS writes -1 for a text that has no label.
         return [feature.names[value] if value >= 0 else None for value in values]
@@ -162,7 +162,7 @@ def _values(feature: Any, values: Iterable[Any]) -> list[Any]:
 
 
 def _decoded(value: bytes) -> str | bytes:
-    """What is no UTF-8 stays bytes, which is no text to whoever checks it."""
+    """Return text; what is no UTF-8 stays bytes, which is no text to whoever checks it."""
     try:
         return value.decode()
     except UnicodeDecodeError:

@@ -287,6 +287,17 @@ def test_saved_splits_that_cannot_be_used(tmp_path, content, words):
         load_splits(tmp_path / "absent.json", [])
 
 
+def test_saved_ids_may_be_numbers_as_other_tools_write_them(tmp_path):
+    path = tmp_path / "splits.json"
+    path.write_text('{"train": [7, 8.0, " a"], "dev": ["9.0"], "test": [" b:2"]}')
+    splits = load_splits(path, ["7", "8", "9", "a", " b:2"])
+    assert {part: rows.tolist() for part, rows in splits.items()} == {
+        "train": [0, 1, 3],
+        "dev": [2],
+        "test": [4],
+    }
+
+
 def test_saved_file_is_plain_json_of_ids(tmp_path):
     path = tmp_path / "splits.json"
     save_splits(path, {"train": np.array([1]), "dev": np.array([0])}, ["a", "b"])
