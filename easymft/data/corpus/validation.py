@@ -27,6 +27,7 @@ from easymft.data.corpus.validation_report import Report, count_rows, length_row
 from easymft.errors import Problems
 
 MIN_CELL = 5
+MISSING_NAMES = ("nan", "none", "null", "na", "n/a", "<na>", "nat")
 # Shares beyond which it is worth a warning that texts are left out, and that word pieces of a
 # domain are unknown: English texts have next to none for an English encoder.
 LEFT_OUT_SHARE = 0.05
@@ -89,6 +90,7 @@ def check(corpus: Corpus, splits: Splits, dropped: Mapping[str, int] | None = No
     findings, dropped = Findings(), dropped or {}
     _check_texts(corpus, findings)
     _check_left_out(corpus, splits, dropped, findings)
+    _check_missing(corpus, findings)
     repeats = sum(dropped.get(part, 0) for part in TRAINING_PARTS)
     taken_out = f"; {repeats:,} training texts were taken out as they stand in dev or test too"
     hint = taken_out if repeats else ""
@@ -134,6 +136,19 @@ def _check_left_out(
                 f"{count:,} of {texts:,} {part} texts ({count / texts:.0%}) were taken out, as they"
                 f" stand in {others} too"
             )
+
+
+def _check_missing(corpus: Corpus, findings: Findings) -> None:
+    """Warn of names that other programs write where a value is missing."""
+    for column, names in (("label", corpus.labels), ("domain", corpus.domains)):
+        counts = np.bincount(corpus.codes(column), minlength=len(names))
+        for name, count in zip(names, counts, strict=True):
+            if count and name.casefold() in MISSING_NAMES:
+                findings.warnings.append(
+                    f"{column} {name!r} of {count:,} texts looks like a missing value; leave it"
+                    " empty where it is, and the row is refused, or left out with"
+                    " data.on_bad_row=skip"
+                )
 
 
 def _check_weights(corpus: Corpus, splits: Splits, findings: Findings) -> None:

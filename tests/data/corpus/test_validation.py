@@ -235,6 +235,14 @@ def test_many_skipped_rows_are_warned_of():
     assert validate(few, cut(train=np.arange(24))).warnings == ()
 
 
+@pytest.mark.parametrize("name", ["nan", "NaN", "None", "N/A", "<NA>"])
+def test_a_name_that_stands_for_a_missing_value_is_warned_of(name):
+    data = corpus([f"t{n}" for n in range(20)], ["0", "1"] * 10, [name, name, "x", "x"] * 5)
+    warnings = validate(data, cut(train=np.arange(20))).warnings
+    assert any(f"domain {name!r} of 10 texts looks like a missing" in words for words in warnings)
+    assert validate(full(), cut(train=np.arange(24))).warnings == ()
+
+
 def test_a_training_text_without_its_weight_is_a_problem():
     data = full()
     weights = pa.array([0.5] * 23 + [None], pa.float32())
