@@ -1,11 +1,11 @@
 """Codes of classes and domains as batches bring them: shared, not part of the interface."""
 
-from typing import Any
-
 from keras import ops
 
+from easymft.layers.types import Tensor
 
-def flat(values: Any, name: str) -> Any:
+
+def flat(values: Tensor, name: str) -> Tensor:
     """Drop the second axis of a column: one value of each text must not meet every other text's.
 
     Args:
@@ -27,7 +27,7 @@ def flat(values: Any, name: str) -> Any:
     raise ValueError(f"`{name}` must be of shape (batch,) or (batch, 1). Received: shape {shape}")
 
 
-def codes(values: Any, size: int, name: str) -> tuple[Any, Any]:
+def codes(values: Tensor, size: int, name: str) -> tuple[Tensor, Tensor]:
     """Read the codes of a batch and tell which of them stand for something.
 
     Args:
@@ -48,7 +48,7 @@ def codes(values: Any, size: int, name: str) -> tuple[Any, Any]:
     return integers, same & (integers >= 0) & (integers < size)
 
 
-def check_rows(**arrays: Any) -> None:
+def check_rows(**arrays: Tensor) -> None:
     """Check that every array has a row for each text: one row would be read for all of them.
 
     Args:

@@ -1,13 +1,14 @@
 """The classifier that is taught wrong domains."""
 
-import numbers
-from typing import Any
+from typing import Any, Self
 
 import keras
 from keras import ops
 
+from easymft.layers.checks import check_choice, check_integer
 from easymft.layers.codes import codes, flat
 from easymft.layers.removed_arguments import without
+from easymft.layers.types import Shape, Tensor
 
 CORRUPTIONS = ("uniform", "shuffle", "other")
 
@@ -55,30 +56,21 @@ class DomainCorruptionHead(keras.layers.Layer):
         num_domains: int,
         corruption: str = "uniform",
         seed: int | None = None,
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        if not isinstance(num_domains, numbers.Integral) or num_domains < 1:
-            raise ValueError(
-                "`num_domains` must be an integer of at least 1. "
-                f"Received: num_domains={num_domains}"
-            )
-        if corruption not in CORRUPTIONS:
-            raise ValueError(
-                f"`corruption` must be one of {', '.join(CORRUPTIONS)}. "
-                f"Received: corruption={corruption!r}"
-            )
+        self.num_domains = check_integer("num_domains", num_domains)
+        check_choice("corruption", corruption, CORRUPTIONS)
         if corruption == "other" and num_domains == 1:
             raise ValueError(
                 '`corruption="other"` needs at least 2 domains. Received: num_domains=1. '
                 'Use "uniform" or leave domain corruption out.'
             )
-        self.num_domains = int(num_domains)
         self.corruption = corruption
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
 
-    def build(self, hidden_shape) -> None:
+    def build(self, hidden_shape: Shape) -> None:
         self.domain_embedding = keras.layers.Embedding(
             self.num_domains, hidden_shape[-1], dtype="float32", name="domain_embedding"
         )
@@ -86,13 +78,13 @@ class DomainCorruptionHead(keras.layers.Layer):
         self.classifier = keras.layers.Dense(self.num_domains, dtype="float32", name="classifier")
         self.classifier.build(hidden_shape)
 
-    def call(self, hidden, domains):
+    def call(self, hidden: Tensor, domains: Tensor) -> Tensor:
         domains, inside = codes(domains, self.num_domains, "domains")
         logits = self.classifier(ops.cast(hidden, "float32") + self.domain_embedding(domains))
         # Some devices look up another domain, or zeros, where others raise an error.
         return ops.where(inside[:, None], logits, float("nan"))
 
-    def corrupt(self, domains):
+    def corrupt(self, domains: Tensor) -> Tensor:
         """Draw corrupted labels; every call draws anew.
 
         Args:
@@ -111,8 +103,8 @@ class DomainCorruptionHead(keras.layers.Layer):
         # A step of 1 .. K-1 around the circle of domains never comes back to where it began.
         return ops.mod(domains + drawn, self.num_domains) if lowest else drawn
 
-    def loss(self, logits, z, sample_weight=None):
-        """Cross-entropy of each text against its corrupted label.
+    def loss(self, logits: Tensor, z: Tensor, sample_weight: Tensor | None = None) -> Tensor:
+        """Return the cross-entropy of each text against its corrupted label.
 
         Args:
             logits: Output of `call`, float `(batch, num_domains)`.
@@ -129,17 +121,17 @@ class DomainCorruptionHead(keras.layers.Layer):
             return losses
         return losses * ops.cast(flat(sample_weight, "sample_weight"), "float32")
 
-    def compute_output_shape(self, hidden_shape) -> tuple[int | None, ...]:
+    def compute_output_shape(self, hidden_shape: Shape) -> Shape:
         return (hidden_shape[0], self.num_domains)
 
-    def compute_output_spec(self, hidden, domains) -> keras.KerasTensor:
+    def compute_output_spec(self, hidden: Tensor, domains: Tensor) -> keras.KerasTensor:
         return keras.KerasTensor(self.compute_output_shape(hidden.shape), dtype="float32")
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> "DomainCorruptionHead":
+    def from_config(cls, config: dict[str, Any]) -> Self:
         return cls(**without(config, {"target": "corrupted", "speed": 1.0}))
 
-    def get_config(self) -> dict:
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "num_domains": self.num_domains,

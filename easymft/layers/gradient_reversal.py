@@ -1,9 +1,14 @@
 """Identity forward, reversed gradient backward."""
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import keras
 from keras import ops
+
+from easymft.layers.checks import check
+from easymft.layers.types import Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="easymft")
@@ -38,7 +43,7 @@ class GradientReversal(keras.layers.Layer):
         Ganin and Lempitsky 2015, Unsupervised Domain Adaptation by Backpropagation.
     """
 
-    def __init__(self, strength: float = 1.0, **kwargs):
+    def __init__(self, strength: float = 1.0, **kwargs: Any):
         super().__init__(**kwargs)
         self.supports_masking = True
         self._strength = self.add_weight(
@@ -53,38 +58,37 @@ class GradientReversal(keras.layers.Layer):
 
     @property
     def strength(self) -> float:
-        """What the gradient is multiplied by, without the minus."""
+        """Factor of the gradient, without the minus."""
         return float(ops.convert_to_numpy(self._strength))
 
     @strength.setter
     def strength(self, value: float) -> None:
         self._strength.assign(_checked(value))
 
-    def call(self, inputs, strength=None):
+    def call(self, inputs: Tensor, strength: Tensor | None = None) -> Tensor:
         strength = self._strength if strength is None else strength
         return _reverse(inputs, ops.cast(ops.convert_to_tensor(strength), "float32"))
 
-    def compute_output_shape(self, inputs_shape, strength_shape=None) -> tuple[int | None, ...]:
+    def compute_output_shape(
+        self, inputs_shape: Shape, strength_shape: Shape | None = None
+    ) -> Shape:
         return inputs_shape
 
-    def get_config(self) -> dict:
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "strength": self.strength}
 
 
 # The strength is an argument, not a closure: JAX would leak its tracer, and TensorFlow would ask
 # for the variable's gradient.
 @ops.custom_gradient
-def _reverse(inputs, strength):
-    def gradient(upstream):
+def _reverse(inputs: Tensor, strength: Tensor) -> tuple[Tensor, Callable[[Tensor], Any]]:
+    def gradient(upstream: Tensor) -> tuple[Tensor, Tensor]:
         return -ops.cast(strength, upstream.dtype) * upstream, ops.zeros_like(strength)
 
     return inputs, gradient
 
 
 def _checked(strength: float) -> float:
-    if not (math.isfinite(strength) and strength >= 0):
-        raise ValueError(
-            "`strength` must be a finite number of at least 0 (the layer itself supplies the "
-            f"minus). Received: strength={strength}"
-        )
+    holds = math.isfinite(strength) and strength >= 0
+    check(holds, "strength", "finite and at least 0; the layer itself supplies the minus", strength)
     return float(strength)

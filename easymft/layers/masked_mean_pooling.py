@@ -1,7 +1,11 @@
 """Mean of a text's token vectors without its padding."""
 
+from typing import Any
+
 import keras
 from keras import ops
+
+from easymft.layers.types import Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="easymft")
@@ -29,11 +33,11 @@ class MaskedMeanPooling(keras.layers.Layer):
         [[2., 3.]]
     """
 
-    def __init__(self, **kwargs):
+    def __init__(self, **kwargs: Any):
         super().__init__(**kwargs)
         self.supports_masking = True
 
-    def call(self, inputs, mask=None):
+    def call(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
         if mask is None:
             mask = ops.ones(ops.shape(inputs)[:2], dtype="bool")
         mask = ops.expand_dims(ops.cast(mask, "bool"), axis=-1)
@@ -43,8 +47,8 @@ class MaskedMeanPooling(keras.layers.Layer):
         mean = ops.sum(kept, axis=1) / ops.maximum(count, 1.0)
         return ops.cast(mean, self.compute_dtype)
 
-    def compute_mask(self, inputs, mask=None) -> None:
+    def compute_mask(self, inputs: Tensor, mask: Tensor | None = None) -> None:
         return None
 
-    def compute_output_shape(self, input_shape) -> tuple[int | None, ...]:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (input_shape[0], input_shape[-1])

@@ -1,13 +1,16 @@
 """How typical a text is of its class, in its own domain and in the others."""
 
 import math
-import numbers
+from collections.abc import Iterable
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
+from easymft.layers.checks import check, check_choice, check_integer
 from easymft.layers.codes import check_rows, codes, flat
+from easymft.layers.types import Shape, Tensor
 from easymft.layers.vector_math import (
     ratio,
     scaled,
@@ -76,45 +79,44 @@ class TypicalityWeighting(keras.layers.Layer):
         alpha: float = 0.5,
         variant: str = "paper",
         clip: float | None = 0.0,
-        class_weights=None,
-        **kwargs,
+        class_weights: Any = None,
+        **kwargs: Any,
     ):
         # No autocast: under a mixed policy it would round float32 embeddings before `call`.
         super().__init__(**{"dtype": "float32", "autocast": False, **kwargs})
-        for name, size in (("num_domains", num_domains), ("num_classes", num_classes)):
-            _require(
-                isinstance(size, numbers.Integral) and size >= 1, name, "an integer >= 1", size
-            )
-        _require(0 <= alpha <= 1, "alpha", "in [0, 1]", alpha)
-        _require(variant in VARIANTS, "variant", f"one of {', '.join(VARIANTS)}", variant)
-        _require(clip is None or math.isfinite(clip), "clip", "None or a finite number", clip)
-        self.num_domains = int(num_domains)
-        self.num_classes = int(num_classes)
+        check(0 <= alpha <= 1, "alpha", "in [0, 1]", alpha)
+        check_choice("variant", variant, VARIANTS)
+        check(clip is None or math.isfinite(clip), "clip", "None or a finite number", clip)
+        self.num_domains = check_integer("num_domains", num_domains)
+        self.num_classes = check_integer("num_classes", num_classes)
         self.alpha = float(alpha)
         self.variant = variant
         self.clip = None if clip is None else float(clip)
         self.class_weights = _checked_class_weights(class_weights, self.num_classes)
 
-    def build(self, embeddings_shape) -> None:
+    def build(self, embeddings_shape: Shape) -> None:
         cells = (self.num_domains, self.num_classes)
-        shapes = {
-            "sums": (*cells, embeddings_shape[-1]),
-            "counts": cells,
-            "centroids": (*cells, embeddings_shape[-1]),
-            "directions": (*cells, embeddings_shape[-1]),
-        }
-        for name, shape in shapes.items():
-            weight = self.add_weight(
-                name=name,
-                shape=shape,
-                initializer="zeros",
-                dtype="float32",
-                trainable=False,
-                autocast=False,
-            )
-            setattr(self, name, weight)
+        self.sums = self._zeros("sums", (*cells, embeddings_shape[-1]))
+        self.counts = self._zeros("counts", cells)
+        self.centroids = self._zeros("centroids", (*cells, embeddings_shape[-1]))
+        self.directions = self._zeros("directions", (*cells, embeddings_shape[-1]))
 
-    def adapt(self, embeddings, labels=None, domains=None) -> None:
+    def _zeros(self, name: str, shape: Shape) -> keras.Variable:
+        return self.add_weight(
+            name=name,
+            shape=shape,
+            initializer="zeros",
+            dtype="float32",
+            trainable=False,
+            autocast=False,
+        )
+
+    def adapt(
+        self,
+        embeddings: Tensor | Iterable[tuple[Tensor, Tensor, Tensor]],
+        labels: Tensor | None = None,
+        domains: Tensor | None = None,
+    ) -> None:
         """Compute the centroids of a whole corpus, forgetting earlier ones.
 
         Args:
@@ -126,7 +128,7 @@ class TypicalityWeighting(keras.layers.Layer):
         Raises:
             ValueError: A label or domain is out of range, or there is no batch.
         """
-        _require((labels is None) == (domains is None), "domains", "given with `labels`", domains)
+        check((labels is None) == (domains is None), "domains", "given with `labels`", domains)
         self.reset_state()
         for batch in embeddings if labels is None else [(embeddings, labels, domains)]:
             for name, received, size in (
@@ -135,7 +137,7 @@ class TypicalityWeighting(keras.layers.Layer):
             ):
                 inside = ops.convert_to_numpy(codes(received, size, name)[1])
                 wrong = ops.convert_to_numpy(received)[~inside]
-                _require(wrong.size == 0, name, f"integers in [0, {size})", wrong[:5])
+                check(wrong.size == 0, name, f"integers in [0, {size})", wrong[:5])
             self.update_state(*batch)
         self.finalize()
 
@@ -144,7 +146,13 @@ class TypicalityWeighting(keras.layers.Layer):
         for weight in self.weights:
             weight.assign(ops.zeros(weight.shape))
 
-    def update_state(self, embeddings, labels, domains, sample_weight=None) -> None:
+    def update_state(
+        self,
+        embeddings: Tensor,
+        labels: Tensor,
+        domains: Tensor,
+        sample_weight: Tensor | None = None,
+    ) -> None:
         """Add a batch to the sums and counts.
 
         Args:
@@ -189,16 +197,16 @@ class TypicalityWeighting(keras.layers.Layer):
                 "Call `update_state` first."
             )
         counts = ops.convert_to_numpy(self.counts)
-        centroids = ratio(np.float64(ops.convert_to_numpy(self.sums)), counts[..., None])
+        centroids = ratio(ops.convert_to_numpy(self.sums).astype("float64"), counts[..., None])
         self.centroids.assign(centroids)
-        self.directions.assign(self._directions(centroids, np.float64(counts > 0)))
+        self.directions.assign(self._directions(centroids, (counts > 0).astype("float64")))
 
-    def call(self, embeddings, labels, domains):
+    def call(self, embeddings: Tensor, labels: Tensor, domains: Tensor) -> Tensor:
         scores = self.raw_scores(embeddings, labels, domains)
         return scores if self.clip is None else ops.maximum(scores, self.clip)
 
-    def raw_scores(self, embeddings, labels, domains):
-        """Scores before clipping, float32 `(batch,)`; arguments as those of `call`."""
+    def raw_scores(self, embeddings: Tensor, labels: Tensor, domains: Tensor) -> Tensor:
+        """Return scores before clipping, float32 `(batch,)`; arguments as those of `call`."""
         if self._is_for_numpy(embeddings):
             vectors, squares = within_range(embeddings)
             if np.isfinite(squares).all():
@@ -216,13 +224,15 @@ class TypicalityWeighting(keras.layers.Layer):
         scores = ops.sum(vectors * ops.take(directions, cells, axis=0), axis=-1) / norms[:, 0]
         return ops.stop_gradient(scores * inside)
 
-    def compute_output_shape(self, embeddings_shape) -> tuple[int | None, ...]:
+    def compute_output_shape(self, embeddings_shape: Shape) -> Shape:
         return (embeddings_shape[0],)
 
-    def compute_output_spec(self, embeddings, labels, domains) -> keras.KerasTensor:
+    def compute_output_spec(
+        self, embeddings: Tensor, labels: Tensor, domains: Tensor
+    ) -> keras.KerasTensor:
         return keras.KerasTensor(self.compute_output_shape(embeddings.shape), dtype="float32")
 
-    def get_config(self) -> dict:
+    def get_config(self) -> dict[str, Any]:
         weights = self.class_weights
         return {
             **super().get_config(),
@@ -234,12 +244,12 @@ class TypicalityWeighting(keras.layers.Layer):
             "class_weights": None if weights is None else weights.tolist(),
         }
 
-    def _cells(self, embeddings, labels, domains):
+    def _cells(self, embeddings: Tensor, labels: Tensor, domains: Tensor) -> tuple[Tensor, Tensor]:
         """Return each text's (domain, class) cell, and 1.0 where both codes are in range."""
         labels, is_label = codes(labels, self.num_classes, "labels")
         domains, is_domain = codes(domains, self.num_domains, "domains")
         rank = len(embeddings.shape)
-        _require(rank == 2, "embeddings", "of shape (batch, hidden)", tuple(embeddings.shape))
+        check(rank == 2, "embeddings", "of shape (batch, hidden)", tuple(embeddings.shape))
         check_rows(embeddings=embeddings, labels=labels, domains=domains)
         inside = ops.logical_and(is_label, is_domain)
         # An index out of range would silently be another cell's.
@@ -250,21 +260,24 @@ class TypicalityWeighting(keras.layers.Layer):
     def _number(self) -> int:
         return self.num_domains * self.num_classes
 
-    def _is_for_numpy(self, embeddings) -> bool:
-        """Whether a batch outside a graph is little work: two products with a matrix of few cells.
+    def _is_for_numpy(self, embeddings: Tensor) -> bool:
+        """Return whether a batch outside a graph is little work for numpy.
 
-        The general way is a dozen passes over the batch, two of which only carry it to the backend.
+        Then it is two products with a matrix of few cells. The general way is a dozen passes over
+        the batch, two of which only carry it to the backend.
         """
         is_plain = isinstance(embeddings, np.ndarray) and embeddings.dtype == np.float32
         return is_plain and embeddings.size > 0 and self._number <= _FEW_CELLS
 
-    def _numpy_cells(self, embeddings, labels, domains):
+    def _numpy_cells(
+        self, embeddings: Tensor, labels: Tensor, domains: Tensor
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Return `_cells` as arrays, the second of booleans."""
         cells, inside = map(ops.convert_to_numpy, self._cells(embeddings, labels, domains))
         return cells, inside > 0
 
     def _directions(self, centroids: np.ndarray, present: np.ndarray) -> np.ndarray:
-        """The vector of each cell whose dot product with a unit embedding is t, `(K, M, H)`.
+        """Return the vector of each cell whose dot product with a unit embedding is t, `(K, M, H)`.
 
         The mean of cosines is the cosine with the mean of the unit centroids, so the two variants
         differ only in whether the centroids are normalised before or after they are added.
@@ -274,7 +287,7 @@ class TypicalityWeighting(keras.layers.Layer):
             others, number = sum_of_others(units), sum_of_others(present)
         else:
             others = unit(sum_of_others(centroids))
-            number = np.float64(sum_of_others(present) > 0)
+            number = (sum_of_others(present) > 0).astype("float64")
         own, own_weight = self._mean_over_classes(units, present)
         other, other_weight = self._mean_over_classes(others, number)
         own_share = np.where(other_weight > 0, self.alpha, 1.0)
@@ -284,7 +297,7 @@ class TypicalityWeighting(keras.layers.Layer):
     def _mean_over_classes(
         self, vectors: np.ndarray, weights: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Means for a text of each class, `(K, M, H)`, and their total weights, `(K, M, 1)`."""
+        """Return means for a text of each class, `(K, M, H)`, and their weights, `(K, M, 1)`."""
         weights = weights[..., None]
         if self.class_weights is not None:
             rows = self.class_weights / self.class_weights.sum(axis=-1, keepdims=True)
@@ -293,16 +306,11 @@ class TypicalityWeighting(keras.layers.Layer):
         return ratio(vectors, weights), weights
 
 
-def _checked_class_weights(value, num_classes: int) -> np.ndarray | None:
+def _checked_class_weights(value: Any, num_classes: int) -> np.ndarray | None:
     if value is None:
         return None
     weights = np.asarray(value, dtype="float64")
     fits = weights.shape in ((num_classes,), (num_classes, num_classes))
     rule = f"positive, finite and of shape ({num_classes},) or ({num_classes}, {num_classes})"
-    _require(fits and np.all((weights > 0) & np.isfinite(weights)), "class_weights", rule, value)
+    check(fits and np.all((weights > 0) & np.isfinite(weights)), "class_weights", rule, value)
     return weights
-
-
-def _require(holds, name: str, rule: str, received) -> None:
-    if not holds:
-        raise ValueError(f"`{name}` must be {rule}. Received: {name}={received!r}")

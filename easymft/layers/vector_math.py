@@ -3,16 +3,18 @@
 import numpy as np
 from keras import ops
 
+from easymft.layers.types import Tensor
+
 # Of batches, float32 tensors.
 
 
-def shortening(vectors, limit=1e31):
-    """Factors `(..., 1)` at most 1 that bring components to `limit`: sums then stay finite."""
+def shortening(vectors: Tensor, limit: float = 1e31) -> Tensor:
+    """Return factors `(..., 1)` at most 1 that bring components to `limit`: sums stay finite."""
     return ops.minimum(limit / ops.maximum(_peak(vectors), 1.0), 1.0)
 
 
-def scaled(vectors):
-    """Vectors in their own direction whose squares are no overflow, and their norms.
+def scaled(vectors: Tensor) -> tuple[Tensor, Tensor]:
+    """Return vectors in their own direction whose squares are no overflow, and their norms.
 
     Divided by their largest component: the square of 1e30 is no float32. Zeros stay zeros, of
     norm 1.
@@ -28,8 +30,8 @@ def scaled(vectors):
     return vectors, ops.maximum(norms, 1.0)
 
 
-def _peak(vectors):
-    """Largest component of each vector, without a copy of all, as `abs` would make one."""
+def _peak(vectors: Tensor) -> Tensor:
+    """Return the largest component of each vector, without the copy that `abs` would make."""
     highest = ops.max(vectors, axis=-1, keepdims=True)
     return ops.maximum(highest, -ops.min(vectors, axis=-1, keepdims=True))
 
@@ -38,9 +40,10 @@ def _peak(vectors):
 
 
 def within_range(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The vectors with their squared norms; those whose squares would leave float32 are shortened.
+    """Return vectors whose squares stay in float32, and their squared norms.
 
-    Or lengthened: by powers of two, which change no digit. Zeros stay zeros.
+    Those that would leave it are shortened or lengthened by powers of two, which change no digit.
+    Zeros stay zeros.
     """
     with np.errstate(over="ignore", invalid="ignore"):
         squares = np.einsum("ij,ij->i", vectors, vectors)
@@ -57,17 +60,17 @@ def within_range(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def ratio(total: np.ndarray, number: np.ndarray) -> np.ndarray:
-    """`total / number`, and zeros where nothing was counted."""
+    """Return `total / number`, and zeros where nothing was counted."""
     return np.divide(total, number, out=np.zeros_like(total), where=number > 0)
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:
-    """Vectors scaled to norm 1; zeros stay zeros."""
+    """Return vectors scaled to norm 1; zeros stay zeros."""
     return ratio(vectors, np.linalg.norm(vectors, axis=-1, keepdims=True))
 
 
 def sum_of_others(values: np.ndarray) -> np.ndarray:
-    """Sum over axis 0 without the entry itself.
+    """Return the sum over axis 0 without the entry itself.
 
     Those before plus those after: taking the entry from the total would cancel digits.
     """

@@ -6,7 +6,8 @@ import keras
 from keras import ops
 
 from easymft.layers import GradientReversal
-from easymft.models.checks import check_not_negative
+from easymft.layers.checks import check_integer
+from easymft.layers.types import Tensor, Tensors
 from easymft.models.text_classifier import TextClassifier
 
 
@@ -32,6 +33,8 @@ class AdversarialTextClassifier(TextClassifier):
     Reference: Ganin, Lempitsky: Unsupervised Domain Adaptation by Backpropagation, ICML 2015.
     """
 
+    num_domains: int
+
     def __init__(
         self,
         backbone: keras.Model,
@@ -41,7 +44,7 @@ class AdversarialTextClassifier(TextClassifier):
         strength: float = 1.0,
         **kwargs: Any,
     ):
-        check_not_negative("ramp_steps", ramp_steps)
+        check_integer("ramp_steps", ramp_steps, least=0)
         super().__init__(backbone, num_classes, num_domains, **kwargs)
         self.ramp_steps = ramp_steps
         self.strength = strength
@@ -57,7 +60,7 @@ class AdversarialTextClassifier(TextClassifier):
     def without_heads(self) -> TextClassifier:
         return TextClassifier.from_classifier(self)
 
-    def call(self, inputs: dict[str, Any], training: bool | None = None) -> dict[str, Any]:
+    def call(self, inputs: Tensors, training: bool | None = None) -> Tensors:
         embedding = self.embed(inputs, training)
         outputs = {"logits": self._logits(embedding, inputs, training)}
         if training:
@@ -66,13 +69,13 @@ class AdversarialTextClassifier(TextClassifier):
             self.steps.assign_add(1.0)
         return outputs
 
-    def _strength(self) -> Any:
+    def _strength(self) -> Tensor:
         if not self.ramp_steps:
             return ops.full((), self.strength)
         progress = ops.minimum(ops.convert_to_tensor(self.steps) / self.ramp_steps, 1.0)
         return self.strength * (2.0 / (1.0 + ops.exp(-10.0 * progress)) - 1.0)
 
-    def added_loss(self, x: Any, y_pred: Any, sample_weight: Any) -> Any:
+    def added_loss(self, x: Tensors, y_pred: Tensors, sample_weight: Tensor | None) -> Tensor:
         if "domain_logits" not in y_pred:
             return None
         domain_loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)

@@ -71,7 +71,7 @@ def load_backbone(
 
 
 def num_layers(backbone: keras_hub.models.Backbone) -> int:
-    """Number of encoder layers, each of which `encoder` can return.
+    """Return the number of encoder layers, each of which `encoder` can return.
 
     Raises:
         InputError: The architecture is not supported.
@@ -81,7 +81,7 @@ def num_layers(backbone: keras_hub.models.Backbone) -> int:
 
 
 def default_corruption_layers(num_layers: int) -> tuple[int, ...]:
-    """Every third layer counted from 0: (2, 5, 8, 11) of 12, (2, 5) of 6, the last of 1 or 2.
+    """Return every third layer counted from 0: (2, 5, 8, 11) of 12, (2, 5) of 6; the last of 2.
 
     Raises:
         ValueError: `num_layers` is below 1.
@@ -92,7 +92,7 @@ def default_corruption_layers(num_layers: int) -> tuple[int, ...]:
 
 
 def encoder(backbone: keras_hub.models.Backbone, layers: Sequence[int] = ()) -> keras.Model:
-    """Functional model from a backbone's inputs to its last and chosen hidden layers.
+    """Make a functional model from a backbone's inputs to its last and chosen hidden layers.
 
     Args:
         backbone: From `load_backbone`; its weights are shared, not copied.
@@ -137,7 +137,7 @@ def encoder(backbone: keras_hub.models.Backbone, layers: Sequence[int] = ()) -> 
 def _albert_layers(
     backbone: keras_hub.models.AlbertBackbone,
 ) -> tuple[keras.Model, list[keras.KerasTensor]]:
-    """A twin of the backbone over the same layers, and the output of each of its steps.
+    """Return a twin of the backbone over the same layers, and the output of each of its steps.
 
     ALBERT runs the same few layers again and again, so a layer has no one output to ask for;
     tracing the graph once more shows them in order.

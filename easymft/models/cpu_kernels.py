@@ -47,7 +47,8 @@ def use_keras_kernels(model: keras.Model) -> bool:
         if "call" in vars(layer) and getattr(layer.call, "func", None) is _call_of_dropout:
             del layer.call
             undone = True
-        if _is_fused(activation := getattr(layer, "activation", None)):
+        activation: Any = getattr(layer, "activation", None)
+        if _is_fused(activation):
             layer.activation = activation.of_keras
             undone = True
     return undone
@@ -96,7 +97,7 @@ def _dropped(inputs: Any, rate: float, seed: Any) -> Any:
 
 @functools.cache
 def _kept() -> Callable[[Any, Any, int], Any]:
-    """(x, bits, threshold) -> x scaled where its bits reach the threshold, else 0."""
+    """Return (x, bits, threshold) -> x scaled where its bits reach the threshold, else 0."""
     import tensorflow as tf
 
     @tf.function(jit_compile=True)
@@ -132,8 +133,9 @@ def _fused(function: Callable[[Any], Any]) -> Any:
     def fused(x: Any) -> Any:
         return with_gradient(x)
 
-    fused.of_keras = function
-    return fused
+    marked: Any = fused
+    marked.of_keras = function
+    return marked
 
 
 def _is_fused(activation: Any) -> bool:

@@ -66,7 +66,7 @@ class HuggingFaceBertTokenizer(keras_hub.models.BertTokenizer):
         self.to_lowercase = lowercase
 
     def tokenize(self, inputs: Any) -> Any:
-        """Ids of the word pieces, without special tokens; see `keras_hub` for the shapes."""
+        """Return the ids of word pieces, without special tokens; see `keras_hub` for the shapes."""
         if isinstance(inputs, (str, bytes, list, tuple, np.ndarray)):
             return super().tokenize(self._clean_python(inputs))
         return super().tokenize(self._clean_tensor(inputs))

@@ -1,16 +1,17 @@
 """The meta-learner."""
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import keras
 from keras import ops
 
 from easymft.layers import DomainCorruptionHead, MaskedMeanPooling
+from easymft.layers.checks import check, check_choice
 from easymft.layers.domain_corruption_head import CORRUPTIONS
 from easymft.layers.removed_arguments import without
+from easymft.layers.types import Tensor, Tensors
 from easymft.models.backbone import default_corruption_layers, num_layers
-from easymft.models.checks import check_choice, check_not_negative
 from easymft.models.text_classifier import TextClassifier
 
 
@@ -45,7 +46,6 @@ class MFTTextClassifier(TextClassifier):
         **kwargs: See `TextClassifier`: `embedding`, `dropout`, `loss_normalization`.
 
     Example:
-
     ```python
     model = MFTTextClassifier.from_preset("bert_base_en_uncased", num_classes=2, num_domains=4)
     model.compile("adamw", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
@@ -55,6 +55,8 @@ class MFTTextClassifier(TextClassifier):
     Reference: Wang, Qiu, Huang, He: Meta Fine-Tuning Neural Language Models for Multi-Domain Text
     Mining, EMNLP 2020. The total is the usual sum of the two losses; z is not fixed there.
     """
+
+    num_domains: int
 
     def __init__(
         self,
@@ -72,7 +74,7 @@ class MFTTextClassifier(TextClassifier):
         **kwargs: Any,
     ):
         # === Checks ===
-        check_not_negative("corruption_weight", corruption_weight)
+        check(corruption_weight >= 0, "corruption_weight", "at least 0", corruption_weight)
         check_choice("corruption", corruption, CORRUPTIONS)
         if corruption_layers is None:
             corruption_layers = default_corruption_layers(num_layers(backbone))
@@ -108,7 +110,7 @@ class MFTTextClassifier(TextClassifier):
     def without_heads(self) -> TextClassifier:
         return TextClassifier.from_classifier(self)
 
-    def call(self, inputs: dict[str, Any], training: bool | None = None) -> dict[str, Any]:
+    def call(self, inputs: Tensors, training: bool | None = None) -> Tensors:
         encoded = self.encode(inputs, training)
         embedding = self._embedding(encoded, inputs)
         outputs = {"logits": self._logits(embedding, inputs, training)}
@@ -117,7 +119,7 @@ class MFTTextClassifier(TextClassifier):
             outputs["corruption"] = self._corruption_logits(encoded["hidden"], inputs)
         return outputs
 
-    def _corruption_logits(self, hidden: list[Any], inputs: dict[str, Any]) -> Any:
+    def _corruption_logits(self, hidden: list[Tensor], inputs: Tensors) -> Tensor:
         """Return the logits of every corruption layer's head: `(batch, layers, domains)`."""
         mask = None if self.corruption_pools_padding else inputs["padding_mask"]
         logits = [
@@ -129,7 +131,7 @@ class MFTTextClassifier(TextClassifier):
     def _head(self, index: int) -> DomainCorruptionHead:
         return self.corruption_heads[index % len(self.corruption_heads)]
 
-    def added_loss(self, x: Any, y_pred: Any, sample_weight: Any) -> Any:
+    def added_loss(self, x: Tensors, y_pred: Tensors, sample_weight: Tensor | None) -> Tensor:
         ones = ops.ones_like(y_pred["logits"][:, 0])
         self.mean_weight.update_state(ones if sample_weight is None else sample_weight)
         if "corruption" not in y_pred:
@@ -140,13 +142,18 @@ class MFTTextClassifier(TextClassifier):
             mean.update_state(losses[:, index])
         return self.corruption_weight * _Mean(name="corruption")(losses, losses)
 
-    def corruption_losses(self, logits: Any, domains: Any, sample_weight: Any = None) -> Any:
-        """The terms of L_SDC, t * CE(z) of each text and layer, z drawn anew: `(batch, layers)`.
+    def corruption_losses(
+        self, logits: Tensor, domains: Tensor, sample_weight: Tensor | None = None
+    ) -> Tensor:
+        """Return the terms of L_SDC, t * CE(z) of each text and layer, z drawn anew.
 
         Args:
             logits: `(batch, layers, domains)` float32.
             domains: `(batch,)` or `(batch, 1)` int32, the true domains.
             sample_weight: `(batch,)` or `(batch, 1)`, or `None` for all 1.
+
+        Returns:
+            `(batch, layers)` float32.
         """
         losses = []
         for index in range(logits.shape[1]):
@@ -165,7 +172,7 @@ class MFTTextClassifier(TextClassifier):
         return {**result, "label_loss": result["loss"] - self.corruption_weight * corruption}
 
     def evaluate(self, *args: Any, **kwargs: Any) -> Any:
-        """Keras' own; without the parts of the loss, which only training has."""
+        """Do as Keras does, without the parts of the loss, which only training has."""
         self._evaluating = True
         try:
             return super().evaluate(*args, **kwargs)
@@ -187,7 +194,7 @@ class MFTTextClassifier(TextClassifier):
         return config
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "MFTTextClassifier":
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
         config = without(config, {"head_target": "corrupted", "head_speed": 1.0})
         return super().from_config(config, custom_objects)
 

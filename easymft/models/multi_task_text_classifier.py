@@ -1,11 +1,10 @@
 """BERT (MTL) of the paper's table."""
 
-from typing import Any
-
 import keras
 from keras import ops
 
 from easymft.layers.codes import codes
+from easymft.layers.types import Tensor, Tensors
 from easymft.models.text_classifier import TextClassifier
 
 
@@ -17,12 +16,14 @@ class MultiTaskTextClassifier(TextClassifier):
     the logits are nan. Args as for `TextClassifier`; `num_domains` is required.
     """
 
+    num_domains: int
+
     def _num_logits(self, num_classes: int, num_domains: int | None) -> int:
         if num_domains is None:
             raise ValueError("`num_domains` is required for one head per domain. Received: None")
         return num_classes * num_domains
 
-    def _logits(self, embedding: Any, inputs: dict[str, Any], training: bool | None) -> Any:
+    def _logits(self, embedding: Tensor, inputs: Tensors, training: bool | None) -> Tensor:
         every = super()._logits(embedding, inputs, training)
         every = ops.reshape(every, (-1, self.num_domains, self.num_classes))
         domain, inside = codes(inputs["domain"], self.num_domains, "domain")

@@ -83,7 +83,7 @@ class BertAdamW(keras.optimizers.AdamW):
             self._track_variable(self._learning_rate.total)
 
     def apply(self, grads: list[Any], trainable_variables: list[Any] | None = None) -> None:
-        """Keras' own, with gradients that are whole before they are clipped and squared.
+        """Do as Keras does, with gradients that are whole before they are clipped and squared.
 
         TensorFlow gives an embedding's gradient as one row for each token of the batch. Keras
         squares these rows before it adds up those of one token, and a token that comes often would
@@ -92,7 +92,7 @@ class BertAdamW(keras.optimizers.AdamW):
         super().apply(replicas.summed([_dense(g) for g in grads]), trainable_variables)
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        """Keras' own, by TensorFlow's kernel where it can: one pass over memory, not a dozen."""
+        """Do as Keras does, by TensorFlow's kernel where it can: one pass over memory, not many."""
         if self.amsgrad or not hasattr(variable, "handle") or replicas.in_strategy():
             super().update_step(gradient, variable, learning_rate)
             return
@@ -130,7 +130,7 @@ def adamw(
     clip_norm: float | None = 1.0,
     parts: int = 1,
 ) -> BertAdamW:
-    """Keras' AdamW as BERT is fine-tuned: global-norm clipping, no decay on biases and norms.
+    """Make Keras' AdamW as BERT is fine-tuned: global-norm clipping, no decay on biases and norms.
 
     Args:
         learning_rate: A number or schedule, usually `WarmupLinearDecay`.

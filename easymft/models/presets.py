@@ -80,7 +80,7 @@ def resolve_preset(preset: str) -> str:
 
 
 def local_config(resolved: str) -> dict[str, Any] | None:
-    """The config.json of a resolved preset, or `None` when it is not a local folder.
+    """Read the config.json of a resolved preset; `None` when it is not a local folder.
 
     Raises:
         InputError: The folder has no config.json, or it is not a JSON object.
@@ -107,7 +107,7 @@ def local_config(resolved: str) -> dict[str, Any] | None:
 
 
 def architecture(config: dict[str, Any]) -> str:
-    """The keras-hub class that a preset's config.json, in either format, stands for.
+    """Return the keras-hub class that a preset's config.json, in either format, stands for.
 
     Raises:
         InputError: It is none of `SUPPORTED`.
@@ -142,7 +142,7 @@ def check_weight_files(folder: str, config: dict[str, Any]) -> None:
 
 
 def _least_numbers(config: dict[str, Any]) -> int:
-    """A lower bound of the numbers in an encoder's weights, in either format."""
+    """Return a lower bound of the numbers in an encoder's weights, in either format."""
     own = config.get("config", config)  # Keras format nests it
 
     def size(*names: str, default: int = 0) -> int:
@@ -192,7 +192,7 @@ def preset_errors(preset: str) -> Iterator[None]:
 
 
 def unsupported(name: str) -> InputError:
-    """The error for an architecture that is none of `SUPPORTED`."""
+    """Return the error for an architecture that is none of `SUPPORTED`."""
     return InputError(
         f"the encoder must be one of {', '.join(SUPPORTED)}. Received: {name}. Decoders have no "
         "text embedding of the kind the method needs.",

@@ -1,6 +1,7 @@
 """A pre-trained encoder with one class head: the plain baseline, and the base of the others."""
 
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Any, Literal, Self
 
 import keras
 import numpy as np
@@ -8,8 +9,9 @@ from keras import ops
 
 from easymft.devices import replicas
 from easymft.layers import MaskedMeanPooling
+from easymft.layers.checks import check_choice, check_integer
+from easymft.layers.types import Tensor, Tensors
 from easymft.models.backbone import encoder, load_backbone
-from easymft.models.checks import check_choice, check_positive
 from easymft.models.exportable import Exportable
 from easymft.models.metrics import DomainMetrics
 from easymft.models.sublayers import random_states
@@ -35,7 +37,6 @@ class TextClassifier(Exportable):
             the number of non-zero sample weights, as EasyTransfer does.
 
     Example:
-
     ```python
     model = TextClassifier.from_preset("bert_base_en_uncased", num_classes=3)
     model.compile("adamw", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
@@ -59,9 +60,9 @@ class TextClassifier(Exportable):
         # === Layers ===
         super().__init__(**kwargs)
         replicas.repair_keras()
-        check_positive("num_classes", num_classes)
+        num_classes = check_integer("num_classes", num_classes)
         if num_domains is not None:
-            check_positive("num_domains", num_domains)
+            num_domains = check_integer("num_domains", num_domains)
         check_choice("embedding", embedding, ("mean", "pooler"))
         check_choice("loss_normalization", loss_normalization, ("batch", "nonzero"))
         self.backbone = backbone
@@ -90,20 +91,20 @@ class TextClassifier(Exportable):
         self.built = True
 
     @classmethod
-    def from_preset(cls, preset: str, num_classes: int, **kwargs: Any) -> "TextClassifier":
+    def from_preset(cls, preset: str, num_classes: int, **kwargs: Any) -> Self:
         """Build on a pre-trained encoder: a keras-hub preset, `hf://...`, folder or package."""
         return cls(load_backbone(preset), num_classes, **kwargs)
 
     @classmethod
     def from_classifier(cls, other: "TextClassifier") -> "TextClassifier":
-        """A plain classifier on the same encoder, with a copy of the other's class head."""
+        """Make a plain classifier on the same encoder, with a copy of the other's class head."""
         config = TextClassifier.get_config(other)
         model = cls(**{**config, "backbone": other.backbone, "name": None})
         model.class_head.set_weights(other.class_head.get_weights())
         return model
 
     def _hidden_layers(self, backbone: keras.Model) -> tuple[int, ...]:
-        """Encoder layers whose outputs the model reads besides the last."""
+        """Return the encoder layers whose outputs the model reads besides the last."""
         return ()
 
     def _num_logits(self, num_classes: int, num_domains: int | None) -> int:
@@ -119,13 +120,13 @@ class TextClassifier(Exportable):
             signature["domain"] = keras.InputSpec("int32", (None,), name="domain")
         return signature
 
-    def encode(self, inputs: dict[str, Any], training: bool | None = None) -> dict[str, Any]:
+    def encode(self, inputs: Tensors, training: bool | None = None) -> Tensors:
         """Run the encoder once: `{"sequence", "pooled", "hidden": [...]}`; see `encoder`."""
         tokens = {name: inputs[name] for name in self.encoder.input}
         return self.encoder(tokens, training=training)
 
-    def embed(self, inputs: dict[str, Any], training: bool | None = None) -> Any:
-        """E(x): `(batch, hidden)` float32. Symbolic inputs give a functional graph."""
+    def embed(self, inputs: Tensors, training: bool | None = None) -> Tensor:
+        """Return E(x), `(batch, hidden)` float32; of symbolic inputs a functional graph."""
         return self._embedding(self.encode(inputs, training), inputs)
 
     def reset_class_head(self) -> None:
@@ -135,19 +136,19 @@ class TextClassifier(Exportable):
         head.bias.assign(head.bias_initializer(head.bias.shape))
 
     def without_heads(self) -> "TextClassifier":
-        """The classifier without what only training needs; shares the encoder's weights."""
+        """Return the classifier without what only training needs, on the same encoder."""
         return self
 
-    def call(self, inputs: dict[str, Any], training: bool | None = None) -> dict[str, Any]:
+    def call(self, inputs: Tensors, training: bool | None = None) -> Tensors:
         embedding = self._embedding(self.encode(inputs, training), inputs)
         return {"logits": self._logits(embedding, inputs, training)}
 
-    def _embedding(self, encoded: dict[str, Any], inputs: dict[str, Any]) -> Any:
+    def _embedding(self, encoded: Tensors, inputs: Tensors) -> Tensor:
         if self.embedding == "pooler":
             return ops.cast(encoded["pooled"], "float32")
         return self.pooling(encoded["sequence"], mask=inputs["padding_mask"])
 
-    def _logits(self, embedding: Any, inputs: dict[str, Any], training: bool | None) -> Any:
+    def _logits(self, embedding: Tensor, inputs: Tensors, training: bool | None) -> Tensor:
         return self.class_head(self.head_dropout(embedding, training=training))
 
     def make_train_function(self, force: bool = False) -> None:
@@ -164,7 +165,7 @@ class TextClassifier(Exportable):
         y_pred: Any = None,
         sample_weight: Any = None,
         training: bool = True,
-    ) -> Any:
+    ) -> Tensor:
         """Return the compiled loss, mean(sample_weight * CE), and what a subclass adds, a scalar.
 
         Args:
@@ -189,7 +190,7 @@ class TextClassifier(Exportable):
         share = ops.sum(x["share"]) / ops.cast(ops.maximum(texts, 1), "float32")
         return replicas.scale_gradient(loss, share)
 
-    def _normalized(self, sample_weight: Any) -> Any:
+    def _normalized(self, sample_weight: Tensor | None) -> Tensor:
         """Return weights with which the batch's mean is the mean that `loss_normalization` asks."""
         if sample_weight is None or self.loss_normalization == "batch":
             return sample_weight
@@ -199,7 +200,7 @@ class TextClassifier(Exportable):
         count = ops.cast(ops.shape(weight)[0], "float32")
         return weight * replicas.total(count) / ops.maximum(replicas.total(used), 1.0)
 
-    def added_loss(self, x: Any, y_pred: Any, sample_weight: Any) -> Any:
+    def added_loss(self, x: Tensors, y_pred: Tensors, sample_weight: Tensor | None) -> Tensor:
         """Return what a subclass adds to the label loss: a scalar, a Keras loss' mean; or `None`.
 
         Args:
@@ -217,7 +218,7 @@ class TextClassifier(Exportable):
         return super().compute_metrics(x, y, y_pred["logits"], sample_weight)
 
     def save_own_variables(self, store: Any) -> None:
-        """Also the states of random generators, which Keras leaves out: a loaded model goes on."""
+        """Save the states of random generators too, with which a loaded model goes on."""
         super().save_own_variables(store)
         if states := self.random_states:
             store["random_states"] = np.stack([ops.convert_to_numpy(s) for s in states])
@@ -234,7 +235,7 @@ class TextClassifier(Exportable):
         """States of the generators behind dropout and corrupted labels, `(2,)` int each."""
         return random_states(self)
 
-    def set_random_states(self, states: Any) -> None:
+    def set_random_states(self, states: Sequence[Any]) -> None:
         """Set `random_states`, `(generators, 2)`; replicas of tf.distribute get each its own."""
         replicas.assign_seeds(self, self.random_states, states)
         self._draws_apart = True
@@ -252,12 +253,12 @@ class TextClassifier(Exportable):
         return config
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "TextClassifier":
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
         backbone = keras.saving.deserialize_keras_object(config["backbone"], custom_objects)
         return cls(**{**config, "backbone": backbone})
 
 
-def _of_logits(values: Any) -> Any:
+def _of_logits(values: Any) -> Tensor:
     """Return the array of labels or weights that may come under its output's name, or in a list."""
     arrays = keras.tree.flatten(values)
     if len(arrays) != 1:

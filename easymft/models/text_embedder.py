@@ -1,9 +1,10 @@
 """A classifier's text embedding as a model of its own."""
 
-from typing import Any
+from typing import Any, Self
 
 import keras
 
+from easymft.layers.types import Tensors
 from easymft.models.exportable import Exportable
 
 
@@ -15,7 +16,6 @@ class TextEmbedder(Exportable):
         classifier: A `TextClassifier`, whose encoder is shared.
 
     Example:
-
     ```python
     embeddings = TextEmbedder(classifier).predict(inputs)
     ```
@@ -29,7 +29,7 @@ class TextEmbedder(Exportable):
     def input_signature(self, length: int | None = None) -> dict[str, keras.InputSpec]:
         return self.classifier.input_signature(length)
 
-    def call(self, inputs: dict[str, Any]) -> Any:
+    def call(self, inputs: Tensors) -> Any:
         return self.classifier.embed(inputs, training=False)
 
     def get_config(self) -> dict[str, Any]:
@@ -37,6 +37,6 @@ class TextEmbedder(Exportable):
         return {**super().get_config(), "classifier": classifier}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "TextEmbedder":
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
         classifier = keras.saving.deserialize_keras_object(config["classifier"], custom_objects)
         return cls(**{**config, "classifier": classifier})

@@ -5,6 +5,7 @@ from typing import Any
 
 import keras
 
+from easymft.layers.types import Tensors
 from easymft.models.backbone import encoder
 from easymft.models.exportable import Exportable
 from easymft.models.text_classifier import TextClassifier
@@ -21,7 +22,6 @@ class TextRepresentations(Exportable):
         layers: Encoder layers, from 0.
 
     Example:
-
     ```python
     vectors = TextRepresentations(classifier, (2, 5)).predict(inputs)
     vectors["2"], vectors["embedding"]
@@ -38,7 +38,7 @@ class TextRepresentations(Exportable):
     def input_signature(self, length: int | None = None) -> dict[str, keras.InputSpec]:
         return self.classifier.input_signature(length)
 
-    def call(self, inputs: dict[str, Any]) -> dict[str, Any]:
+    def call(self, inputs: Tensors) -> Tensors:
         tokens = {name: inputs[name] for name in self.encoder.input}
         encoded = self.encoder(tokens, training=False)
         mean = self.classifier.pooling

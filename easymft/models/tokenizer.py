@@ -103,7 +103,7 @@ def _stripping_accents(
 
 
 def _word_pieces(folder: Path) -> list[str] | None:
-    """The WordPiece vocabulary in order of ids, or `None` if the folder has none."""
+    """Read the WordPiece vocabulary in order of ids; `None` if the folder has none."""
     file = folder / "vocab.txt"
     if file.is_file():
         with open(file, encoding="utf-8", newline="\n") as lines:
@@ -115,7 +115,7 @@ def _word_pieces(folder: Path) -> list[str] | None:
 
 
 def _normalization(folder: Path) -> dict[str, Any]:
-    """How the checkpoint's tokenizer treats case, accents and ideographs."""
+    """Read how the checkpoint's tokenizer treats case, accents and ideographs."""
     fast = _json(folder / "tokenizer.json").get("normalizer") or {}
     slow = _json(folder / "tokenizer_config.json")
     lowercase = slow.get("do_lower_case", fast.get("lowercase", True))

@@ -315,7 +315,7 @@ def test_config_round_trip():
         ({"corruption_layers": (2,)}, "indices from 0 to 1"),
         ({"corruption": "random"}, "`corruption` must be one of"),
         ({"corruption": "random", "corruption_weight": 0}, "`corruption` must be one of"),
-        ({"num_domains": 0}, "`num_domains` must be a whole number"),
+        ({"num_domains": 0}, "`num_domains` must be an integer"),
     ],
 )
 def test_refuses(backbone, arguments, message):

@@ -284,10 +284,10 @@ def test_symbolic_inputs_give_a_functional_graph(backbone, inputs):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"num_classes": 0}, "`num_classes` must be a whole number of at least 1. Received: 0"),
-        ({"num_classes": 2.5}, "`num_classes` must be a whole number"),
+        ({"num_classes": 0}, "`num_classes` must be an integer of at least 1. Received: 0"),
+        ({"num_classes": 2.5}, "`num_classes` must be an integer"),
         ({"num_classes": 1, "num_domains": 3}, "`num_classes` must be at least 2"),
-        ({"num_domains": -1}, "`num_domains` must be a whole number"),
+        ({"num_domains": -1}, "`num_domains` must be an integer"),
         ({"embedding": "cls"}, "`embedding` must be one of 'mean', 'pooler'. Received: 'cls'"),
         ({"loss_normalization": "sum"}, "`loss_normalization` must be one of 'batch', 'nonzero'"),
     ],
