@@ -73,7 +73,7 @@ class Problems:
 
     MAX_SHOWN = 20
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.shown: list[InputError] = []
         self.count = 0
 

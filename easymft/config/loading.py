@@ -207,7 +207,7 @@ def _explain(error: ValidationError, values: dict[str, Any], layers: list[_Layer
     findings = error.errors(include_url=False)
     first = findings[0]
     if first["type"] == "missing":
-        values = {**values, **dict.fromkeys(first["loc"])}
+        values = {**values, **dict.fromkeys(map(str, first["loc"]))}
     place = _reach(values, first["loc"])
     known = dict(_fields(Config))
     if first["type"] == "extra_forbidden":
@@ -258,8 +258,9 @@ def _unknown_key(place: Place, known: list[Place]) -> str:
         return "only a recipe file may include others"
     if earlier := explain_earlier_name(dotted(place)):
         return earlier
-    *section, key = place
-    here = [other[-1] for other in known if list(other[:-1]) == section]
+    *section, last = place
+    key = str(last)
+    here = [str(other[-1]) for other in known if list(other[:-1]) == section]
     if not section:
         here.insert(0, "include")
     elsewhere = [dotted(other) for other in known if other[-1] == key]

@@ -5,7 +5,7 @@ anything is started. `easymft.methods.meta_learner` makes the models.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from easymft.config.training import FineTune, Phase
 
@@ -143,4 +143,7 @@ METHODS: dict[str, Method] = {
     )
 }
 
-MethodName = Literal[tuple(METHODS)]
+if TYPE_CHECKING:
+    MethodName = str
+else:  # for pydantic, which lists the names in the schema
+    MethodName = Literal[tuple(METHODS)]

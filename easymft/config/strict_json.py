@@ -91,10 +91,10 @@ def _places(text: str) -> Iterator[tuple[Place, int]]:
         elif token == ",":
             parts[-1] = parts[-1] + 1 if isinstance(parts[-1], int) else None
         elif token != ":":
-            if parts and parts[-1] is None:
+            is_key = bool(parts) and parts[-1] is None
+            if is_key:
                 parts[-1] = json.loads(token)
-                yield tuple(parts), line
-            elif parts and isinstance(parts[-1], int):
-                yield tuple(parts), line
+            if is_key or (parts and isinstance(parts[-1], int)):
+                yield tuple(part for part in parts if part is not None), line
             if token in "{[":
                 parts.append(None if token == "{" else 0)

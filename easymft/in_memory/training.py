@@ -70,7 +70,7 @@ def train(
         weights = typicality.loss_weights(scores, config.mft)["train"]
         say(f"typicality: mean {weights.mean():.3f}")
     classifier, _ = phases.meta_fine_tune(task, backbone, record, scores)
-    copies = {None: classifier.get_weights()}
+    copies: dict[str | None, list[np.ndarray]] = {None: classifier.get_weights()}
     if method.fine_tunes:
         tuning = phases.FineTuning(task, classifier)
         for code, domain in enumerate(domains):

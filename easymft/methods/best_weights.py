@@ -33,7 +33,7 @@ class BestWeights:
             return None
         with np.load(self.folder / "weights.npz", allow_pickle=False) as arrays:
             model.set_weights([arrays[name] for name in arrays])
-        return self._facts()["step"]
+        return int(self._facts()["step"])
 
     def discard(self) -> None:
         """Remove what is kept."""

@@ -2,6 +2,7 @@
 
 import logging
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -31,7 +32,8 @@ class Checkpoint:
         with files.staged(self.folder) as folder:
             folder.mkdir()
             model.save_weights(folder / "state.weights.h5")
-            if lora := lora_state(model):
+            lora: dict[str, Any] = lora_state(model)
+            if lora:
                 np.savez(folder / "lora.npz", **lora)
             files.write_json(folder / "history.json", history)
             if sample_weight is not None:

@@ -1,7 +1,7 @@
 """Logistic regression on fixed features: one head over all domains, or one for each, shrunk."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse
@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.model_selection import StratifiedKFold
 
-Features = np.ndarray | scipy.sparse.csr_array
+Features = Any  # a numpy array or a scipy.sparse.csr_array, `(texts, features)`
 
 # Inverse strengths of the L2 penalty, and how freely a domain's own part moves beside the shared.
 STRENGTHS = tuple(10.0**power for power in (-3, -2, -1, 0, 1, 2))
@@ -76,7 +76,7 @@ def fit_domain_heads(
         augmented = _augmented(features, domains, num_domains, freedom)
         strength, loss = _best(augmented, labels, cells)
         trials[freedom] = (loss, strength)
-    freedom = min(trials, key=trials.get)
+    freedom = min(trials, key=lambda freedom: trials[freedom])
     augmented = _augmented(features, domains, num_domains, freedom)
     whole = _as_head(_fitted(augmented, labels, trials[freedom][1]), num_classes)
     shared, *own = np.split(whole.kernel, num_domains + 1)

@@ -32,17 +32,22 @@ def build_meta_learner(
         num_domains: Number of domains.
         steps: Training steps of the phase, over which an adversary grows.
     """
-    size = (backbone, num_classes, num_domains)
-    common = {"embedding": config.backbone.pooling, "dropout": config.dropout}
+    settings: dict[str, Any] = {
+        "backbone": backbone,
+        "num_classes": num_classes,
+        "num_domains": num_domains,
+        "embedding": config.backbone.pooling,
+        "dropout": config.dropout,
+    }
     if method.model == "plain":
-        return TextClassifier(*size, **common)
+        return TextClassifier(**settings)
     if method.model == "multi_task":
-        return MultiTaskTextClassifier(*size, **common)
+        return MultiTaskTextClassifier(**settings)
     if method.model == "adversarial":
         strength = config.adversary.strength
-        return AdversarialTextClassifier(*size, ramp_steps=steps, strength=strength, **common)
+        return AdversarialTextClassifier(**settings, ramp_steps=steps, strength=strength)
     if method.model == "mft":
-        return MFTTextClassifier(*size, **_mft_settings(method, config), **common)
+        return MFTTextClassifier(**settings, **_mft_settings(method, config))
     raise ValueError(f"method `{method.name}` has no phase over all domains")
 
 

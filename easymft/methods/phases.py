@@ -93,6 +93,8 @@ def meta_fine_tune(
         The meta-learner, without the heads that only training has; and the history.
     """
     phase, _ = task.phases
+    if phase is None:
+        raise ValueError(f"method `{task.method.name}` has no phase over all domains")
     rows, config = task.splits["train"], task.config
     model = build_meta_learner(
         task.method,
@@ -119,8 +121,10 @@ class FineTuning:
     """
 
     def __init__(self, task: Task, model: TextClassifier):
-        _, self.phase = task.phases
-        self.task, self.model = task, model
+        _, phase = task.phases
+        if phase is None:
+            raise ValueError(f"method `{task.method.name}` has no phase for each domain")
+        self.phase, self.task, self.model = phase, task, model
         if task.method.model is not None and not task.config.mft.keep_class_head:
             model.reset_class_head()
         if self.phase.lora_rank is not None:

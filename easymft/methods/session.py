@@ -173,6 +173,8 @@ class TrainingSession:
 
     def validate(self) -> None:
         """Evaluate on the dev texts and add the figures to the epoch's last entry."""
+        if self.dev is None:
+            return
         figures = self.model.evaluate(
             self.dev.to_keras(),
             steps=len(self.dev),
@@ -202,8 +204,8 @@ class TrainingSession:
     def _offer_as_best(self) -> None:
         entry = self.history[-1]
         # Averaged over domains where the model tells them apart.
-        accuracy = entry.get("dev_average_accuracy", entry.get("dev_accuracy"))
-        self.checkpoint.best.offer(self.model, accuracy, self.step)
+        name = "dev_average_accuracy" if "dev_average_accuracy" in entry else "dev_accuracy"
+        self.checkpoint.best.offer(self.model, entry[name], self.step)
 
     def _weights(self) -> np.ndarray | None:
         if self.class_weights is None or self.weights is None:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import scipy.sparse
@@ -35,7 +36,7 @@ class TfidfClassifier:
     def __init__(self, num_classes: int, num_columns: int = 1):
         self.num_classes = num_classes
         self.features = [_union() for _ in range(num_columns)]
-        self.head: Head | None = None
+        self.head = Head(np.zeros((0, num_classes), np.float32), np.zeros(num_classes, np.float32))
 
     def fit(
         self, texts: Sequence[Sequence[str]], labels: np.ndarray, cells: np.ndarray
@@ -59,7 +60,7 @@ class TfidfClassifier:
 
     def save(self, path: Path) -> None:
         """Write a `.npz` file, without pickle."""
-        arrays = {"kernel": self.head.kernel, "bias": self.head.bias}
+        arrays: dict[str, Any] = {"kernel": self.head.kernel, "bias": self.head.bias}
         for number, union in enumerate(self.features):
             for kind, vectorizer in union.transformer_list:
                 terms = json.dumps(vectorizer.get_feature_names_out().tolist()).encode()

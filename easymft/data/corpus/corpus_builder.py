@@ -30,7 +30,7 @@ class CorpusBuilder:
     It checks nothing but how much there is; `easymft.data.corpus.intake` does, and calls it.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._batches: list[dict[str, pa.Array]] = []
         self._codes: dict[str, dict[str, int]] = {"label": {}, "domain": {}}
         self.rows = self._bytes = 0
