@@ -49,11 +49,12 @@ def tokens_of(settings):
     """The texts' tokens, in memory; a run finds them in its cache."""
     import dataclasses
 
-    from easymft.in_memory.corpus import corpus_of, tokenized
+    from easymft.in_memory.corpus import labelled, tokenized
     from easymft.models import load_preprocessor
 
     texts = settings["texts"]
-    corpus = corpus_of(texts["text"], texts["label"], texts["domain"], texts["text_pair"])
+    roles = ("text", "label", "domain", "text_pair")
+    corpus = labelled({role: texts[role] for role in roles if texts[role] is not None})
     preprocessor = load_preprocessor(settings["preset"], settings["length"])
     with tokenized(corpus, preprocessor) as tokens:
         names = [field.name for field in dataclasses.fields(tokens)]
