@@ -47,7 +47,7 @@ class Column:
 
     @property
     def is_unique(self) -> bool:
-        """Whether every row holds a value of its own."""
+        """True where every row holds a value of its own."""
         return len(self.counts) == len(self.values)
 
     @functools.cached_property

@@ -81,7 +81,7 @@ class Row(NamedTuple):
 
     @property
     def is_empty(self) -> bool:
-        """Whether all cells are empty: spreadsheets write such rows below a table."""
+        """True where all cells are empty, as in the rows spreadsheets write below a table."""
         return not any(map(str.strip, self.cells))
 
 
