@@ -55,6 +55,21 @@ _USABLE = [
         texts(_mixed("films", "7", "7.0")),
         ("7       good       6    3     3   12",),
     ),
+    (
+        "texts in a script that the vocabulary lacks",
+        texts(GOOD.replace("the good", "хорошая книга").replace("the cafe", "плохая книга")),
+        ("the encoder's vocabulary lacks 100% of", "counted in word pieces", "See backbone.preset"),
+    ),
+    (
+        "a label as Python writes a number that is none",
+        texts(GOOD.replace(",good,", ",1,").replace(",bad,", ",nan,")),
+        ("label 'nan' of 30 texts looks like a missing value; leave it empty",),
+    ),
+    (
+        "one row in four to skip",
+        texts(GOOD + "the,,books\n" * 20, on_bad_row="skip"),
+        ("20 of 80 rows (25%) were skipped, as they cannot be used",),
+    ),
     ("one domain", texts(GOOD.replace("films", "books")), ("one domain only: nothing to share",)),
     (
         "an entity of 5,000 digits in a review",

@@ -128,6 +128,11 @@ _REFUSED = [
         file("t.jsonl", ROW.replace('"good"', '["good"]')),
         ("t.jsonl:1: `label`: must be text or a finite number. Received: a list",),
     ),
+    (
+        "the same few texts again and again",
+        texts(HEADER + "the,good,books\ncafe,bad,books\nthe !,good,films\n!,bad,films\n" * 20),
+        ("`data.split`: no training texts; ", "training texts were taken out as they stand in dev"),
+    ),
     # Labels and domains
     (
         "one class",
