@@ -48,6 +48,8 @@ def cases():
             marks.append(pytest.mark.skip(reason=block.skipped))
         elif _exports(block):
             marks.append(pytest.mark.slow)
+        else:
+            marks.append(pytest.mark.long)
         yield pytest.param(block, id=f"{path}:{block.line}, {block.language}", marks=marks)
 
 

@@ -61,6 +61,7 @@ def run(program, folder, libraries):
     )
 
 
+@pytest.mark.long
 def test_answers_as_keras_does(program, export_folder, models, preprocessor):
     folder = Path(tensorflow_text.__file__).parent / "python" / "ops"
     libraries = [folder / name for name in LIBRARIES]

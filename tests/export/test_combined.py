@@ -14,6 +14,7 @@ def combined(export_folder):
     return model.signatures["serving_default"], model
 
 
+@pytest.mark.long
 def test_each_row_is_answered_by_its_domain(combined, models, preprocessor):
     predict, _ = combined
     domains = ["dvd & co", "books", "", "music", "no such domain", "books"]
@@ -60,6 +61,7 @@ def test_no_text_is_lost_where_inputs_do_not_fit(combined, signature, texts, dom
         answer(text=tf.constant(texts, tf.string), domain=tf.constant(domains, tf.string))
 
 
+@pytest.mark.long
 def test_inputs_that_do_not_fit_are_refused_by_a_session_as_servers_run_it(export_folder):
     folder = str(export_folder / "combined" / "1")
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:

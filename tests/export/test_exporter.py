@@ -34,6 +34,7 @@ def test_every_model_has_its_folder(export_folder):
         assert (extra / "domains.txt").read_text("utf-8") == "books\ndvd & co\nmusic\n"
 
 
+@pytest.mark.long
 def test_warmup_requests_run_every_signature_and_domain(export_folder):
     folder = export_folder / "combined" / "1"
     logs = _warmup(folder)

@@ -53,6 +53,7 @@ def young(new):
     return new().fit(X, Y)
 
 
+@pytest.mark.long
 def test_it_learns_what_is_plain_to_see(fitted):
     assert fitted.score(X, Y) == 1
     assert fitted.classes_.tolist() == ["no", "yes"]
@@ -87,6 +88,7 @@ def test_the_phases_are_those_of_the_method(fitted, preset):
     np.testing.assert_allclose(fitted.typicality_, expected, atol=1e-6)
 
 
+@pytest.mark.long
 def test_lora_gives_each_domain_a_whole_copy(new):
     lora = new(epochs=1, settings={**SETTINGS, "fine_tune.lora_rank": 2}).fit(X, Y)
     copies = [lora.predict_proba([(text, name) for text in TEXTS]) for name in (*DOMAINS, "garden")]
@@ -94,6 +96,7 @@ def test_lora_gives_each_domain_a_whole_copy(new):
         assert np.abs(one - other).max() > 1e-5
 
 
+@pytest.mark.long
 def test_each_domain_has_a_copy_and_other_texts_the_meta_learner(young):
     names = [*DOMAINS, "garden"]
     by_domain = {name: young.predict_proba([(text, name) for text in TEXTS]) for name in names}
@@ -117,6 +120,7 @@ def numbered(new):
     return new(method="mix_then_fine_tune").fit(list(zip(TEXTS, CODES, strict=True)), Y == "yes")
 
 
+@pytest.mark.long
 def test_numbers_name_domains_and_classes(numbered):
     assert numbered.domains_.tolist() == ["0", "1", "2"]
     assert numbered.classes_.tolist() == [False, True]
@@ -136,6 +140,7 @@ def test_a_domain_of_fit_is_found_whatever_type_has_its_name(numbered):
         np.testing.assert_array_equal(numbered.predict_proba(shape), expected)
 
 
+@pytest.mark.long
 def test_without_domains_there_is_the_meta_learner_alone(new):
     classifier = new(fine_tune_epochs=3).fit(TEXTS, Y)
     assert classifier.domains_.tolist() == []
@@ -144,6 +149,7 @@ def test_without_domains_there_is_the_meta_learner_alone(new):
     np.testing.assert_array_equal(classifier.predict_proba(X), classifier.predict_proba(TEXTS))
 
 
+@pytest.mark.long
 def test_pairs_of_texts_and_a_line_a_phase(new, capsys):
     frame = pd.DataFrame({"text": TEXTS, "text_pair": TEXTS[::-1], "domain": [d for _, d in X]})
     classifier = new(verbose=1).fit(frame, Y)
@@ -157,6 +163,7 @@ def test_pairs_of_texts_and_a_line_a_phase(new, capsys):
         classifier.predict(X)
 
 
+@pytest.mark.long
 def test_a_seed_decides_everything_and_touches_nothing_else(new, young):
     random.seed(5)
     np.random.seed(5)
@@ -175,6 +182,7 @@ def test_a_method_of_one_phase(new):
     assert set(classifier.predict(X)) <= set(Y)
 
 
+@pytest.mark.long
 def test_settings_reach_the_method(new):
     settings = {**SETTINGS, "mft.variant": "easytransfer", "meta_fine_tune.batch_size": 6}
     settings["mft.refresh_typicality"] = True
@@ -185,6 +193,7 @@ def test_settings_reach_the_method(new):
     assert [entry["step"] for entry in classifier.history_["meta fine-tuning"]] == [2, 4]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("way", ["save", "pickle", "deepcopy"])
 def test_a_copy_predicts_the_same(young, tmp_path, way):
     expected = young.predict_proba([*X, ("good", None)])

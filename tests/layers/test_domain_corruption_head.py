@@ -145,6 +145,7 @@ def trained_classifier_bias(corruption, seed):
     return to_numpy(model.head.classifier.bias)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("corruption", ["uniform", "shuffle", "other"])
 def test_draws_inside_a_compiled_training_step(corruption):
     first = trained_classifier_bias(corruption, seed=1)

@@ -83,6 +83,7 @@ def look(corpus, splits, before, after, layers, seed):
     return diagnose(corpus, texts, old, new, seed)
 
 
+@pytest.mark.long
 def test_diagnosis_is_complete_and_plain_json(whole):
     figures = whole[-1].figures
     assert json.loads(json.dumps(figures, allow_nan=False)) == figures

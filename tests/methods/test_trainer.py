@@ -40,6 +40,7 @@ def assert_equal(weights, others, tolerance):
         np.testing.assert_allclose(one, other, rtol=0, atol=tolerance)
 
 
+@pytest.mark.long
 def test_steps_in_parts_learn_what_whole_steps_learn(tmp_path):
     _, history, weights = train(tmp_path, mft())
     trainer, in_parts, others = train(tmp_path, mft(), gradient_accumulation_steps=3)
@@ -66,6 +67,7 @@ def test_parts_make_up_the_batch():
             np.testing.assert_allclose(piece["share"], [3 * size / sum(sizes)] * size)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("lora", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_a_training_killed_in_a_phase_in_parts_goes_on(tmp_path, monkeypatch, lora):
     def build():
@@ -94,6 +96,7 @@ def test_a_training_killed_in_a_phase_in_parts_goes_on(tmp_path, monkeypatch, lo
     assert_equal(weights, others, 1e-6)
 
 
+@pytest.mark.long
 def test_one_traced_step_serves_all_domains(tmp_path):
     traces = []
 

@@ -166,6 +166,7 @@ def test_fit_and_train_on_batch_report_the_total_and_its_parts(
     assert {name: logs[name][-1] for name in expected} == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.long
 def test_parts_of_the_loss_are_means_over_the_texts_of_one_epoch(inputs, labels):
     # Weights of two batches of 5 and 3 texts; nothing learns, so both epochs report the same.
     weights = np.array([1, 1, 1, 1, 1, 5, 5, 5], "float32")
@@ -215,6 +216,7 @@ def test_corruption_in_evaluation(inputs, labels, monkeypatch):
     assert set(plain(inputs)) == {"logits"}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("shared", [False, True])
 def test_labels_are_corrupted_anew_in_each_step_and_layer(shared, inputs, labels):
     # Nothing learns, so that only new labels can change the loss of the one batch.

@@ -33,6 +33,7 @@ def build(architecture):
     return model, keras.Model(tokens, text), head
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("architecture", BACKBONES)
 def test_a_functional_model_is_meta_fine_tuned(architecture, inputs, labels, reload, tmp_path):
     model, embedder, head = build(architecture)

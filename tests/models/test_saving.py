@@ -21,6 +21,7 @@ ARGUMENTS = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("model_class", ARGUMENTS)
 def test_save_load_and_config_round_trip(model_class, inputs, labels, typicality, reload):
     model = model_class(
@@ -68,6 +69,7 @@ def test_config_of_other_arguments_round_trip(model_class):
     assert config["loss_normalization"] == "nonzero"
 
 
+@pytest.mark.long
 def test_weights_of_a_stopped_training_continue_it_exactly(inputs, labels, typicality, tmp_path):
     def start(seed):
         keras.utils.set_random_seed(seed)

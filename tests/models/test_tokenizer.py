@@ -61,6 +61,7 @@ def test_cleans_text_as_bert_does():
     assert [int(number) for number in tokenizer("café".encode())] == [ID["cafe"]]
 
 
+@pytest.mark.long
 def test_gives_the_same_in_a_tensorflow_graph_and_takes_only_old_tf_text_ops():
     tf = pytest.importorskip("tensorflow")
     pytest.importorskip("tensorflow_text")
@@ -178,6 +179,7 @@ def test_preprocessor_packs_texts_and_pairs_by_waterfall(tmp_path):
     )
 
 
+@pytest.mark.long
 def test_preprocessor_in_a_graph_takes_only_old_tf_text_ops(tmp_path):
     tf = pytest.importorskip("tensorflow")
     pytest.importorskip("tensorflow_text")

@@ -99,6 +99,7 @@ def test_asks_nothing_of_a_network_and_runs_nothing():
     assert not re.search(r"https?:|@import|url\((?!#)", source)
 
 
+@pytest.mark.long
 def test_shows_hostile_names_literally():
     for names in ({"domains": HOSTILE}, {"labels": HOSTILE}):
         page = Page(render_html(summary(**names), **tables(**names)))
@@ -188,6 +189,7 @@ def test_missing_values_are_left_blank():
     assert "after meta fine-tuning" not in page.words
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("domains", "labels"), [(1, 2), (30, 2), (2, 20)])
 def test_few_and_many_domains_and_classes(domains, labels):
     names = [f"domain {n}" for n in range(domains)], [f"class {n}" for n in range(labels)]

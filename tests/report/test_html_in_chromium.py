@@ -69,6 +69,7 @@ def requested(browser):
     ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["everyday", "hostile"])
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -112,6 +113,7 @@ def test_opens_whole(browser, pages, name, size, theme):
     assert light == (theme == "light")  # dark letters on light paper, and the reverse
 
 
+@pytest.mark.long
 def test_prints_on_light_paper_without_navigation(browser, pages):
     browser.execute_cdp_cmd(
         "Emulation.setEmulatedMedia",

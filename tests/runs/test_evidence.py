@@ -66,6 +66,7 @@ def test_tables_are_made_again_from_the_files_alone(folder):
     assert "| MFT \\(Full\\) | \\+50.0 \\(0.0 to \\+100.0\\) |" in text.replace("\\+0.0", "0.0")
 
 
+@pytest.mark.long
 def test_the_command_prints_them_without_training(folder):
     command = [sys.executable, "-m", "easymft.run", "--mode", "tables", "--input", str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

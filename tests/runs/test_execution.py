@@ -38,6 +38,7 @@ def results(experiment):
     )
 
 
+@pytest.mark.long
 def test_a_run_leaves_consistent_results(tmp_path):
     recipe = write_recipe(tmp_path, diagnose=True)
     experiment = Run(load_config(recipe, ["data.label_noise=0.2"]))
@@ -125,6 +126,7 @@ def test_typicality_is_that_of_the_plain_numpy_computation(tmp_path):
 _SLOW = {"mft_dc", "mft_tw", "single", "mix"}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "method",
     [
@@ -149,6 +151,7 @@ def test_all_methods_see_the_same_number_of_texts(tmp_path):
         assert sum(phase.epochs for phase in phases if phase) == 3
 
 
+@pytest.mark.long
 def test_a_run_killed_in_training_ends_with_the_same_numbers(tmp_path, monkeypatch):
     path = write_recipe(tmp_path, fine_tune={"learning_rate": 0.01, "batch_size": 8, "epochs": 1})
     whole = Run(load_config(path, ["name=whole"]))
@@ -181,6 +184,7 @@ def test_a_run_killed_in_training_ends_with_the_same_numbers(tmp_path, monkeypat
     np.testing.assert_allclose(probabilities, other, atol=1e-5)
 
 
+@pytest.mark.long
 def test_another_seed_or_the_same_one(tmp_path):
     path = write_recipe(tmp_path, method="mix")
     first, again, other = (
@@ -194,6 +198,7 @@ def test_another_seed_or_the_same_one(tmp_path):
     assert np.abs(results(first)[1] - results(other)[1]).max() > 1e-4
 
 
+@pytest.mark.long
 def test_leave_one_domain_out(tmp_path):
     path = write_recipe(tmp_path)
     overrides = ["data.split.leave_out=tools", 'data.split.few_shot={"per_class":3}']
@@ -236,6 +241,7 @@ def test_a_stage_needs_those_before_it(tmp_path):
         execute(Run(load_config(path, ["method=mix"])), "typicality")
 
 
+@pytest.mark.long
 def test_a_stage_done_once_more_is_done_and_later_stages_follow(tmp_path):
     path = write_recipe(tmp_path)
     experiment = Run(load_config(path))
@@ -276,6 +282,7 @@ def test_refused_data_leave_nothing_and_leftovers_of_killed_writes_go(tmp_path):
     assert "domain" in (experiment.folder.path / "run.log").read_text()
 
 
+@pytest.mark.long
 def test_typicality_can_weight_the_evaluation_and_be_made_anew_every_epoch(tmp_path, monkeypatch):
     scored = []
     score = typicality.scores
@@ -308,6 +315,7 @@ def test_typicality_can_weight_the_evaluation_and_be_made_anew_every_epoch(tmp_p
     assert np.abs(scored[2]["train"] - scored[1]["train"]).max() > 2e-6
 
 
+@pytest.mark.long
 def test_lora_leaves_plain_models_that_differ_from_the_encoder_in_attention_only(tmp_path):
     path = write_recipe(tmp_path, method="single")
     experiment = Run(load_config(path, ["fine_tune.lora_rank=2", "meta_fine_tune.epochs=0"]))
@@ -320,6 +328,7 @@ def test_lora_leaves_plain_models_that_differ_from_the_encoder_in_attention_only
             assert np.array_equal(weight, other) != learns, weight.path
 
 
+@pytest.mark.long
 def test_a_domain_keeps_the_meta_learner_where_fine_tuning_does_not_help(tmp_path, monkeypatch):
     path = write_recipe(tmp_path, method="mix_then_fine_tune")
     settings = ["fine_tune.select_best_on_dev=true"]
@@ -355,6 +364,7 @@ def test_steps_in_parts_are_refused_where_keras_cannot_do_them(tmp_path, monkeyp
         execute(Run(load_config(path, ["fine_tune.gradient_accumulation_steps=4"])), "validate")
 
 
+@pytest.mark.long
 def test_models_need_not_be_kept_nor_every_epoch_be_looked_at(tmp_path):
     path = write_recipe(tmp_path, method="mix")
     # Three epochs: those of both phases.
@@ -366,6 +376,7 @@ def test_models_need_not_be_kept_nor_every_epoch_be_looked_at(tmp_path):
     execute(experiment)  # nothing left to do
 
 
+@pytest.mark.long
 def test_what_a_finished_run_is_asked_for_later_is_in_its_report(tmp_path, monkeypatch):
     recipe = write_recipe(tmp_path)
     experiment = Run(load_config(recipe))

@@ -88,6 +88,7 @@ def test_a_dry_run_of_a_sweep_trains_nothing(tmp_path):
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.long
 def test_a_sweep_leaves_tables_and_goes_on_where_it_was_killed(tmp_path, monkeypatch):
     small = {**SWEEP, "variations": {"few": SWEEP["variations"]["few"]}}
     path = recipe(tmp_path, sweep=small)
@@ -143,6 +144,7 @@ def test_a_sweep_leaves_tables_and_goes_on_where_it_was_killed(tmp_path, monkeyp
     assert (stages, len(made)) == ([], 1)
 
 
+@pytest.mark.long
 def test_runs_that_stand_in_a_results_folder_are_not_done_again(tmp_path, monkeypatch):
     small = {**SWEEP, "seeds": [1], "variations": {"few": SWEEP["variations"]["few"]}}
     path = recipe(tmp_path, sweep=small)
@@ -309,6 +311,7 @@ def test_the_error_of_an_average_over_domains():
     assert _standard_error(domains) == pytest.approx(0.025)  # (0.05^2 + 0)^(1/2) / 2
 
 
+@pytest.mark.long
 def test_a_search_never_looks_at_the_test_texts(tmp_path):
     rates = {"meta_fine_tune.learning_rate": [0.001, 0.1]}
     path = recipe(tmp_path, search={"methods": ["mix"], "space": rates, "trials": 2})

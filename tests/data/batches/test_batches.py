@@ -200,6 +200,7 @@ def test_in_input_order():
             part.in_input_order(seen)
 
 
+@pytest.mark.long
 def test_predict_and_evaluate_on_buckets_equal_those_on_the_longest_padding():
     tokens, model = _mixed(), _classifier()
     rows = np.arange(50)[::-1]
@@ -216,6 +217,7 @@ def test_predict_and_evaluate_on_buckets_equal_those_on_the_longest_padding():
     )
 
 
+@pytest.mark.long
 def test_fit_on_buckets_equals_fit_on_the_longest_padding():
     losses, weights = [], []
     for buckets in ((4, 8, 12, 16), ()):
@@ -232,6 +234,7 @@ def test_fit_on_buckets_equals_fit_on_the_longest_padding():
         np.testing.assert_allclose(one, other, atol=1e-6)
 
 
+@pytest.mark.long
 def test_a_resumed_fit_ends_with_the_same_weights():
     batches = Batches(_mixed(), np.arange(50), 8, seed=1, buckets=(4, 8, 12, 16))
     never_killed, resumed = _classifier(), _classifier()

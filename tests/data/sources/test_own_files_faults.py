@@ -153,6 +153,7 @@ BAD_LINES = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("bad", BAD_LINES)
 def test_a_bad_row_among_100_000_costs_that_row_only(tmp_path, bad):
     lines = ["text,label,domain", *LINES[:50_000], BAD_LINES[bad], *LINES[50_000:]]
