@@ -23,7 +23,6 @@ class Predict(beam.PTransform):
         batch_size: Largest number of texts run at once.
 
     Example:
-
     ```python
     with beam.Pipeline(options=options) as pipeline:
         rows = pipeline | ReadRows("reviews-*.parquet", {"text": "body"})

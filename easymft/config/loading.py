@@ -195,6 +195,7 @@ def _override(text: str) -> _Layer:
 
 
 def merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """Return `base` with the keys of `over` in it, objects within objects alike."""
     merged = dict(base)
     for key, value in over.items():
         both_objects = isinstance(value, dict) and isinstance(merged.get(key), dict)

@@ -30,7 +30,6 @@ class Distribution:
         strategy: `None`: one device, nothing is distributed.
 
     Example:
-
     ```python
     distribution = Distribution.of("mirrored")
     with distribution.scope():

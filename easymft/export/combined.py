@@ -23,7 +23,6 @@ class DomainModels:
         domains: All domain names, in the order of the codes in training.
 
     Example:
-
     ```python
     models = DomainModels({"meta-learner": general, "books": books}, domains=("books", "dvd"))
     models.probabilities(tokens, domain=[0, 1, 2])  # by books, general, general

@@ -47,7 +47,6 @@ def next_version(model_folder: Path) -> Iterator[NextVersion]:
         model_folder: `export/<model>`.
 
     Example:
-
     ```python
     with next_version(Path("export/books")) as new:
         tf.saved_model.save(module, new.staging)

@@ -33,8 +33,9 @@ _training = threading.Lock()
 
 
 class MFTClassifier(ClassifierMixin, BaseEstimator):
-    """Text classifier for several domains, trained as a recipe is: typicality, meta fine-tuning
-    across all domains, fine-tuning for each.
+    """Text classifier for several domains, trained as a recipe is.
+
+    That is by typicality, meta fine-tuning across all domains, and fine-tuning for each.
 
     `X` is a list (array, series) of texts; or rows of text and domain: a list of pairs or an array
     of two columns; or columns by name: a data frame, Arrow table, structured array or dict of

@@ -58,6 +58,7 @@ class AdversarialTextClassifier(TextClassifier):
         self.domain_head.build((None, backbone.hidden_dim))
 
     def without_heads(self) -> TextClassifier:
+        """Return a plain classifier of the same weights, without what only training has."""
         return TextClassifier.from_classifier(self)
 
     def call(self, inputs: Tensors, training: bool | None = None) -> Tensors:

@@ -108,6 +108,7 @@ class MFTTextClassifier(TextClassifier):
         return self._requested_layers
 
     def without_heads(self) -> TextClassifier:
+        """Return a plain classifier of the same weights, without what only training has."""
         return TextClassifier.from_classifier(self)
 
     def call(self, inputs: Tensors, training: bool | None = None) -> Tensors:

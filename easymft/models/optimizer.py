@@ -36,6 +36,7 @@ class WarmupLinearDecay(keras.optimizers.schedules.LearningRateSchedule):
 
     @property
     def total_steps(self) -> int:
+        """Return the number of steps until the rate is zero."""
         return int(ops.convert_to_numpy(self.total))
 
     @total_steps.setter

@@ -29,7 +29,6 @@ class Logs:
         domains: Domain names in the order of their codes, which name the curves of domains.
 
     Example:
-
     ```python
     with Logs(run_folder / "logs", corpus.domains) as logs:
         logs.add_recipe(config.to_dict())

@@ -39,6 +39,7 @@ class RunData:
 
     @functools.cached_property
     def corpus(self) -> Corpus:
+        """Read the recipe's corpus; what there is to say of it is logged."""
         corpus = load_corpus(self.config.data)
         if corpus.is_sample:
             logger.warning("WARNING: this is the bundled sample, not a real corpus.")
@@ -53,6 +54,7 @@ class RunData:
 
     @functools.cached_property
     def tokens(self) -> TokenizedTexts:
+        """Tokenize the corpus, or read it where it is packed."""
         data, max_length = self.config.data, self.config.backbone.max_length
         if data.source == packed.NAME:
             return packed.read_tokens(data.dir, max_length, len(self.corpus))
@@ -82,10 +84,12 @@ class RunData:
 
     @property
     def num_classes(self) -> int:
+        """Return the number of classes."""
         return len(self.corpus.labels)
 
     @property
     def num_domains(self) -> int:
+        """Return the number of domains."""
         return len(self.corpus.domains)
 
     def checked_splits(self) -> tuple[Splits, int, Report]:
@@ -109,6 +113,7 @@ class RunData:
         return splits, sum(dropped.values()), report
 
     def save_splits(self, splits: Splits) -> None:
+        """Write the ids of the splits into the run folder."""
         save_splits(self.folder.splits, splits, self._ids)
 
     def check_unchanged(self) -> None:

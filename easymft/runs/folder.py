@@ -105,6 +105,7 @@ class RunFolder:
         return target
 
     def is_done(self, stage: str) -> bool:
+        """Return whether the stage has left its marker."""
         return os.path.exists(self._marker(stage))
 
     def facts(self, stage: str) -> dict[str, Any]:
@@ -150,6 +151,7 @@ class RunFolder:
         return self.path / "checkpoints" / f"{name}.partial"
 
     def versions(self) -> dict[str, str]:
+        """Return the versions that the run began with."""
         return files.read_json(self.path / "versions.json")
 
     def _marker(self, stage: str) -> Path:

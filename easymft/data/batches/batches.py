@@ -60,7 +60,6 @@ class Batches(keras.utils.PyDataset):
         **kwargs: Of `keras.utils.PyDataset`.
 
     Example:
-
     ```python
     batches = Batches(tokens, splits["train"], batch_size=32, seed=1)
     steps = batches.steps_per_epoch

@@ -30,7 +30,6 @@ class Intake:
         problems: Takes what is wrong with whole files, which `finish` raises in any case.
 
     Example:
-
     ```python
     intake = Intake(fields={"label": "stars"})
     intake.add({"text": "fine", "label": 5, "domain": "books"}, id="1", file="a.csv", line=2)

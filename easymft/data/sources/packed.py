@@ -1,7 +1,7 @@
-"""A corpus with its token ids in one folder, for machines that have no tokenizer.
+r"""A corpus with its token ids in one folder, for machines that have no tokenizer.
 
     python -m easymft.run --config app_zoo/few_shot_table.json --mode pack --output packed
-    KERAS_BACKEND=jax python -m easymft.run --config app_zoo/few_shot_table.json \\
+    KERAS_BACKEND=jax python -m easymft.run --config app_zoo/few_shot_table.json \
         --set data.source=packed --set data.dir=packed
 
 The second command needs neither TensorFlow nor TensorFlow Text.
