@@ -20,7 +20,7 @@ def last_lines(folder):
 
 def test_the_command_line_trains_on_two_workers(tmp_path):
     """The one test of two processes that every commit runs: it is small, the others are slow."""
-    phase = {"epochs": 1, "dev_every": 0, "learning_rate": 0.01, "batch_size": 16}
+    phase = {"epochs": 1, "validation_freq": 0, "learning_rate": 0.01, "batch_size": 16}
     recipe = write_recipe(tmp_path, method="mix", meta_fine_tune=phase)
     command = ["-m", "easymft.run", "--config", str(recipe), "--local_workers=2"]
     (process,) = workers.start(1, command, tmp_path)
