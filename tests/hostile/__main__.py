@@ -20,10 +20,9 @@ from pathlib import Path
 from tests.hostile.case import Case, faults, message_of, snapshot
 from tests.hostile.catalogue import CASES
 
-MAX_SECONDS = 30
+MAX_SECONDS = 30  # of processor time: that others use the machine too is no fault
 MAX_MEGABYTES = 2048
-# A case beyond the limit is killed a little later, so that the table can say by how much.
-_KILL_SECONDS = 90
+_KILL_SECONDS = 600  # by the clock, for what waits for ever
 _PROGRAM = ("-m", "easymft.run")
 
 
@@ -54,13 +53,12 @@ class _Trial:
             if self.case.damage is not None:
                 self.case.damage(self.folder)
             self.before = snapshot(self.folder)
-        self.began = time.monotonic()
         return command
 
     def end(self, status: int, usage) -> bool:
         """Take note of a command's end; returns whether the trial is over."""
         self.code = os.waitstatus_to_exitcode(status)
-        self.seconds = time.monotonic() - self.began
+        self.seconds = usage.ru_utime + usage.ru_stime
         self.megabytes = usage.ru_maxrss >> 10
         said = self.errors.read_text(encoding="utf-8", errors="replace")
         if self.commands:
