@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence, Sized
 
 import numpy as np
+import pyarrow.compute as pc
 from keras_hub.models import TextClassifierPreprocessor
 
 from easymft.data.batches.tokenized import TokenizedTexts, tokenize
@@ -39,7 +40,11 @@ def labelled(columns: Mapping[str, Sequence[object]], label_field: str = "labels
     intake = Intake(fields=fields)
     for row, cells in enumerate(zip(*columns.values(), strict=True)):
         intake.add(dict(zip(columns, cells, strict=True)), id=str(row), line=row)
-    return intake.finish(name="lists", origin="Python lists")
+    corpus = intake.finish(name="lists", origin="Python lists")
+    if not corpus.is_pair and pc.count_distinct(corpus.table["text"]).as_py() < len(corpus.domains):
+        message = "there are more domains than different texts; are the two in each other's place?"
+        raise InputError(message, field=fields["domain"])
+    return corpus
 
 
 def unlabelled(columns: Mapping[str, Sequence[object]]) -> tuple[Corpus, list[str | None]]:

@@ -11,6 +11,7 @@ from scipy.sparse import issparse
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
+from easymft.data.corpus.names import looks
 from easymft.data.corpus.rows import row_faults, to_name
 from easymft.data.corpus.schema import Corpus
 from easymft.errors import InputError, Problems, listed, shown
@@ -37,7 +38,7 @@ def text_columns(X: object) -> dict[str, list[object]]:  # noqa: N803 (scikit-le
         return _named_columns(X, names)
     table = as_objects(X)
     if table.ndim == 1:
-        return {"text": table.tolist()}
+        return {"text": _alike(table.tolist())}
     if table.ndim == 2 and table.shape[1] in (1, 2):
         return dict(zip(("text", "domain"), table.T.tolist(), strict=False))
     raise InputError(
@@ -84,8 +85,8 @@ def classes_of(labels: np.ndarray) -> np.ndarray:
     """
     classes = np.unique(labels)
     if len(classes) < 2:
-        message = f"holds one class, {shown(classes[0].item())}; a classifier needs two or more"
-        raise InputError(message, field="y")
+        found = listed(classes.tolist())
+        raise InputError(f"a classifier needs two classes or more. Received: {found}", field="y")
     if len(set(map(to_name, classes.tolist()))) < len(classes):
         raise InputError(
             "holds classes that differ only by white space around them or by how their accents are "
@@ -109,6 +110,22 @@ def with_classes(corpus: Corpus, classes: np.ndarray) -> Corpus:
     return dataclasses.replace(corpus, table=table, labels=tuple(names))
 
 
+def warn_of_mistyped(domains: Iterable[str | None], known: Iterable[str]) -> None:
+    """Warn of domains that `fit` did not see and that look like one it did.
+
+    Args:
+        domains: Names of the domains that are asked.
+        known: Those of `fit`.
+    """
+    by_looks = {looks(name): name for name in known}
+    for name in sorted(set(filter(None, domains)).difference(by_looks.values())):
+        if (meant := by_looks.get(looks(name))) is not None:
+            message = (
+                f"X: `fit` had the domain {shown(meant)}; the meta-learner answers for the new"
+            )
+            warnings.warn(f"{message} {shown(name)}", stacklevel=3)
+
+
 def _column_names(X: object) -> list[object]:  # noqa: N803
     """Return the names of what has named columns; none where they are only numbered."""
     if isinstance(X, Mapping):
@@ -121,28 +138,53 @@ def _column_names(X: object) -> list[object]:  # noqa: N803
 
 def _named_columns(X: Any, names: list[object]) -> dict[str, list[object]]:  # noqa: N803
     """Return the columns that are called as a role is; warn of those that may be meant as one."""
-    by_role = {role: [n for n in names if _folded(n) == role] for role in ROLES}
-    for role, called in by_role.items():
+    columns, used = {}, []
+    for role in ROLES:
+        called = _called(role, names)
         if len(called) > 1:
             raise InputError(f"has {len(called)} columns for {role}: {listed(called)}", field="X")
-    if not by_role["text"]:
+        if called:
+            columns[role] = flat_values(f"{role}s", X[called[0]])
+            used += called
+    if "text" not in columns:
         raise InputError(
             "must have a column called text (and, for domains and pairs, domain and text_pair). "
             f"Received: the columns {listed(names)}",
             field="X",
         )
-    others = [n for n in names if _folded(n) not in ROLES]
-    # With all roles that make sense there, others are a user's own: ids, dates, scores.
+    # Beside a column of domains others are a user's own: ids, dates, scores.
     unused = [
-        n for n in others if not by_role["domain"] or _folded(n).startswith(("text", "domain"))
+        name
+        for name in names
+        if name not in used
+        and ("domain" not in columns or _folded(name).startswith(("text", "domain")))
     ]
     if unused:
         message = f"X: columns that are not used: {listed(unused)}; call them {', '.join(ROLES)}"
         warnings.warn(message, stacklevel=4)
-    return {
-        role: flat_values(f"{role}s", X[called[0]]) for role, called in by_role.items() if called
-    }
+    return columns
+
+
+def _called(role: str, names: list[object]) -> list[object]:
+    """Return the names that are a role's, or end with it as `ColumnTransformer` writes them."""
+    own = [name for name in names if _folded(name) == role]
+    return own or [name for name in names if _folded(name).endswith(f"__{role}")]
 
 
 def _folded(name: object) -> str:
     return name.strip().casefold() if isinstance(name, str) else ""
+
+
+def _alike(rows: list[object]) -> list[object]:
+    """Return rows, each of which is a text or each a row of as many values.
+
+    Raises:
+        InputError: They are not.
+    """
+    widths = [len(row) if isinstance(row, list | tuple | np.ndarray) else 0 for row in rows]
+    for place, width in enumerate(widths):
+        if width != widths[0]:
+            found = f"{shown(rows[place])} and, as X[0], {shown(rows[0])}"
+            message = f"must be like X[0], a text or a row of text and domain. Received: {found}"
+            raise InputError(message, field=f"X[{place}]")
+    return rows

@@ -19,6 +19,7 @@ from easymft.in_memory.estimator_input import (
     class_labels,
     classes_of,
     text_columns,
+    warn_of_mistyped,
     with_classes,
 )
 from easymft.in_memory.parameters import config_of
@@ -132,7 +133,7 @@ class MFTClassifier(ClassifierMixin, BaseEstimator):
             del self.model_
         with (
             _training,
-            progress_bars(self.verbose > 0),
+            progress_bars(bool(self.verbose)),
             seeded(config.seed),
             tokenized(corpus, preprocessor) as tokens,
         ):
@@ -158,7 +159,8 @@ class MFTClassifier(ClassifierMixin, BaseEstimator):
             trained = "pairs of texts" if self.pairs_ else "single texts"
             raise InputError(f"must hold {trained}, as in `fit`", field="X")
         corpus, domains = unlabelled(columns)
-        with progress_bars(self.verbose > 0), tokenized(corpus, self.preprocessor_) as tokens:
+        warn_of_mistyped(domains, self.domains_)
+        with progress_bars(bool(self.verbose)), tokenized(corpus, self.preprocessor_) as tokens:
             return self.model_.probabilities(tokens, domains)
 
     def predict(self, X: Any) -> np.ndarray:  # noqa: N803

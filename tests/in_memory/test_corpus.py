@@ -36,6 +36,10 @@ def test_nothing_is_named_by_its_place(role, nothing):
     [
         ({"text": ["good", 5, "bad"]}, r"`texts\[1\]`: must be text. Received: a int"),
         ({"text": ["good", b"x", "bad"]}, r"`texts\[1\]`: must be text. Received: a bytes"),
+        (
+            {"text": ["x", "x", "y"], "domain": ["a b", "c", "d"]},
+            "`domains`: there are more domains",
+        ),
         ({"domain": ["x", ["y"], "x"]}, r"`domains\[1\]`: must be text or a finite number"),
         ({"domain": ["x", "X", "x"]}, "`domains`.*: domain 'X' differs from 'x' by case"),
         ({"label": ["a", "b", "A"]}, "`labels`.*: label 'A' differs from 'a' by case"),
@@ -74,7 +78,7 @@ def test_domains_are_named_as_in_training():
     assert domains[:8] == named
     assert domains[9:] == [None] * len(NOTHING)
     kept = values[:7]
-    corpus = labelled({"text": ["good"] * 7, "label": [0] * 7, "domain": kept})
+    corpus = labelled({"text": list("abcdefg"), "label": [0] * 7, "domain": kept})
     assert [corpus.domains[code] for code in corpus.codes("domain")] == named[:7]
 
 

@@ -13,6 +13,7 @@ from easymft.in_memory.estimator_input import (
     class_labels,
     classes_of,
     text_columns,
+    warn_of_mistyped,
     with_classes,
 )
 
@@ -31,6 +32,9 @@ RECORDS = np.array(ROWS, dtype=[("text", "U9"), ("domain", "U9")])
         *(pa.table(COLUMNS), pa.RecordBatch.from_pydict(COLUMNS), RECORDS),
         *(RECORDS.view(np.recarray), FRAME.astype("category"), FRAME.astype("string")),
         FRAME.rename(columns={"text": " Text", "domain": "DOMAIN"}),
+        # As scikit-learn's `ColumnTransformer` calls them.
+        FRAME.rename(columns={"text": "keep__text", "domain": "keep__domain"}),
+        FRAME.rename(columns={"other": "raw__text"}),
     ],
     ids=lambda shape: type(shape).__name__,
 )
@@ -70,6 +74,7 @@ def test_a_frame_without_names_goes_by_position():
         ([("text", "a"), ("domain", "b")], "must have a column called text"),
         (["text", "text"], "has 2 columns for text: 'text', 'text'"),
         (["text", "Domain", "domain "], "has 2 columns for domain: 'Domain', 'domain '"),
+        (["a__text", "b__text"], "has 2 columns for text: 'a__text', 'b__text'"),
         (["text", "TEXT", "domain"], "has 2 columns for text: 'text', 'TEXT'"),
     ],
 )
@@ -103,6 +108,27 @@ def test_a_user_s_own_columns_are_left_in_peace():
 def test_anything_else_is_refused(shape):
     with pytest.raises(InputError, match="`X`: must be a list of texts, rows of text and domain"):
         text_columns(shape)
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (["a", ("b", "x")], r"`X\[1\]`: must be like X\[0\], .* Received: \('b', 'x'\) and"),
+        ([("a", "x"), ("b",)], r"`X\[1\]`: must be like X\[0\], .* Received: \('b',\) and"),
+        ([["a", "x"], "b"], r"`X\[1\]`: must be like X\[0\], .* Received: 'b' and"),
+    ],
+)
+def test_a_row_unlike_the_first_is_named(rows, message):
+    with pytest.raises(InputError, match=message):
+        text_columns(rows)
+
+
+def test_a_domain_that_looks_like_one_of_fit_is_named():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warn_of_mistyped(["books", None, "garden"], ["books"])
+    with pytest.warns(UserWarning, match="`fit` had the domain 'books'; .* for the new 'Books'"):
+        warn_of_mistyped(["Books"], ["books", "films"])
 
 
 @pytest.mark.parametrize("of", ["a b", {"a": 1}, [["a", "b"], ["c", "d"]]])
@@ -186,7 +212,8 @@ def test_a_corpus_gets_the_classes_in_the_order_of_scikit_learn():
 @pytest.mark.parametrize(
     ("y", "message"),
     [
-        (["a"] * 3, "holds one class, 'a'; a classifier needs two or more"),
+        (["a"] * 3, "a classifier needs two classes or more. Received: 'a'"),
+        ([], "a classifier needs two classes or more. Received: none"),
         (["yes", "yes ", "no"], "differ only by white space .* Received: 'no', 'yes', 'yes '"),
     ],
 )

@@ -27,7 +27,7 @@ def mistyped_names(corpus: Corpus, column: str) -> Iterator[tuple[int, str]]:
     seen: dict[str, str] = {}
     for place in np.argsort(rows):
         name = names[codes[place]]
-        other = seen.setdefault(_looks(name), name)
+        other = seen.setdefault(looks(name), name)
         if other != name:
             yield (
                 int(rows[place]),
@@ -49,7 +49,7 @@ def repeated_ids(corpus: Corpus) -> Iterator[tuple[int, str]]:
             yield row, f"id {name!r} stands {where}"
 
 
-def _looks(name: str) -> str:
+def looks(name: str) -> str:
     """Return what a name has in common with those that can only be the same one, mistyped."""
     folded = unicodedata.normalize("NFC", " ".join(name.casefold().split()))
     number = _TRAILING_ZEROS.fullmatch(folded)
