@@ -1,5 +1,6 @@
 """Keras models of the methods, their encoder, metrics and optimizer."""
 
+from easymft.models.adapted_text_classifier import AdaptedTextClassifier
 from easymft.models.adversarial_text_classifier import AdversarialTextClassifier
 from easymft.models.backbone import encoder, load_backbone
 from easymft.models.cpu_kernels import use_cpu_kernels
@@ -12,6 +13,7 @@ from easymft.models.text_embedder import TextEmbedder
 from easymft.models.tokenizer import load_preprocessor
 
 __all__ = [
+    "AdaptedTextClassifier",
     "AdversarialTextClassifier",
     "DomainMetrics",
     "MFTTextClassifier",

@@ -55,6 +55,21 @@ def corruption_logits(hidden, domains, embedding, kernel, bias):
     return (hidden + embedding[domains]) @ kernel + bias
 
 
+def added_by_domains(inputs, domains, factor_a=None, factor_b=None, kernels=None, shifts=None):
+    """What each row's domain adds to a projection; (batch, ..., in) -> (batch, ..., units)."""
+    tables = [table for table in (factor_b, kernels, shifts) if table is not None]
+    added = np.zeros((*inputs.shape[:-1], tables[0].shape[-1]))
+    for row, domain in enumerate(domains):
+        if 0 <= domain < len(tables[0]):
+            if factor_a is not None:
+                added[row] += inputs[row] @ (factor_a[domain] @ factor_b[domain])
+            if kernels is not None:
+                added[row] += inputs[row] @ kernels[domain]
+            if shifts is not None:
+                added[row] += shifts[domain]
+    return added
+
+
 def cross_entropy(logits, targets):
     """-log softmax(logits)[target] of each row."""
     shifted = logits - logits.max(axis=-1, keepdims=True)

@@ -1,0 +1,186 @@
+"""The meta-learner with small parts of each domain beside it."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import keras
+import numpy as np
+from keras import ops
+
+from easymft.layers import DomainAdapters
+from easymft.layers.checks import check, check_choice
+from easymft.layers.types import Tensor, Tensors
+from easymft.models import adapter_sites
+from easymft.models.text_classifier import TextClassifier
+
+Parts = Literal["lora", "bias", "head"]
+PARTS = ("lora", "bias", "head")
+
+
+@keras.saving.register_keras_serializable(package="easymft")
+class AdaptedTextClassifier(TextClassifier):
+    """Text classifier that every domain shares, but for small parts of each domain's own.
+
+    Encoder and class head are the meta-learner's and stay as they are; what is learned are tables
+    with a row a domain (`DomainAdapters`), from which each text takes its own domain's, so that a
+    batch may mix domains. To a text of an unknown domain, or without `"domain"` among its inputs,
+    exactly nothing is added: the meta-learner answers, bit for bit (but where a compiler fuses bias
+    and GELU in half precision, which shifts keep it from). Inputs and outputs are those of
+    `TextClassifier`.
+
+    Args:
+        backbone: The meta-learner's encoder; frozen here.
+        num_classes: Number of classes.
+        num_domains: Number of domains that have parts, K.
+        parts: What a domain has of its own beside a class head: `"lora"`, low-rank factors beside
+            `kernels`; `"bias"`, shifts of the encoder layers' biases and normalizations; `"head"`,
+            nothing else.
+        rank: Inner size of the factors.
+        kernels: Which projections have factors: some of `"query"`, `"value"`, `"feed_forward"`.
+        seed: Seed of the factors that training begins with.
+        **kwargs: See `TextClassifier`.
+
+    Example:
+    ```python
+    model = AdaptedTextClassifier.of_meta_learner(meta_learner, num_domains=4, parts="lora")
+    model.compile("adamw", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    model.fit(inputs, labels)
+    ```
+
+    Reference: see `easymft.layers.DomainAdapters`.
+    """
+
+    num_domains: int
+
+    def __init__(
+        self,
+        backbone: keras.Model,
+        num_classes: int,
+        num_domains: int,
+        parts: Parts = "lora",
+        rank: int = 4,
+        kernels: Sequence[str] = ("query", "value"),
+        seed: int | None = None,
+        **kwargs: Any,
+    ):
+        # === Checks ===
+        check_choice("parts", parts, PARTS)
+        known = set(kernels) <= set(adapter_sites.KERNELS) and len(kernels) > 0
+        check(known, "kernels", f"some of {', '.join(adapter_sites.KERNELS)}", kernels)
+
+        # === Layers ===
+        super().__init__(backbone, num_classes, num_domains, **kwargs)
+        self.backbone.trainable = False
+        self.class_head.trainable = False
+        sites = {}
+        if parts == "lora":
+            sites = adapter_sites.projections(backbone, kernels)
+        elif parts == "bias":
+            sites = adapter_sites.shifted(backbone)
+        self._sites = tuple(sites.values())
+        adapter_sites.open_to_adapters(self._sites)
+        kind = {"kernel": "low_rank" if parts == "lora" else "none", "shift": parts == "bias"}
+        self.adapters = []
+        for number, (name, site) in enumerate(sites.items()):
+            before, after = adapter_sites.shapes(site)
+            own_seed = None if seed is None else seed + number
+            layer = DomainAdapters(
+                *(num_domains, math.prod(after)),
+                **{
+                    **kind,
+                    "rank": rank,
+                    "seed": own_seed,
+                    "name": name,
+                    "dtype": site.dtype_policy,
+                },
+            )
+            layer.build((None, None, math.prod(before)))
+            self.adapters.append(layer)
+        self.head_adapters = DomainAdapters(
+            num_domains, self.class_head.units, "full", name="head", dtype="float32"
+        )
+        self.head_adapters.build((None, backbone.hidden_dim))
+
+        # === Config ===
+        self.parts, self.rank, self.kernels, self.seed = parts, rank, tuple(kernels), seed
+
+    @classmethod
+    def of_meta_learner(
+        cls, meta_learner: TextClassifier, num_domains: int, **kwargs: Any
+    ) -> "AdaptedTextClassifier":
+        """Put parts beside a meta-learner, on its own encoder, which is frozen by that.
+
+        Args:
+            meta_learner: A plain classifier.
+            num_domains: Number of domains that have parts.
+            **kwargs: `parts`, `rank`, `kernels`, `seed`.
+        """
+        config = {**TextClassifier.get_config(meta_learner), "backbone": meta_learner.backbone}
+        model = cls(**{**config, "name": None, "num_domains": num_domains, **kwargs})
+        model.class_head.set_weights(meta_learner.class_head.get_weights())
+        return model
+
+    def encode(self, inputs: Tensors, training: bool | None = None) -> Tensors:
+        pairs = list(zip(self._sites, self.adapters, strict=True))
+        with adapter_sites.adding(pairs, _domains(inputs)):
+            return super().encode(inputs, training)
+
+    def _logits(self, embedding: Tensor, inputs: Tensors, training: bool | None) -> Tensor:
+        embedding = self.head_dropout(embedding, training=training)
+        return self.class_head(embedding) + self.head_adapters(embedding, _domains(inputs))
+
+    def tables(self) -> dict[str, np.ndarray]:
+        """Return what the domains have of their own, `(num_domains, ...)` float32 by name."""
+        return {name: ops.convert_to_numpy(table) for name, table in self._tables().items()}
+
+    def set_tables(self, tables: Mapping[str, np.ndarray]) -> None:
+        """Set what `tables` gave."""
+        own = self._tables()
+        check(own.keys() == tables.keys(), "tables", f"named {', '.join(own)}", list(tables))
+        for name, table in own.items():
+            table.assign(tables[name])
+
+    def _tables(self) -> dict[str, keras.Variable]:
+        layers = (*self.adapters, self.head_adapters)
+        return {f"{layer.name}/{v.name}": v for layer in layers for v in layer.weights}
+
+    def meta_learner(self) -> TextClassifier:
+        """Return the classifier that the parts stand beside, on the same encoder."""
+        return TextClassifier.from_classifier(self)
+
+    def merged(self, domain: int) -> TextClassifier:
+        """Return a plain classifier, on a copy of the encoder, with one domain's parts in it."""
+        config = TextClassifier.get_config(self)
+        model = TextClassifier.from_config({**config, "name": None})
+        model.backbone.set_weights(self.backbone.get_weights())
+        model.class_head.set_weights(self.class_head.get_weights())
+        twin = {**adapter_sites.projections(model.backbone, tuple(adapter_sites.KERNELS))}
+        twin = {**twin, **adapter_sites.shifted(model.backbone), "head": model.class_head}
+        for layer in (*self.adapters, self.head_adapters):
+            own = {v.name: ops.convert_to_numpy(v)[domain] for v in layer.weights}
+            site = twin[layer.name]
+            if "factor_a" in own:
+                own["kernels"] = own["factor_a"] @ own["factor_b"]
+            for name, added in own.items():
+                if not name.startswith("factor"):
+                    is_shift = name == "shifts"
+                    variable = adapter_sites.shift_of(site) if is_shift else site.kernel
+                    variable.assign_add(added.reshape(variable.shape))
+        return model
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "parts": self.parts,
+            "rank": self.rank,
+            "kernels": list(self.kernels),
+            "seed": self.seed,
+        }
+
+
+def _domains(inputs: Tensors) -> Tensor:
+    """Return the texts' domains, -1 where the inputs name none."""
+    if "domain" in inputs:
+        return inputs["domain"]
+    return ops.full((ops.shape(inputs["token_ids"])[0],), -1, dtype="int32")

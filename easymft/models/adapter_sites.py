@@ -1,0 +1,112 @@
+"""Where in an encoder domains may have something of their own, and how it is added there."""
+
+import contextlib
+import contextvars
+import functools
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+from easymft.layers.types import Tensor
+from easymft.models.sublayers import all_layers
+
+# Names that keras-hub's encoders give the projections of a transformer layer, by recipes' words.
+KERNELS = {
+    "query": ("query",),
+    "value": ("value",),
+    "feed_forward": ("feedforward_intermediate_dense", "feedforward_output_dense"),
+}
+# A shift of all keys alike leaves the attention as it is.
+_SHIFT_IN_VAIN = ("key",)
+
+# Which adapters add to which layer, by its id, and the domains of the texts under way.
+_Added = tuple[Mapping[int, keras.layers.Layer], Tensor]
+_added: contextvars.ContextVar[_Added | None] = contextvars.ContextVar("added", default=None)
+
+
+def projections(backbone: keras.Model, kernels: Sequence[str]) -> dict[str, keras.layers.Layer]:
+    """Return the encoder layers' projections that `kernels` name, such as `"query"`, by name."""
+    wanted = {name for kernel in kernels for name in KERNELS[kernel]}
+    return {name: site for name, site in _sites(backbone).items() if site.name in wanted}
+
+
+def shifted(backbone: keras.Model) -> dict[str, keras.layers.Layer]:
+    """Return all inside the encoder layers that has a bias, or a normalization's shift, by name."""
+    return {
+        name: site
+        for name, site in _sites(backbone).items()
+        if site.name not in _SHIFT_IN_VAIN and shift_of(site) is not None
+    }
+
+
+def shift_of(site: keras.layers.Layer) -> Any:
+    """Return a layer's bias, or the shift of a normalization; `None` where it has neither."""
+    shift = getattr(site, "bias", None)
+    return getattr(site, "beta", None) if shift is None else shift
+
+
+def shapes(site: keras.layers.Layer) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the axes of a layer's vectors, before and after it, such as `(384,)`, `(12, 32)`."""
+    shift = shift_of(site)
+    after = () if shift is None else tuple(shift.shape)
+    kernel = getattr(site, "kernel", None)
+    if kernel is None:
+        return after, after
+    shape = tuple(kernel.shape)
+    return shape[: len(shape) - len(after)], after
+
+
+def open_to_adapters(sites: Sequence[keras.layers.Layer]) -> None:
+    """Let layers add what `adding` brings, in place; without it they answer as before."""
+    for site in sites:
+        # On the object, not as a class of its own: a saved configuration names the class.
+        site.call = functools.partial(_call, site)
+
+
+@contextlib.contextmanager
+def adding(
+    adapters: Sequence[tuple[keras.layers.Layer, keras.layers.Layer]], domains: Tensor
+) -> Iterator[None]:
+    """Let each site add what its adapters give, while the block runs in this thread.
+
+    Args:
+        adapters: Pairs of a site, open to adapters, and its `DomainAdapters`.
+        domains: `(batch,)` int, of the texts that the block sends through the encoder.
+    """
+    token = _added.set(({id(site): layer for site, layer in adapters}, domains))
+    try:
+        yield
+    finally:
+        _added.reset(token)
+
+
+def _call(site: keras.layers.Layer, inputs: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+    adapters, domains = _added.get() or ({}, None)
+    own = adapters.get(id(site))
+    if own is None:
+        return type(site).call(site, inputs, *args, **kwargs)
+    activation = getattr(site, "activation", None)
+    if activation in (None, keras.activations.linear):
+        outputs = type(site).call(site, inputs, *args, **kwargs)
+        return outputs + _as(own(inputs, domains), outputs)
+    # What is added comes before the activation.
+    outputs = ops.add(ops.matmul(inputs, site.kernel), site.bias)
+    return activation(outputs + _as(own(inputs, domains), outputs))
+
+
+def _as(added: Tensor, outputs: Tensor) -> Tensor:
+    """Give `(batch, length, units)` the axes of a site's outputs, heads for example."""
+    length = 1 if added.shape[1] == 1 else ops.shape(outputs)[1]
+    return ops.reshape(added, (-1, length, *outputs.shape[2:]))
+
+
+def _sites(backbone: keras.Model) -> dict[str, keras.layers.Layer]:
+    found = {}
+    for number, block in enumerate(keras.tree.flatten(backbone.transformer_layers)):
+        for layer in all_layers(block):
+            kinds = (keras.layers.Dense, keras.layers.EinsumDense, keras.layers.LayerNormalization)
+            if isinstance(layer, kinds):
+                found[f"layer_{number}_{layer.name}"] = layer
+    return found
