@@ -10,10 +10,16 @@ def _four_devices(tf):
     )
 
 
+# What asks for one of these waits until it is trained or exported.
+LONG_FIXTURES = {"export_folder", "fitted", "numbered", "young"}
+
+
 @pytest.hookimpl(tryfirst=True)  # before pytest reads -m
 def pytest_collection_modifyitems(items):
     """Mark as `quick` whatever nobody marked otherwise."""
     for item in items:
+        if not LONG_FIXTURES.isdisjoint(item.fixturenames):
+            item.add_marker(pytest.mark.long)
         if not any(item.iter_markers("long")) and not any(item.iter_markers("slow")):
             item.add_marker(pytest.mark.quick)
 

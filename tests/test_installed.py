@@ -53,6 +53,7 @@ def run(installed, folder, *words):
     return done.stdout
 
 
+@pytest.mark.long
 def test_recipes_and_their_schema_come_along(installed, tmp_path):
     listed = run(installed, tmp_path, "easymft", "--mode", "list")
     assert "\nmnli " in listed

@@ -88,12 +88,14 @@ def test_what_does_not_look_is_ended_after_a_while():
     assert errors == "easymft: asked to stop; ended in the middle of something long\n"
 
 
+@pytest.mark.long
 def test_what_ends_itself_is_let():
     wait = "with preemption.deferred():\n    for _ in range(20): time.sleep(0.1)"
     code, output, _ = stopped(f"{wait}\nprint('saved', flush=True)\ntime.sleep(50)")
     assert (code, output) == (75, "saved\n")
 
 
+@pytest.mark.long
 def test_the_exit_code_of_a_slow_end_is_its_own():
     slow = "class Slow:\n    def __del__(self): time.sleep(1)\nslow, sys.modules['x'] = 0, Slow()"
     assert stopped(f"{slow}\nwhile True: time.sleep(0.01); preemption.check()")[0] == 75

@@ -193,6 +193,7 @@ def test_is_used_where_it_is_listed(used):
     assert re.search(rf"\b{used.name}\b", source), f"take `{used.name}` off the list: not used"
 
 
+@pytest.mark.long
 def test_no_other_private_name_is_used():
     sources = {
         path.relative_to(PACKAGE).as_posix(): path.read_text(encoding="utf-8")

@@ -1,6 +1,7 @@
 """Every code block of every README does what it says; see `tests.readme` for how, and how far."""
 
 import logging
+import re
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,13 @@ def test_block(reader, block):
 
 def test_there_are_blocks_of_several_languages():
     assert {"python", "bash"} <= {block.language for _, block in BLOCKS}
+
+
+@pytest.mark.parametrize("path", READMES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_somewhere(path):
+    links = re.findall(r"\]\(([^)\s#]+)[^)]*\)", path.read_text(encoding="utf-8"))
+    own = [link for link in links if "://" not in link]
+    assert [link for link in own if not (path.parent / link).exists()] == []
 
 
 # How the blocks are read

@@ -106,6 +106,7 @@ def test_bad_command_lines_are_one_message_and_exit_code_2(tmp_path, arguments, 
     assert list(tmp_path.iterdir()) == [tmp_path / "r.json"]
 
 
+@pytest.mark.long
 def test_render_prints_a_complete_recipe_that_renders_to_itself(tmp_path):
     (tmp_path / "short.json").write_text('{"seed": 3, "mft": {"variant": "easytransfer"}}')
     complete = easymft("--config", "short.json", "--mode", "render", cwd=tmp_path).stdout
@@ -118,6 +119,7 @@ def test_render_prints_a_complete_recipe_that_renders_to_itself(tmp_path):
     assert again == complete
 
 
+@pytest.mark.long
 def test_schema_is_json_and_knows_the_sections():
     schema = json.loads(easymft("--mode", "schema").stdout)
     assert {"data", "mft", "backbone", "include"} <= set(schema["properties"])

@@ -74,6 +74,7 @@ def test_a_worker_that_fails_is_named(tmp_path, monkeypatch):
         contest.alternate([contest.Worker("fake", {})], 1)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("module", [train_easymft, train_keras_hub])
 def test_trainers_train(settings, module):
     times = module.prepare(settings)()
@@ -81,6 +82,7 @@ def test_trainers_train(settings, module):
     assert times["it"]["wall"] > 0
 
 
+@pytest.mark.long
 def test_steps_of_both_kinds_are_timed(settings):
     assert set(train_steps.prepare(settings)()) == {"plain step", "MFT (Full) step"}
 

@@ -373,6 +373,7 @@ json_values = st.recursive(
 )
 
 
+@pytest.mark.long
 @settings(
     deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

@@ -59,6 +59,7 @@ def places(value):
     ]
 
 
+@pytest.mark.long
 @settings(deadline=None)
 @given(json_values, st.sampled_from([None, 0, 2]), st.booleans())
 def test_places_are_those_of_the_value(value, indent, ascii_only):

@@ -149,6 +149,7 @@ def or_none(read):
         return None
 
 
+@pytest.mark.long
 @SHARED_FOLDER
 @given(tables())
 def test_files_of_every_format_are_one_corpus(tmp_path, table):
@@ -161,6 +162,7 @@ def test_files_of_every_format_are_one_corpus(tmp_path, table):
     assert found == dict.fromkeys(found, first)
 
 
+@pytest.mark.long
 @SHARED_FOLDER
 @given(tables())
 def test_lists_arrays_and_frames_are_the_corpus_of_the_file(tmp_path, table):

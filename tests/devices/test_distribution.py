@@ -83,6 +83,7 @@ CASES = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("case", "replicas"),
     [
@@ -198,6 +199,7 @@ def test_a_keras_that_cannot_be_mended_is_named(name, monkeypatch):
         repair_keras()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("name", "environment", "words"),
     [

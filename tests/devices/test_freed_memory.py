@@ -23,6 +23,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux", reason="a setting of glibc")
 def test_a_block_that_was_freed_is_used_again():
     def faults(how: str) -> int:

@@ -41,6 +41,7 @@ def test_a_refusal_is_all_that_is_shown(capfd):
     assert capfd.readouterr().err == ""
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("wanted", [None, "0"])
 def test_it_computes_nothing_in_silence_with_onednn_unless_told_not_to(wanted, monkeypatch):
     monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
@@ -82,6 +83,7 @@ def started(folder, settings="", **environment):
 ALIKE = ["tensorflow", "float32", "1e-07", "channels_last", "None", "None", "True"]
 
 
+@pytest.mark.long
 def test_what_other_programs_that_use_keras_set_changes_nothing(tmp_path):
     theirs = {"floatx": "float16", "epsilon": 0.1, "backend": "jax"}
     output, errors = started(

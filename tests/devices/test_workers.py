@@ -18,6 +18,7 @@ def last_lines(folder):
     return [workers.log(folder, index).read_text().splitlines()[-1] for index in range(2)]
 
 
+@pytest.mark.long
 def test_the_command_line_trains_on_two_workers(tmp_path):
     """The one test of two processes that every commit runs: it is small, the others are slow."""
     phase = {"epochs": 1, "validation_freq": 0, "learning_rate": 0.01, "batch_size": 16}

@@ -72,6 +72,7 @@ def test_answers_as_keras_does(program, export_folder, models, preprocessor):
     np.testing.assert_allclose(np.array(answer, "float32"), probabilities, atol=1e-4)
 
 
+@pytest.mark.long
 def test_fails_without_the_ops(program, export_folder):
     done = run(program, export_folder / "books" / "1", [])
     assert done.returncode == 1

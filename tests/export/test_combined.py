@@ -25,6 +25,7 @@ def test_each_row_is_answered_by_its_domain(combined, models, preprocessor):
         np.testing.assert_allclose(answer[row], probabilities, atol=1e-5)
 
 
+@pytest.mark.long
 def test_names_are_taken_exactly_but_for_space_around_them(combined):
     predict, _ = combined
     answer = predict(text=tf.fill([3], "good"), domain=tf.constant(["books", "Books", " books"]))
@@ -41,6 +42,7 @@ def test_a_domain_alone_and_no_row_at_all(combined):
         assert answer["probabilities"].shape == (len(domains), 3)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("signature", ["serving_default", "embed"])
 @pytest.mark.parametrize(
     ("texts", "domains"),
@@ -75,6 +77,7 @@ def test_inputs_that_do_not_fit_are_refused_by_a_session_as_servers_run_it(expor
             session.run(wanted, {names["text"]: texts, names["domain"]: [b"books"]})
 
 
+@pytest.mark.long
 def test_models_without_rows_do_not_run(models):
     ran = []
 
@@ -110,6 +113,7 @@ def test_embeds_by_domain(combined, models, preprocessor):
         np.testing.assert_allclose(answer["embedding"][row], vector, atol=1e-5)
 
 
+@pytest.mark.long
 def test_without_a_meta_learner_the_mean_of_all_answers(models, preprocessor):
     own = {name: models[name] for name in DOMAINS[:2]}
     tokens = preprocessor(x=["good", "good", "bad"])
@@ -119,6 +123,7 @@ def test_without_a_meta_learner_the_mean_of_all_answers(models, preprocessor):
     np.testing.assert_allclose(answer[1:], (books[1:] + dvd[1:]) / 2, atol=1e-5)
 
 
+@pytest.mark.long
 def test_multi_task_heads(multi_task_model, preprocessor):
     texts = ["good", "the bad cafe", "good", "bad"]
     answers = DomainModels({"meta-learner": multi_task_model}, DOMAINS)

@@ -104,6 +104,7 @@ def test_compose_file(export_folder):
             assert (export_folder / value.removeprefix("/models/")).is_file()
 
 
+@pytest.mark.long
 def test_python_example_of_the_readme_runs(export_folder, monkeypatch):
     readme = (export_folder / "README.md").read_text("utf-8")
     blocks = re.findall(r"```python\n(.*?)```", readme, re.S)
@@ -142,12 +143,14 @@ def quick(monkeypatch, export_folder, preprocessor):
     return run
 
 
+@pytest.mark.long
 def test_an_export_of_other_models_is_a_second_version(tmp_path, quick):
     assert quick(tmp_path, {"meta-learner": "a"}) == ["meta-learner/1", "combined/1"]
     assert quick(tmp_path, {"meta-learner": "b"}) == ["meta-learner/2", "combined/2"]
     assert "combined/2" in (tmp_path / "README.md").read_text()
 
 
+@pytest.mark.long
 def test_an_export_of_the_same_models_is_the_same_version(tmp_path, quick, caplog):
     class Unread(Mapping):
         """Models that must not be loaded."""
@@ -175,6 +178,7 @@ def test_an_export_of_the_same_models_is_the_same_version(tmp_path, quick, caplo
     assert paths == ["meta-learner/2", "books/3", "combined/3"]
 
 
+@pytest.mark.long
 def test_without_sources_every_export_is_a_version(tmp_path, quick):
     models = {"books": None}
     assert quick(tmp_path, None, models) == ["books/1", "combined/1"]
@@ -182,6 +186,7 @@ def test_without_sources_every_export_is_a_version(tmp_path, quick):
     assert quick(tmp_path, {"books": "a"}) == ["books/3", "combined/3"]
 
 
+@pytest.mark.long
 def test_an_interrupted_export_goes_on_with_what_is_missing(tmp_path, quick, monkeypatch):
     sources = {"meta-learner": "a", "books": "b", "music": "c"}
     write, written = exporter.write_saved_model, []
@@ -204,6 +209,7 @@ def test_an_interrupted_export_goes_on_with_what_is_missing(tmp_path, quick, mon
     assert not list(tmp_path.rglob(f"{TEMPORARY}*"))
 
 
+@pytest.mark.long
 def test_a_damaged_version_is_exported_again(tmp_path, quick):
     quick(tmp_path, {"books": "a"})
     weights = tmp_path / "books/1/variables/variables.data-00000-of-00001"
@@ -211,6 +217,7 @@ def test_a_damaged_version_is_exported_again(tmp_path, quick):
     assert quick(tmp_path, {"books": "a"}) == ["books/2", "combined/1"]
 
 
+@pytest.mark.long
 def test_models_are_held_one_at_a_time(tmp_path, quick):
     alive = set()
 
@@ -232,6 +239,7 @@ def test_models_are_held_one_at_a_time(tmp_path, quick):
     assert not alive
 
 
+@pytest.mark.long
 def test_superseded_versions_go_but_none_that_a_server_may_read(tmp_path, quick):
     def export(number, **settings):
         return quick(tmp_path, {"books": str(number)}, **settings)
@@ -282,6 +290,7 @@ def test_a_configuration_that_cannot_be_read_stops_before_anything_is_written(tm
     assert [path.name for path in tmp_path.iterdir()] == ["models.config"]
 
 
+@pytest.mark.long
 def test_every_model_has_its_card(tmp_path, quick):
     sources = {"meta-learner": "a", "dvd & co": "b"}
     paths = quick(tmp_path, sources, card=lambda key: f"card of {key}")
@@ -292,6 +301,7 @@ def test_every_model_has_its_card(tmp_path, quick):
     ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("model", "folder"), [("books", "books"), (None, "combined")])
 def test_python_example_of_the_card_runs(model, folder, export_folder, monkeypatch, capsys):
     card = render_model_card(make_summary(domains=DOMAINS), model)
@@ -305,6 +315,7 @@ def test_python_example_of_the_card_runs(model, folder, export_folder, monkeypat
     assert (Path.cwd() / "../../README.md").is_file()
 
 
+@pytest.mark.long
 def test_nothing_is_published_that_a_server_refuses(tmp_path, models, preprocessor, monkeypatch):
     def refuse(folder):
         raise InputError("no")

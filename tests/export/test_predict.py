@@ -47,6 +47,7 @@ def write(path):
     return path
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("form", ["csv", "tsv", "jsonl", "parquet"])
 def test_reads_files(tmp_path, export_folder, answers, form):
     output = tmp_path / "out.parquet"
@@ -86,6 +87,7 @@ def test_standard_input_and_output(export_folder, answers, monkeypatch, capsys):
     assert rows[0]["score"] == pytest.approx(answers[0].max(), abs=1e-5)
 
 
+@pytest.mark.long
 def test_a_single_model_needs_no_domain(tmp_path, export_folder):
     (tmp_path / "in.csv").write_text("text\ngood\n")
     predict_file(export_folder / "books", tmp_path / "in.csv", tmp_path / "out.csv")

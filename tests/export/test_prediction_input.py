@@ -90,8 +90,8 @@ def test_lines_of_pairs(tmp_path):
     [
         ("pipe", CSV.encode()),
         ("pipe.csv", CSV.encode()),
-        ("pipe.csv.gz", gzip.compress(CSV.encode())),
-        ("pipe", gzip.compress(CSV.encode())),
+        ("pipe.csv.gz", gzip.compress(CSV.encode(), mtime=0)),
+        ("pipe", gzip.compress(CSV.encode(), mtime=0)),
         ("pipe", json.dumps(ROWS).encode()),
         ("pipe", "".join(json.dumps(row) + "\n" for row in ROWS).encode()),
     ],

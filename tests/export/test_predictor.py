@@ -25,6 +25,7 @@ def test_a_domain_called_by_a_number_is_no_version(tmp_path):
     assert find_version(tmp_path / "7") == tmp_path / "7" / "1"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [

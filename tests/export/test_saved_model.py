@@ -22,6 +22,7 @@ def pair_model(tmp_path_factory, models, preprocessor):
     return tf.saved_model.load(str(folder))
 
 
+@pytest.mark.long
 def test_signatures(meta_learner):
     predict = meta_learner.signatures["serving_default"]
     text = tf.TensorSpec([None], tf.string, "text")
@@ -35,6 +36,7 @@ def test_signatures(meta_learner):
     assert list(meta_learner.signatures) == ["serving_default", "embed", "classify"]
 
 
+@pytest.mark.long
 def test_answers_as_keras_does(meta_learner, models, preprocessor):
     answer = meta_learner.signatures["serving_default"](text=tf.constant(TEXTS))
     probabilities = expected(models["meta-learner"], preprocessor, TEXTS)
@@ -46,12 +48,14 @@ def test_answers_as_keras_does(meta_learner, models, preprocessor):
     assert len(np.unique(probabilities.round(4), axis=0)) == len(TEXTS)
 
 
+@pytest.mark.long
 def test_embeds_as_keras_does(meta_learner, models, preprocessor):
     answer = meta_learner.signatures["embed"](text=tf.constant(TEXTS))["embedding"]
     expected_embedding = models["meta-learner"].embed(preprocessor(x=TEXTS), training=False)
     np.testing.assert_allclose(answer, expected_embedding, atol=1e-5)
 
 
+@pytest.mark.long
 def test_holds_no_kernel_that_a_server_would_have_to_compile(tmp_path, preprocessor):
     model = make_model(0)
     use_cpu_kernels(model)
@@ -59,6 +63,7 @@ def test_holds_no_kernel_that_a_server_would_have_to_compile(tmp_path, preproces
     assert b"_XlaMustCompile" not in (tmp_path / "model" / "saved_model.pb").read_bytes()
 
 
+@pytest.mark.long
 def test_reads_text_pairs(pair_model, models, preprocessor):
     predict = pair_model.signatures["serving_default"]
     texts, pairs = ["good", "the bad cafe", ""], ["bad bad bad bad bad bad", "good", "the"]
@@ -69,6 +74,7 @@ def test_reads_text_pairs(pair_model, models, preprocessor):
     assert np.abs(turned - probabilities).max() > 1e-2
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("pairs", [["good"], [], ["a", "b", "c"], [["a", "b"]]])
 def test_pairs_of_another_length_are_refused(pair_model, pairs):
     predict = pair_model.signatures["serving_default"]
@@ -76,6 +82,7 @@ def test_pairs_of_another_length_are_refused(pair_model, pairs):
         predict(text=tf.constant(["good", "bad"]), text_pair=tf.constant(pairs, tf.string))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("texts", ["good", [["good"]], [["good", "bad"]]])
 def test_texts_of_another_rank_are_refused(meta_learner, texts):
     predict = meta_learner.signatures["serving_default"]

@@ -32,6 +32,7 @@ def test_replaces_what_is_no_utf8_and_drops_nul(raw, text):
     assert clean(raw).decode() == text
 
 
+@pytest.mark.long
 def test_same_ids_as_python_strings_in_training(preprocessor):
     texts = [
         "Good CAFÉ, bad!",
@@ -58,6 +59,7 @@ def test_a_domain_is_named_in_the_graph_as_elsewhere():
     assert plain_name(tf.constant([b"a\xff "]))[0].numpy().decode() == "a\ufffd"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("texts", "tokens"),
     [

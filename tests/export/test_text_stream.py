@@ -102,6 +102,7 @@ def test_lines_come_when_they_come():
     assert list(groups) == [["ab", "c"], ["de"], [""], ["f"]]
 
 
+@pytest.mark.long
 @given(
     st.lists(st.text(st.characters(exclude_characters="\n", exclude_categories=["Cs"]))),
     st.integers(1, 40),

@@ -90,6 +90,7 @@ def test_refuses_a_bomb_by_its_ratio(tmp_path):
     assert unpack(archive, tmp_path / "out", max_ratio=5000).is_dir()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("mode", ["w:gz", "w:bz2", "w:xz"])
 def test_members_that_are_not_wanted_are_bounded_too(tmp_path, mode):
     path = tmp_path / "a"

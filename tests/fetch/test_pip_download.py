@@ -25,6 +25,7 @@ def links(tmp_path, monkeypatch):
     return folder
 
 
+@pytest.mark.long
 def test_a_source_archive_comes_whole_and_none_of_its_code_runs(tmp_path, links):
     ran = tmp_path / "ran"
     setup = f"open({str(ran)!r}, 'w').close()\nfrom setuptools import setup\nsetup()\n"
@@ -40,6 +41,7 @@ def test_a_source_archive_comes_whole_and_none_of_its_code_runs(tmp_path, links)
     assert not ran.exists()
 
 
+@pytest.mark.long
 def test_a_wheel_comes_without_its_dependencies(tmp_path, links):
     wheel = links / "tiny_model-1.0-py3-none-any.whl"
     info = "Metadata-Version: 2.1\nName: tiny-model\nVersion: 1.0\nRequires-Dist: absent-thing\n"
@@ -51,6 +53,7 @@ def test_a_wheel_comes_without_its_dependencies(tmp_path, links):
     assert got.read_bytes() == wheel.read_bytes()
 
 
+@pytest.mark.long
 def test_what_pip_cannot_get_is_an_error_that_says_what_to_do(tmp_path):
     with pytest.raises(InputError, match=r"could not get tiny==1 .*PIP_FIND_LINKS"):
         pip_download("tiny==1", "wheel", tmp_path / "pip")

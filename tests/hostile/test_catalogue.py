@@ -54,6 +54,7 @@ def test_there_are_enough_of_every_kind():
     assert kinds == {"recipe", "command", "data", "archive", "weights", "run folder", "environment"}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "case",
     [

@@ -64,6 +64,7 @@ def test_it_learns_what_is_plain_to_see(fitted):
     assert (fitted.classes_[probabilities.argmax(axis=1)] == fitted.predict(X)).all()
 
 
+@pytest.mark.long
 def test_it_draws_bars_only_when_asked(fitted, monkeypatch):
     drawn = []
     for verbose in (0, 1):
@@ -127,6 +128,7 @@ def test_numbers_name_domains_and_classes(numbered):
     assert numbered.typicality_ is None
 
 
+@pytest.mark.long
 def test_a_domain_of_fit_is_found_whatever_type_has_its_name(numbered):
     expected = numbered.predict_proba(list(zip(TEXTS, CODES, strict=True)))
     assert np.abs(expected - numbered.predict_proba(TEXTS)).max() > 1e-4
@@ -175,6 +177,7 @@ def test_a_seed_decides_everything_and_touches_nothing_else(new, young):
     assert np.abs(other.predict_proba(X) - probabilities).max() > 1e-4
 
 
+@pytest.mark.long
 def test_a_method_of_one_phase(new):
     classifier = new(method="adv").fit(X, Y)
     assert classifier.typicality_ is None
@@ -218,6 +221,7 @@ def test_a_copy_predicts_the_same(young, tmp_path, way):
     assert other.predict(X).tolist() == young.predict(X).tolist()
 
 
+@pytest.mark.long
 def test_saving_replaces_a_saved_classifier_and_nothing_else(young, tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/thesis.txt").write_text("years of work")
@@ -238,6 +242,7 @@ def test_saving_replaces_a_saved_classifier_and_nothing_else(young, tmp_path):
         MFTClassifier.load(tmp_path / "mine")
 
 
+@pytest.mark.long
 def test_a_folder_may_be_empty_a_link_or_at_home(young, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "empty").mkdir()
@@ -255,6 +260,7 @@ def test_a_folder_may_be_empty_a_link_or_at_home(young, tmp_path, monkeypatch):
         young.save(".")
 
 
+@pytest.mark.long
 def test_saves_at_the_same_time_leave_one_whole_classifier(young, tmp_path):
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(young.save, [tmp_path / "saved"] * 2))
@@ -262,6 +268,7 @@ def test_saves_at_the_same_time_leave_one_whole_classifier(young, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["saved"]
 
 
+@pytest.mark.long
 def test_an_answer_is_that_of_an_exported_model_whatever_the_text(young):
     texts = [
         "",
@@ -287,6 +294,7 @@ def test_an_answer_is_that_of_an_exported_model_whatever_the_text(young):
     np.testing.assert_allclose(many, np.tile(expected[:5], (100, 1)), atol=1e-6)
 
 
+@pytest.mark.long
 def test_threads_get_the_answers_that_they_would_get_alone(young):
     asked = [[(text, domain) for text in TEXTS] for domain in (*DOMAINS[:2], None)] * 2
     alone = [young.predict_proba(rows) for rows in asked]
@@ -295,6 +303,7 @@ def test_threads_get_the_answers_that_they_would_get_alone(young):
     np.testing.assert_array_equal(together, alone)
 
 
+@pytest.mark.long
 def test_an_interrupted_fit_leaves_nothing_to_predict_with(new, monkeypatch):
     classifier = new(epochs=1).fit(TEXTS, Y)
 

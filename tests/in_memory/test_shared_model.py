@@ -48,6 +48,7 @@ def test_each_text_is_answered_by_its_domain_in_its_place(answers):
     assert found.tolist() == [[2, 0], [0, 1], [1, 2], [0, 3], [2, 4]]
 
 
+@pytest.mark.long
 def test_threads_that_ask_for_two_domains_do_not_meet(answers):
     # Where both may hold the model at a time they meet here, and the first has lost its weights.
     barrier = threading.Barrier(2)

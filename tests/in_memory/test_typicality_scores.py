@@ -30,12 +30,14 @@ def expected(preset, alpha=0.5):
     return np.array([oracle.typicality(*row, cells, np.eye(2), alpha) for row in rows])
 
 
+@pytest.mark.long
 def test_scores_are_those_of_the_plain_numpy_computation(preset):
     scores = score(preset, clip=None)
     assert scores.dtype == np.float32
     np.testing.assert_allclose(scores, expected(preset), atol=1e-5)
 
 
+@pytest.mark.long
 def test_alpha_and_clip_count(preset):
     raw = expected(preset, alpha=0.9)
     bound = float(np.median(raw))
@@ -43,6 +45,7 @@ def test_alpha_and_clip_count(preset):
     np.testing.assert_allclose(scores, np.maximum(raw, bound), atol=1e-5)
 
 
+@pytest.mark.long
 def test_names_and_numbers_in_any_container_score_alike(preset):
     names = score(preset)
     numbers = score(
@@ -53,6 +56,7 @@ def test_names_and_numbers_in_any_container_score_alike(preset):
     np.testing.assert_array_equal(names, numbers)
 
 
+@pytest.mark.long
 def test_pairs_and_the_other_variant_change_the_scores(preset):
     alone = score(preset)
     pairs = score(preset, text_pairs=TEXTS[::-1])

@@ -89,6 +89,7 @@ def test_other_of_two_is_the_other_one():
     np.testing.assert_array_equal(to_numpy(z), [1, 0, 0, 1])
 
 
+@pytest.mark.long
 def test_shuffle_keeps_the_multiset_and_is_fair():
     head = DomainCorruptionHead(3, "shuffle", seed=5)
     domains = np.array([0, 0, 2, 1], "int32")

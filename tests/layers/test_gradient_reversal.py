@@ -59,6 +59,7 @@ def test_new_strength_counts_without_tracing_again():
     assert len(traces) == before
 
 
+@pytest.mark.long
 def test_callback_ramps_the_strength():
     reversal = GradientReversal(0.0)
     model, weight = one_weight_model(reversal)

@@ -49,6 +49,7 @@ def raw_scores(layer, corpus):
     return keras.ops.convert_to_numpy(layer.raw_scores(*corpus))
 
 
+@pytest.mark.long
 @few
 @given(layers, corpora(LARGEST))
 def test_typicality_is_finite_and_within_bounds_for_every_finite_input(layer, corpus):
@@ -60,6 +61,7 @@ def test_typicality_is_finite_and_within_bounds_for_every_finite_input(layer, co
     np.testing.assert_array_equal(clipped, np.maximum(scores, 0.25))
 
 
+@pytest.mark.long
 @few
 @given(layers, corpora(), st.randoms(use_true_random=False))
 def test_typicality_goes_with_its_text(layer, corpus, random):
@@ -72,6 +74,7 @@ def test_typicality_goes_with_its_text(layer, corpus, random):
         np.testing.assert_allclose(permuted, scores[order], atol=1e-3)
 
 
+@pytest.mark.long
 @few
 @given(layers, corpora())
 def test_tensors_are_scored_as_arrays_are(layer, corpus):
@@ -83,6 +86,7 @@ def test_tensors_are_scored_as_arrays_are(layer, corpus):
         np.testing.assert_allclose(raw_scores(layer, tensors), scores, atol=1e-3)
 
 
+@pytest.mark.long
 @few
 @given(layers, corpora(), st.integers(-60, 60))
 def test_typicality_does_not_depend_on_the_scale(layer, corpus, exponent):
@@ -93,6 +97,7 @@ def test_typicality_does_not_depend_on_the_scale(layer, corpus, exponent):
     np.testing.assert_array_equal(raw_scores(layer, scaled), raw_scores(layer, corpus))
 
 
+@pytest.mark.long
 @few
 @given(layers, corpora(), arrays.arrays("int32", 12, elements=st.integers(-20, 20)))
 def test_typicality_does_not_depend_on_the_length_of_a_text(layer, corpus, exponents):
@@ -128,6 +133,7 @@ def test_pooling_is_finite_within_the_tokens_and_blind_to_their_order(tokens, ma
     np.testing.assert_allclose(permuted, mean, rtol=0, atol=slack.max() + 1e-30)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("corruption", ["uniform", "shuffle", "other"])
 @few
 @given(arrays.arrays("int32", st.integers(1, 8), elements=st.integers(0, DOMAINS - 1)))
@@ -141,6 +147,7 @@ def test_corrupted_labels_are_domains(corruption, domains):
         np.testing.assert_array_equal(np.sort(z), np.sort(domains))
 
 
+@pytest.mark.long
 @few
 @given(
     arrays.arrays("float32", (4, HIDDEN), elements=floats(float(np.float32(1e30)))),

@@ -295,6 +295,7 @@ def test_config_round_trip(class_weights):
     assert TypicalityWeighting.from_config(config).get_config() == config
 
 
+@pytest.mark.long
 def test_symbolic_shape_and_saved_model(reload):
     embeddings, labels, domains = corpus(3, 2)
     inputs = [keras.Input((6,)), keras.Input((), dtype="int32"), keras.Input((), dtype="int32")]

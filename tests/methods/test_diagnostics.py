@@ -96,6 +96,7 @@ def test_diagnosis_is_complete_and_plain_json(whole):
     assert (figures["probe"]["train_texts"], figures["probe"]["test_texts"]) == (21, 21)
 
 
+@pytest.mark.long
 def test_predictions_and_typicality_of_held_out_texts_are_looked_at_too(whole):
     corpus, splits, _ = whole
     predictions = make_predictions(corpus, splits["test"], "meta_learner", 0)
@@ -120,6 +121,7 @@ def test_map_names_the_held_out_texts(whole):
     assert table["label"].to_pylist() == [LABELS[row % 2] for row in rows]
 
 
+@pytest.mark.long
 def test_vectors_are_those_of_the_texts_named(whole, classifiers):
     corpus, _, found = whole
     rows = [int(name[1:]) for name in found.map["id"].to_pylist()]
@@ -135,6 +137,7 @@ def test_vectors_are_those_of_the_texts_named(whole, classifiers):
             )
 
 
+@pytest.mark.long
 def test_sample_is_seeded_and_bounded(whole, classifiers, monkeypatch):
     corpus, splits, _ = whole
     monkeypatch.setattr(diagnostics, "MAX_TEXTS", 9)
@@ -149,6 +152,7 @@ def test_sample_is_seeded_and_bounded(whole, classifiers, monkeypatch):
     assert ids(2)[0] != first
 
 
+@pytest.mark.long
 def test_without_a_mixed_phase_there_is_nothing_after(classifiers):
     corpus = make_corpus(np.arange(12) % 3)
     splits = {"train": np.arange(6), "dev": np.array([], int), "test": np.arange(6, 12)}
@@ -161,6 +165,7 @@ def test_without_a_mixed_phase_there_is_nothing_after(classifiers):
     json.dumps(found.figures, allow_nan=False)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("domains", "train", "test"),
     [
@@ -260,6 +265,7 @@ def test_map_without_finite_embeddings_is_null():
     assert table["before_x"].null_count == 2
 
 
+@pytest.mark.long
 def test_representations_come_in_the_order_of_the_rows(classifiers):
     corpus = make_corpus(np.arange(20) % 3)
     tokens, rows = make_tokens(corpus), np.array([7, 3, 19, 3])

@@ -24,6 +24,7 @@ def test_a_head_answers_as_scikit_learn_does(classes, monkeypatch):
     np.testing.assert_allclose(answers(head, features), expected.predict_proba(features), atol=1e-5)
 
 
+@pytest.mark.long
 def test_noise_calls_for_a_strong_penalty_and_a_clear_class_for_a_weak_one():
     labels = np.arange(80) % 2
     noise = fit_head(RNG.normal(size=(80, 30)), labels, labels, 2)
@@ -40,6 +41,7 @@ def test_a_class_without_texts_never_wins_and_one_class_alone_always_does():
     np.testing.assert_array_equal(answers(alone, features), [[0, 1, 0]] * 20)
 
 
+@pytest.mark.long
 def test_domains_that_disagree_get_heads_that_disagree_and_a_stranger_the_shared_one():
     signal, other = RNG.normal(size=(2, 240))
     domains = np.arange(240) % 2
@@ -72,6 +74,7 @@ TEXTS = [["a gripping plot", "dull prose", "the battery lasts", "it broke at onc
 LABELS = np.array([1, 0, 1, 0] * 3)
 
 
+@pytest.mark.long
 def test_tfidf_learns_words_and_forgets_nothing_on_disk(tmp_path):
     model = TfidfClassifier(2).fit(TEXTS, LABELS, LABELS)
     probabilities = model.predict_proba(TEXTS)

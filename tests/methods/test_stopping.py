@@ -47,6 +47,7 @@ def whole(tmp_path_factory):
     return train(tmp_path_factory.mktemp("whole") / "state")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("event", "step"),
     [

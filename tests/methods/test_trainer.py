@@ -139,6 +139,7 @@ def selecting(folder, monkeypatch, accuracies):
     return model.get_weights(), after
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("accuracies", "best"), [([0.5, 0.8, 0.7], 1), ([0.8, 0.8, 0.1], 0), ([0.1, 0.2, 0.3], 2)]
 )
@@ -151,6 +152,7 @@ def test_the_epoch_that_did_best_on_dev_is_kept_the_first_of_equals(
         assert any((a != b).any() for a, b in zip(after[other], after[best], strict=True))
 
 
+@pytest.mark.long
 def test_the_best_epoch_outlives_a_kill(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "CHECKPOINT_SECONDS", 0)
     whole, after = selecting(tmp_path, monkeypatch, [0.9, 0.5, 0.6])

@@ -41,6 +41,7 @@ def logits(model, inputs):
     return ops.convert_to_numpy(model(inputs)["logits"])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", KINDS, ids=str)
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_each_text_is_answered_with_its_own_domains_parts_in_the_weights(
@@ -58,6 +59,7 @@ def test_each_text_is_answered_with_its_own_domains_parts_in_the_weights(
     assert np.abs(found - logits(learner, inputs)).max() > 0.01
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", KINDS, ids=str)
 def test_unknown_domains_and_none_are_the_meta_learner_bit_for_bit(kind, inputs):
     learner = meta_learner()

@@ -43,6 +43,7 @@ def helping(inputs):
     ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("ramp_steps", "steps_done", "full", "strength"),
     [
@@ -69,6 +70,7 @@ def test_the_encoder_learns_the_reverse_of_what_the_domain_head_learns(
             np.testing.assert_allclose(new - old, sign * change, rtol=1e-4, atol=2e-6)
 
 
+@pytest.mark.long
 def test_the_ramp_rises_with_each_training_step(inputs, labels):
     model = adversary(ramp_steps=4)
     strengths = []
@@ -84,6 +86,7 @@ def test_the_ramp_rises_with_each_training_step(inputs, labels):
     assert float(model.steps) == 8
 
 
+@pytest.mark.long
 def test_loss_adds_the_domain_loss_in_training_only(inputs, labels, typicality):
     model = adversary()
     kernel, bias = model.domain_head.get_weights()

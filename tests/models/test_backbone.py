@@ -49,6 +49,7 @@ def test_default_corruption_layers_are_every_third_counted_from_zero():
         default_corruption_layers(0)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "name",
     [
@@ -106,6 +107,7 @@ def test_encoder_works_in_mixed_precision_and_keeps_its_output_order():
     assert len(outputs["hidden"]) == 2
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("layers", [[3], [-1], [0, 7]])
 def test_a_layer_out_of_range_is_an_error_that_names_the_range(layers):
     with pytest.raises(ValueError, match="from 0 to 2"):
@@ -118,6 +120,7 @@ def test_an_unsupported_architecture_is_an_error_that_names_the_supported():
         encoder(model)
 
 
+@pytest.mark.long
 def test_loads_a_hugging_face_folder(tmp_path):
     tensors = write_bert(tmp_path)
     backbone = load_backbone(str(tmp_path), dropout=0.3)
@@ -132,6 +135,7 @@ def test_loads_a_hugging_face_folder(tmp_path):
     )
 
 
+@pytest.mark.long
 def test_loads_a_keras_folder(tmp_path):
     saved = backbone_of("DistilBertBackbone")
     saved.save_to_preset(str(tmp_path))

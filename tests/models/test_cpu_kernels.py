@@ -40,6 +40,7 @@ def gelu_oracle(x):
     return 0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("dtype", "error"), [("float32", 1e-6), ("bfloat16", 2**-7)])
 def test_gelu_and_its_gradient(dtype, error):
     x = np.linspace(-4, 4, 30).reshape(10, 3)
@@ -76,6 +77,7 @@ def test_dropout_draws_by_its_seed_and_anew_each_time():
     np.testing.assert_array_equal(ops.convert_to_numpy(other(x, training=True)), first)
 
 
+@pytest.mark.long
 def test_an_encoder_answers_as_before_and_saves_as_before(tmp_path):
     model = TextClassifier(tiny_backbone(dropout=RATE), NUM_CLASSES)
     tokens = np.random.default_rng(0).integers(1, 20, (4, 8))

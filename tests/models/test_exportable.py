@@ -44,6 +44,7 @@ def assert_answers_alike(model, inputs, folder, **kwargs):
     )
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not ON_TENSORFLOW, reason="JAX needs a length")
 @pytest.mark.parametrize("model_class", MODELS)
 def test_before_and_after_fit(model_class, inputs, labels, tmp_path):
@@ -56,6 +57,7 @@ def test_before_and_after_fit(model_class, inputs, labels, tmp_path):
     assert_answers_alike(model, shorter, tmp_path / "trained")
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not ON_TENSORFLOW, reason="JAX needs a length")
 @pytest.mark.parametrize(
     "of_classifier",
@@ -70,6 +72,7 @@ def test_what_is_made_of_a_classifier(of_classifier, inputs, tmp_path):
     assert_answers_alike(of_classifier(new(MFTTextClassifier)), inputs, tmp_path / "export")
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not ON_TENSORFLOW, reason="JAX needs a length")
 @pytest.mark.parametrize("architecture", ["Roberta", "DistilBert"])
 def test_without_segments_and_domains(architecture, inputs, tmp_path):
@@ -78,6 +81,7 @@ def test_without_segments_and_domains(architecture, inputs, tmp_path):
     assert_answers_alike(model, tokens, tmp_path / "export")
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not ON_TENSORFLOW, reason="JAX needs a length")
 def test_token_ids_that_half_precision_cannot_hold(inputs, tmp_path, mixed_bfloat16):
     model = new(TextClassifier, vocabulary_size=1000)
@@ -92,6 +96,7 @@ def test_token_ids_that_half_precision_cannot_hold(inputs, tmp_path, mixed_bfloa
     assert apart < from_rounded / 5  # what half precision rounds elsewhere
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not ON_TENSORFLOW, reason="they are TensorFlow's")
 def test_fused_kernels_stay_out_of_an_export(inputs, tmp_path):
     model = new(TextClassifier, dropout=0.1)
@@ -101,6 +106,7 @@ def test_fused_kernels_stay_out_of_an_export(inputs, tmp_path):
     assert any(hasattr(getattr(x, "activation", None), "of_keras") for x in model._flatten_layers())
 
 
+@pytest.mark.long
 def test_of_texts_of_one_length(inputs, tmp_path):
     model = new(MFTTextClassifier)
     signature = [model.input_signature(length=5)]

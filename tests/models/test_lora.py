@@ -39,6 +39,7 @@ def logits(model):
     return ops.convert_to_numpy(model(INPUTS)["logits"])
 
 
+@pytest.mark.long
 def test_factors_change_nothing_before_they_have_learned():
     model = classifier()
     before, plain = logits(model), model.get_weights()
@@ -48,6 +49,7 @@ def test_factors_change_nothing_before_they_have_learned():
         np.testing.assert_allclose(one, other, atol=1e-7)
 
 
+@pytest.mark.long
 def test_only_queries_values_and_the_class_head_learn(trained):
     model, before = trained
     names = {v.path.split("/")[-1] for v in model.backbone.trainable_variables}
@@ -83,6 +85,7 @@ def test_a_model_without_lora_is_as_it_is():
     assert lora_state(model) == {}
 
 
+@pytest.mark.long
 def test_state_outlives_what_keras_does_to_it(trained, tmp_path):
     model, _ = trained
     model.save_weights(tmp_path / "state.weights.h5")

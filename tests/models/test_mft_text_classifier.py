@@ -40,6 +40,7 @@ def functional_classifier(class_head):
     return model, backbone, head
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("weights", [None, np.ones(8, "float32")])
 @pytest.mark.parametrize("normalization", ["batch", "nonzero"])
 def test_without_corruption_and_with_typicality_1_it_is_a_plain_classifier(
@@ -142,6 +143,7 @@ def test_loss_of_training_agrees_with_numpy(
     assert corruption_loss > 0.05  # so that leaving it out would show
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("weighted", [True, False], ids=["weighted", "unweighted"])
 def test_fit_and_train_on_batch_report_the_total_and_its_parts(
     weighted, inputs, labels, typicality, monkeypatch
@@ -196,6 +198,7 @@ def test_parts_of_the_loss_without_corruption(inputs, labels):
     assert not any("corruption" in name for name in logs)
 
 
+@pytest.mark.long
 def test_evaluation_and_prediction_know_no_corruption(inputs, labels, typicality, monkeypatch):
     model = compiled(meta_learner())
     z = fix_corruption(model, monkeypatch)
@@ -206,6 +209,7 @@ def test_evaluation_and_prediction_know_no_corruption(inputs, labels, typicality
     assert set(model(inputs)) == {"logits"}
 
 
+@pytest.mark.long
 def test_corruption_in_evaluation(inputs, labels, monkeypatch):
     model = compiled(meta_learner(corruption_in_evaluation=True))
     z = fix_corruption(model, monkeypatch)
@@ -251,6 +255,7 @@ def test_labels_are_corrupted_anew_in_each_step_and_layer(shared, inputs, labels
     assert len({tuple(z) for z in drawn}) == len(drawn) == 6
 
 
+@pytest.mark.long
 def test_seed_makes_the_corrupted_labels_reproducible(inputs):
     def draw(seed):
         heads = meta_learner(seed=seed).corruption_heads

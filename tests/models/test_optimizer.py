@@ -50,6 +50,7 @@ def test_schedule_config_round_trip_keeps_a_length_set_later():
     assert rates(copy, range(40)) == rates(schedule, range(40))
 
 
+@pytest.mark.long
 @pytest.mark.skipif(
     keras.backend.backend() != "tensorflow",
     reason="JAX takes the schedule's variable into the compiled step as a constant",

@@ -24,6 +24,7 @@ def test_every_dropouts_generator_is_found(architecture):
     assert random_states(TextClassifier(tiny_backbone(), NUM_CLASSES, dropout=0.0)) == []
 
 
+@pytest.mark.long
 def test_heads_draw_by_generators_of_their_own():
     layers = {"corruption_layers": (0, 1), "dropout": 0.0}
     model = MFTTextClassifier(tiny_backbone(), NUM_CLASSES, NUM_DOMAINS, **layers)

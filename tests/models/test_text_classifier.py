@@ -104,6 +104,7 @@ def test_weights_that_are_all_zero_give_a_loss_of_zero(backbone, inputs, labels)
     assert float(model.compute_loss(inputs, labels, model(inputs), np.zeros(8))) == 0.0
 
 
+@pytest.mark.long
 def test_fit_lowers_the_loss_and_reports_each_domain(backbone, inputs, labels):
     model = TextClassifier(backbone, NUM_CLASSES, NUM_DOMAINS, dropout=0.0)
     scramble(model.class_head)
@@ -149,6 +150,7 @@ FORMS = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("model_class", MODELS)
 def test_labels_and_losses_of_every_form(model_class, form, inputs, labels, typicality):
@@ -231,6 +233,7 @@ def test_reset_class_head_draws_it_anew_and_nothing_else(backbone):
         np.testing.assert_array_equal(new, old)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("model_class", MODELS)
 def test_half_precision_ends_before_the_class_head(model_class, inputs, labels, mixed_bfloat16):
     model = model_class(tiny_backbone(), NUM_CLASSES, NUM_DOMAINS)
@@ -251,6 +254,7 @@ def test_half_precision_ends_before_the_class_head(model_class, inputs, labels, 
     assert copy.backbone.get_config() == model.backbone.get_config()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("architecture", ["Roberta", "DistilBert"])
 @pytest.mark.parametrize("embedding", ["mean", "pooler"])
 def test_encoders_without_segments(architecture, embedding, inputs, labels):

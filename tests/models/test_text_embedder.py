@@ -13,6 +13,7 @@ def mean_tokens(backbone, inputs):
     return oracle.masked_mean(ops.convert_to_numpy(sequence), inputs["padding_mask"])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("model_class", [MFTTextClassifier, MultiTaskTextClassifier])
 def test_gives_the_mean_token_of_each_text(model_class, backbone, inputs):
     embedder = TextEmbedder(model_class(backbone, NUM_CLASSES, NUM_DOMAINS))
@@ -43,6 +44,7 @@ def test_half_precision_gives_float32_embeddings(mixed_bfloat16, backbone, input
     assert keras.backend.standardize_dtype(embedder(inputs).dtype) == "float32"
 
 
+@pytest.mark.long
 def test_save_load_and_config_round_trip(backbone, inputs, reload):
     embedder = TextEmbedder(MFTTextClassifier(backbone, NUM_CLASSES, NUM_DOMAINS), name="e")
     loaded = reload(embedder)

@@ -9,6 +9,7 @@ from tests.layers import oracle
 from tests.models.tiny import NUM_CLASSES, NUM_DOMAINS
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "model_class", [TextClassifier, MFTTextClassifier, MultiTaskTextClassifier]
 )

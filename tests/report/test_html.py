@@ -61,6 +61,7 @@ class Page(html.parser.HTMLParser):
         return " ".join(" ".join(self.text).split())
 
 
+@pytest.mark.long
 def test_shows_all_parts_in_order():
     page = Page(render_html(summary(), **tables()))
     assert page.sections == [
@@ -87,6 +88,7 @@ def test_shows_all_parts_in_order():
     assert not page.all("aside")
 
 
+@pytest.mark.long
 def test_asks_nothing_of_a_network_and_runs_nothing():
     source = render_html(summary(HOSTILE, HOSTILE[:3]), **tables(HOSTILE, HOSTILE[:3]))
     page = Page(source)
@@ -109,6 +111,7 @@ def test_shows_hostile_names_literally():
         assert len(set(page.pictures)) == len(page.pictures)
 
 
+@pytest.mark.long
 def test_identifiers_are_unique_and_every_reference_has_its_target():
     source = render_html(summary(), **tables())
     ids = [attrs["id"] for _, attrs in Page(source).elements if "id" in attrs]
@@ -116,10 +119,12 @@ def test_identifiers_are_unique_and_every_reference_has_its_target():
     assert set(re.findall(r'(?:href="#|url\(#)([^")]+)', source)) <= set(ids)
 
 
+@pytest.mark.long
 def test_the_same_results_give_the_same_page():
     assert render_html(summary(), **tables()) == render_html(summary(), **tables())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
@@ -160,6 +165,7 @@ def test_an_unfinished_run_has_a_report():
     assert "no figures on test texts" in page.words
 
 
+@pytest.mark.long
 def test_missing_values_are_left_blank():
     plain = summary()
     for kind in plain["metrics"].values():
@@ -199,6 +205,7 @@ def test_few_and_many_domains_and_classes(domains, labels):
     assert len(source) < 2_000_000
 
 
+@pytest.mark.long
 def test_pictures_stop_at_thirty_domains_and_say_so():
     names = [f"domain {n}" for n in range(33)]
     plain = summary(names)
@@ -207,6 +214,7 @@ def test_pictures_stop_at_thirty_domains_and_say_so():
     assert "The first 30 of 33 domains are pictured." in page.words
 
 
+@pytest.mark.long
 def test_what_no_page_can_hold_is_replaced():
     plain = summary()
     plain["case_study"][0]["text"] = "bell \x07, half a pair \ud800"
@@ -216,6 +224,7 @@ def test_what_no_page_can_hold_is_replaced():
     source.encode("utf-8")
 
 
+@pytest.mark.long
 def test_drawing_is_loaded_only_where_a_report_is_rendered():
     code = "import sys, easymft.report.html; sys.exit('matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

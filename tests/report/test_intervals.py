@@ -13,6 +13,7 @@ def test_accuracy_interval_is_wilsons():
     assert accuracy_interval(8, 10) == pytest.approx(expected, abs=1e-6)
 
 
+@pytest.mark.long
 def test_macro_f1_interval_is_that_of_resampled_texts():
     confusion = [[30, 10, 0], [5, 25, 10], [0, 0, 0]]
     true = np.repeat([0, 0, 1, 1, 1], [30, 10, 5, 25, 10])

@@ -150,6 +150,7 @@ def test_multi_nli_and_what_the_encoder_saw_of_it():
     assert "small sample that ships with easymft" in body
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("model", ["meta-learner", HOSTILE, None])
 def test_names_are_inert(model):
     summary = make_summary(domains=(HOSTILE, "dvd"), description=HOSTILE)

@@ -135,6 +135,7 @@ def test_nothing_to_write_leaves_no_file(tmp_path, method):
     assert not (tmp_path / "logs").exists()
 
 
+@pytest.mark.long
 def test_needs_no_tensorflow(tmp_path):
     program = f"""
 import sys

@@ -97,6 +97,7 @@ def test_a_run_leaves_consistent_results(tmp_path):
     assert len(summary["case_study"]) == 6 * len(DOMAINS)
 
 
+@pytest.mark.long
 def test_typicality_is_that_of_the_plain_numpy_computation(tmp_path):
     experiment = Run(load_config(write_recipe(tmp_path)))
     execute(experiment, "validate")

@@ -78,6 +78,7 @@ def test_a_sweep_may_run_only_some_variations(tmp_path):
     assert "sweep.only" in str(error.value)
 
 
+@pytest.mark.long
 def test_a_dry_run_of_a_sweep_trains_nothing(tmp_path):
     """3 texts of 2 classes in 3 domains, seen in 2 epochs: 36, alone or in two phases."""
     path = recipe(tmp_path, sweep=SWEEP)

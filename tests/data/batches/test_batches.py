@@ -245,6 +245,7 @@ def test_a_resumed_fit_ends_with_the_same_weights():
         np.testing.assert_allclose(one, other, rtol=0, atol=1e-7)
 
 
+@pytest.mark.long
 def test_feed_survives_a_first_pair_of_batches_of_one_width():
     tokens = _texts([16] * 8 + [3] * 8)
     batches = Batches(tokens, np.arange(16), 4, buckets=(4, 16))

@@ -114,6 +114,7 @@ def test_any_bytes_within_reviews(tmp_path, content, place):
         assert error.line is not None or packed  # noqa: PT017
 
 
+@pytest.mark.long
 @SHARED_FOLDER
 @given(st.fixed_dictionaries({}, optional={k: values for k in ("sentence1", "genre", "pairID")}))
 def test_any_values_in_a_pair(tmp_path, changes):
@@ -125,6 +126,7 @@ def test_any_values_in_a_pair(tmp_path, changes):
         rows_or_error(lambda choice=on_bad_row: multi_nli_genre.read_folder(folder, choice))
 
 
+@pytest.mark.long
 @SHARED_FOLDER
 @given(st.text(max_size=40))
 def test_any_line_among_the_snippets(tmp_path, line):

@@ -103,6 +103,7 @@ def test_texts_of_one_line(tmp_path, name, rows):
     assert read(tmp_path / name, WRITERS[name](rows)) == rows
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["unix.csv", "all-quoted.tab", "polars.csv"])
 @SHARED_FOLDER
 @given(rows=tables(lines.map("".join)))
@@ -128,6 +129,7 @@ def test_tsv_whose_quotes_are_characters(tmp_path, rows):
         assert all(a in (b, u) for a, b, u in zip(after, before, unquoted, strict=True))
 
 
+@pytest.mark.long
 @SHARED_FOLDER
 @given(rows=tables(lines.map("".join)), indent=st.sampled_from([None, 2]), ascii=st.booleans())
 def test_json_and_parquet(tmp_path, rows, indent, ascii):

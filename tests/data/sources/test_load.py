@@ -95,6 +95,7 @@ def test_an_unknown_source_names_the_nearest():
         sources.load_corpus(DataConfig(source="amazon_review"))
 
 
+@pytest.mark.long
 def test_importing_the_package_loads_neither_tfds_nor_tensorflow_but_registers():
     code = (
         "import sys, easymft.data.sources.load\n"

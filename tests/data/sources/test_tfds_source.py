@@ -39,6 +39,7 @@ def by_text(corpus, column):
     return [names[row[column]] if names else row[column] for row in ordered]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("features", "change", "field"),
     [
@@ -98,6 +99,7 @@ def test_a_feature_of_several_values_is_refused_in_one_line(folder, feature):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.long
 def test_split_and_weight_are_features_too(folder):
     features = {**PLAIN, "part": F.Text(), "w": np.float32}
     data = rows(part=["train", "train", "validation", "test"], w=[0.5, 0.25, np.nan, np.nan])
@@ -111,6 +113,7 @@ def test_split_and_weight_are_features_too(folder):
         read_tfds("unweighted_set", Columns(split="part", weight="w"))
 
 
+@pytest.mark.long
 def test_splits_of_the_data_set_are_ours_and_ids_stay_what_they_were(folder):
     parts = {"train": rows(4), "validation": rows(2), "unsupervised": rows(1)}
     write_tfds(folder, "cut_set", PLAIN, parts)
