@@ -44,14 +44,7 @@ def trainer() -> Container[str]:
 
 @functools.cache
 def backbone() -> keras.Model:
-    model = tiny_backbone(dropout=0.1)
-    model.enable_lora(1)
-    return model
-
-
-@functools.cache
-def lora_layer() -> keras.layers.Layer:
-    return next(x for x in backbone()._flatten_layers() if getattr(x, "lora_enabled", False))
+    return tiny_backbone(dropout=0.1)
 
 
 def names_of_variables() -> Container[str]:
@@ -72,7 +65,7 @@ def of_a_tokenizer() -> Container[str]:
     return dir(keras_hub.models.BertTokenizer(special))
 
 
-OPTIMIZER, LORA = "models/optimizer.py", "models/lora.py"
+OPTIMIZER = "models/optimizer.py"
 WALK = "walk the layers another way in models/sublayers.py"
 DECAY = "see what Keras calls these variables: with none excluded, all of them decay"
 ADAM = "look up where Adam keeps it; without the kernel, `super().update_step` is right, and slower"
@@ -114,16 +107,6 @@ USED = [
     Used("bias", OPTIMIZER, names_of_variables, DECAY),
     Used("gamma", OPTIMIZER, names_of_variables, DECAY),
     Used("beta", OPTIMIZER, names_of_variables, DECAY),
-    Used(
-        "kernel",
-        LORA,
-        lambda: [v.name for v in lora_layer().variables],
-        "find a layer's own kernel in `_kernel`",
-    ),
-    *(
-        Used(name, LORA, lambda: dir(lora_layer()), "see how Keras' layers keep their LoRA factors")
-        for name in ("lora_enabled", "lora_kernel_a", "lora_kernel_b")
-    ),
     Used(
         "make_train_function",
         "models/text_classifier.py",

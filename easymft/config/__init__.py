@@ -10,12 +10,13 @@ from easymft.config.mft import MFT, VARIANTS
 from easymft.config.recipe import Adversary, Backbone, Config, Distribution
 from easymft.config.section import Section
 from easymft.config.sweep import Search, Sweep
-from easymft.config.training import FineTune, Optimizer, Phase
+from easymft.config.training import Adapters, FineTune, Optimizer, Phase
 
 __all__ = [
     "METHODS",
     "MFT",
     "VARIANTS",
+    "Adapters",
     "Adversary",
     "Backbone",
     "Columns",

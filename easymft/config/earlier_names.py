@@ -12,6 +12,10 @@ RENAMED = {
     "mft.embedding": "backbone.pooling",
     "optimizer.warmup": "optimizer.warmup_ratio",
 }
+# What says the same now in other settings; a saved run of then has whole copies.
+REPLACED = {
+    "fine_tune.lora_rank": '`fine_tune.parts` "lora", of size `fine_tune.adapters.rank`',
+}
 # With the value that meant the extension was off.
 REMOVED = {"mft.head_target": "corrupted", "mft.head_speed": 1.0}
 
@@ -20,6 +24,8 @@ def explain_earlier_name(key: str) -> str | None:
     """Return what to do about a setting that had a place in earlier versions, else `None`."""
     if key in RENAMED:
         return f"this setting is now called `{RENAMED[key]}`"
+    if key in REPLACED:
+        return f"this setting is gone; take {REPLACED[key]}"
     if key in REMOVED:
         return "this setting is gone: where it was measured it cost accuracy (app_zoo/RESULTS.md)"
     return None
@@ -36,6 +42,8 @@ def with_present_names(saved: dict[str, Any]) -> dict[str, Any]:
         if section is not None:
             target, _, leaf = name.partition(".")
             saved.setdefault(target, {})[leaf] = value
+    for key in REPLACED:
+        _pop(saved, key)
     for key, neutral in REMOVED.items():
         section, value = _pop(saved, key)
         if section is not None and value != neutral:

@@ -13,6 +13,8 @@ Term = Literal["typicality", "corruption", "adversary"]
 
 # The meta-learner among models that are called after their domains: checkpoints, exports, cards.
 META_LEARNER = "meta-learner"
+# The small parts of all domains, in one file, where domains have no models of their own.
+DOMAIN_PARTS = "parts"
 # Which model made a prediction: keys of metrics.json and diagnostics.json, values of the column
 # `model` of predictions.parquet.
 BY_META_LEARNER = "meta_learner"
@@ -100,10 +102,10 @@ class Method:
             return None, None
         both = {"epochs": mixed.epochs + own.epochs}
         if self.model is None:
-            return None, own.model_copy(update=both)
+            return None, own.model_copy(update={**both, "parts": "all"})
         if not self.fine_tunes:
             return mixed.model_copy(update=both), None
-        return mixed, own
+        return mixed, own.in_force()
 
     def reads(self, key: str) -> bool:
         """Return whether the setting `section.key` of a recipe changes anything for this method."""
@@ -118,6 +120,8 @@ class Method:
             return self.model is not None and self.fine_tunes
         if section == "meta_fine_tune":
             return self.model is not None
+        if key.startswith(("fine_tune.parts", "fine_tune.adapters")):
+            return self.model is not None and self.fine_tunes
         if section == "fine_tune":
             return self.fine_tunes
         return True

@@ -35,12 +35,44 @@ class Phase(Section):
         return self.epochs * -(-texts // self.batch_size)
 
 
-class FineTune(Phase):
-    """The training phase of each domain's own model."""
+class Adapters(Section):
+    """Small parts of every domain beside the frozen meta-learner, trained in one pass.
 
-    lora_rank: Count | None = None
-    """Train low-rank factors of this size beside the attention's query and value kernels, their
-    biases and the class head, and nothing else (LoRA); null trains all weights."""
+    What is not said here, such as the batch size, is as in `fine_tune`.
+    """
+
+    epochs: Annotated[int, Field(ge=0)] | None = None
+    """Passes over the texts of all domains; null: `fine_tune.epochs`."""
+    learning_rate: Positive = 1e-3
+    """Peak of the learning rate: parts that begin at zero take higher ones than whole encoders."""
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    """Decoupled decay of the parts, towards the meta-learner; at 1 / learning_rate nothing is
+    left of them in a step."""
+    rank: Count = 4
+    """Inner size of the factors of `parts` lora."""
+    kernels: Annotated[
+        list[Literal["query", "value", "feed_forward"]], Field(min_length=1, max_length=3)
+    ] = ["query", "value"]
+    """Projections of every encoder layer that have factors with `parts` lora."""
+
+
+class FineTune(Phase):
+    """The training phase of what each domain has of its own."""
+
+    parts: Literal["all", "lora", "bias", "head"] = "all"
+    """What a domain has of its own. all: a copy of every weight. Otherwise small parts beside the
+    meta-learner, trained as `adapters` says: a class head, and with lora low-rank factors beside
+    kernels, with bias shifts of biases and normalizations. Where there is no meta-learner (method
+    single) always all."""
+    adapters: Adapters = Adapters()
+    """How small parts are trained."""
+
+    def in_force(self) -> "FineTune":
+        """Return the phase with what `adapters` says in the place of its own, for small parts."""
+        if self.parts == "all":
+            return self
+        own = self.adapters.model_dump(include={"epochs", "learning_rate"}, exclude_none=True)
+        return self.model_copy(update=own)
 
 
 class Optimizer(Section):

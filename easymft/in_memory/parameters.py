@@ -44,6 +44,8 @@ def config_of(parameters: Mapping[str, Any]) -> Config:
     if config.fine_tune.select_best_on_dev or config.meta_fine_tune.select_best_on_dev:
         message = "`select_best_on_dev` needs dev texts, of which `fit` has none"
         raise InputError(message, field="settings")
+    if config.fine_tune.parts != "all":
+        raise InputError('`fine_tune.parts` must be "all" here', field="settings")
     return config
 
 

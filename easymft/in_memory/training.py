@@ -17,7 +17,6 @@ from easymft.methods import phases, typicality
 from easymft.methods.checkpoint import Checkpoint, History
 from easymft.methods.trainer import Trainer, TrainingTexts
 from easymft.models import TextClassifier, load_backbone
-from easymft.models.lora import merged_weights
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,7 +74,7 @@ def train(
         tuning = phases.FineTuning(task, classifier)
         for code, domain in enumerate(domains):
             tuning.run(code, record, np.flatnonzero(tokens.domains == code))
-            copies[domain] = merged_weights(classifier)
+            copies[domain] = classifier.get_weights()
     # A twin without what only training needs, such as the optimizer's moments.
     twin = type(classifier).from_config(classifier.get_config())
     return Trained(twin, copies, weights, record.history)
@@ -89,7 +88,7 @@ class _Record:
         self._say = say
 
     def __call__(
-        self, trainer: Trainer, title: str, texts: TrainingTexts, domain: int | None = None
+        self, trainer: Trainer, title: str, texts: TrainingTexts, of: int | str | None = None
     ) -> History:
         with tempfile.TemporaryDirectory(prefix="easymft-") as scratch:
             history = trainer.run(title, texts, Checkpoint(Path(scratch, "checkpoint")))

@@ -2,15 +2,14 @@
 
 import logging
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
 
 from easymft import files
 from easymft.errors import InputError
-from easymft.methods.best_weights import BestWeights
-from easymft.models.lora import lora_state, set_lora_state
+from easymft.methods.best_weights import BestParts, BestWeights
+from easymft.models import AdaptedTextClassifier
 
 logger = logging.getLogger(__name__)
 
@@ -32,9 +31,6 @@ class Checkpoint:
         with files.staged(self.folder) as folder:
             folder.mkdir()
             model.save_weights(folder / "state.weights.h5")
-            lora: dict[str, Any] = lora_state(model)
-            if lora:
-                np.savez(folder / "lora.npz", **lora)
             files.write_json(folder / "history.json", history)
             if sample_weight is not None:
                 np.save(folder / "sample_weight.npy", sample_weight, allow_pickle=False)
@@ -53,9 +49,6 @@ class Checkpoint:
         weights = self.folder / "sample_weight.npy"
         try:
             model.load_weights(self.folder / "state.weights.h5")
-            if (lora := self.folder / "lora.npz").exists():
-                with np.load(lora, allow_pickle=False) as state:
-                    set_lora_state(model, state)
             history = files.read_json(self.folder / "history.json")
             saved = np.load(weights, allow_pickle=False) if weights.exists() else None
         except (OSError, ValueError, KeyError) as error:
@@ -63,12 +56,16 @@ class Checkpoint:
             raise InputError(message, file=self.folder) from error
         return history, saved
 
+    def best(self, model: keras.Model) -> BestWeights | BestParts:
+        """Return the best weights of a model so far, or parts of each domain."""
+        kind = BestParts if isinstance(model, AdaptedTextClassifier) else BestWeights
+        return kind(self._best_folder)
+
     @property
-    def best(self) -> BestWeights:
-        """The best weights so far, in a folder beside this one."""
-        return BestWeights(self.folder.with_name(f"{self.folder.stem}.best{self.folder.suffix}"))
+    def _best_folder(self) -> Path:
+        return self.folder.with_name(f"{self.folder.stem}.best{self.folder.suffix}")
 
     def discard(self) -> None:
         """Remove the state, once what was trained is safe elsewhere."""
-        self.best.discard()
+        files.remove(self._best_folder)
         files.remove(self.folder)

@@ -12,23 +12,23 @@ import keras
 import numpy as np
 
 from easymft.config import Config, FineTune, Method, Phase
+from easymft.config.method import DOMAIN_PARTS
 from easymft.data.batches.tokenized import TokenizedTexts
-from easymft.data.corpus.splits import Splits
+from easymft.data.corpus.parts import TRAINING_PARTS, Splits, joined_rows
 from easymft.methods import typicality
 from easymft.methods.checkpoint import History
 from easymft.methods.meta_learner import build_meta_learner
 from easymft.methods.trainer import Trainer, TrainingTexts
-from easymft.models import TextClassifier, TextEmbedder
-from easymft.models.lora import enable_lora
+from easymft.models import AdaptedTextClassifier, TextClassifier, TextEmbedder
 
 
 class Record(Protocol):
     """Runs one training and keeps its curve and, while it is unfinished, its state."""
 
     def __call__(
-        self, trainer: Trainer, title: str, texts: TrainingTexts, domain: int | None = None
+        self, trainer: Trainer, title: str, texts: TrainingTexts, of: int | str | None = None
     ) -> History:
-        """Train under `title`; `domain` is the code of the only domain trained on, if any."""
+        """Train under `title`; `of` is a domain's code, `DOMAIN_PARTS`, or None: meta-learner."""
         ...
 
 
@@ -127,8 +127,6 @@ class FineTuning:
         self.phase, self.task, self.model = phase, task, model
         if task.method.model is not None and not task.config.mft.keep_class_head:
             model.reset_class_head()
-        if self.phase.lora_rank is not None:
-            enable_lora(model, self.phase.lora_rank)
         self._start = model.get_weights()
         self._trainer = Trainer(model, self.phase, task.config.optimizer, task.config.seed)
 
@@ -140,6 +138,39 @@ class FineTuning:
         texts = TrainingTexts(self.task.tokens, rows, dev_rows=dev_rows)
         title = f"fine-tuning {self.task.domains[domain]}"
         return record(self._trainer, title, texts, domain)
+
+
+def fine_tune_parts(
+    task: Task, meta_learner: TextClassifier, record: Record
+) -> tuple[AdaptedTextClassifier, History]:
+    """Train small parts of all domains beside the meta-learner, in one pass over all texts.
+
+    Args:
+        task: What is learned, by a method whose second phase is for small parts.
+        meta_learner: Frozen by that; the parts stand on its own encoder.
+        record: Runs the training.
+
+    Returns:
+        The meta-learner with the parts beside it, and the history.
+    """
+    _, phase = task.phases
+    if phase is None or phase.parts == "all":
+        raise ValueError(f"method `{task.method.name}` has no phase for small parts")
+    settings, seed = phase.adapters, task.config.seed
+    model = AdaptedTextClassifier.of_meta_learner(
+        meta_learner,
+        task.num_domains,
+        parts=phase.parts,
+        rank=settings.rank,
+        kernels=settings.kernels,
+        seed=seed,
+    )
+    decay = {"weight_decay": settings.weight_decay}
+    trainer = Trainer(model, phase, task.config.optimizer.model_copy(update=decay), seed)
+    # With those of a domain that the meta-learner never saw.
+    dev_rows = joined_rows(task.splits, ("dev", "left_out_dev"))
+    texts = TrainingTexts(task.tokens, joined_rows(task.splits, TRAINING_PARTS), dev_rows=dev_rows)
+    return model, record(trainer, "fine-tuning", texts, DOMAIN_PARTS)
 
 
 def _loss_weights(

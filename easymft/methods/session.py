@@ -185,27 +185,22 @@ class TrainingSession:
         if not self.stop.agreed:  # else not all texts were seen
             self.history[-1] |= {f"dev_{key}": float(value) for key, value in figures.items()}
             if self._selects:
-                self._offer_as_best()
+                self.checkpoint.best(self.model).offer(self.model, self.history[-1], self.step)
             self._tell()
         self._pause()
 
     def finish(self) -> None:
         """Give the model the weights of the best epoch, where that is asked for."""
         if self._selects:
-            step = self.checkpoint.best.give_to(self.model)
-            if step not in (None, self.step):
-                logger.info("%s: the weights of step %d are kept.", self.name, step)
+            steps = self.checkpoint.best(self.model).give_to(self.model)
+            if set(steps) - {self.step}:
+                listed = ", ".join(map(str, steps))
+                logger.info("%s: the weights of step %s are kept.", self.name, listed)
 
     @property
     def _selects(self) -> bool:
         # Several workers have no disk in common that holds the best of all of them.
         return self.phase.select_best_on_dev and self.distribution.workers == 1
-
-    def _offer_as_best(self) -> None:
-        entry = self.history[-1]
-        # Averaged over domains where the model tells them apart.
-        name = "dev_average_accuracy" if "dev_average_accuracy" in entry else "dev_accuracy"
-        self.checkpoint.best.offer(self.model, entry[name], self.step)
 
     def _weights(self) -> np.ndarray | None:
         if self.class_weights is None or self.weights is None:

@@ -216,6 +216,10 @@ def _budget(config: Facts, stages: Facts) -> str:
     both = config["meta_fine_tune"]["epochs"] + config["fine_tune"]["epochs"]
     parts = []
     for title, phase in phases.items():
+        kind = phase.get("parts", "all")
+        if kind != "all" and len(phases) > 1:
+            own = {name: value for name, value in phase["adapters"].items() if value is not None}
+            title, phase = f"per domain ({kind}, beside the meta-learner)", {**phase, **own}
         epochs = both if len(phases) == 1 else phase["epochs"]
         parts.append(
             f"{title}: {epochs} epoch{'s' if epochs != 1 else ''}, batch {phase['batch_size']},"

@@ -11,6 +11,7 @@ from easymft.config import Config
 from easymft.data.batches.tokenized import TokenizedTexts, corpus_fingerprint, tokenize
 from easymft.data.corpus.label_noise import flip_labels
 from easymft.data.corpus.leaks import drop_leaks
+from easymft.data.corpus.parts import joined_rows
 from easymft.data.corpus.schema import Corpus
 from easymft.data.corpus.splits import Splits, load_splits, make_splits, save_splits
 from easymft.data.corpus.validation import validate
@@ -134,11 +135,10 @@ class RunData:
         self.check_unchanged()
         return load_splits(self.folder.splits, self._ids)
 
-    def rows_of(self, split: str, domain: int) -> np.ndarray:
-        """Rows of one domain; of a domain the meta-learner never saw, those kept for later."""
-        parts = [self.splits[name] for name in (split, f"left_out_{split}") if name in self.splits]
-        rows = np.concatenate(parts)
-        return rows[self.corpus.codes("domain")[rows] == domain]
+    def rows_of(self, split: str, domain: int | None = None) -> np.ndarray:
+        """Rows of one domain, or of all; with those kept for later of one not met before."""
+        rows = joined_rows(self.splits, (split, f"left_out_{split}"))
+        return rows if domain is None else rows[self.corpus.codes("domain")[rows] == domain]
 
     @functools.cached_property
     def _ids(self) -> list[str]:

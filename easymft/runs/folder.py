@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from easymft import files, preemption
 from easymft.config import METHODS, Config
 from easymft.config.earlier_names import with_present_names
+from easymft.config.method import DOMAIN_PARTS
 from easymft.devices.machine import describe_machine
 from easymft.errors import InputError
 from easymft.runs.lock import SHARED_SECONDS
@@ -145,6 +146,11 @@ class RunFolder:
         """Return a trained model."""
         suffix = "keras" if METHODS[self.config.method].has_encoder else "npz"
         return self.path / "checkpoints" / f"{name}.{suffix}"
+
+    @property
+    def domain_parts(self) -> Path:
+        """Small parts of all domains beside the meta-learner."""
+        return self.path / "checkpoints" / f"{DOMAIN_PARTS}.npz"
 
     def checkpoint(self, name: str) -> Path:
         """State of a model in training."""

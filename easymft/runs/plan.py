@@ -69,7 +69,7 @@ def plan(run: Run, text_seconds: float | None = None) -> Plan:
         predicted += len(train) + 2 * evaluated  # by the shared head and by the domains' own
     for name, phase, parts in (
         ("meta_fine_tune", mixed, [len(train)]),
-        ("fine_tune", own, per_domain.tolist()),
+        ("fine_tune", own, [len(train)] if run.has_parts else per_domain.tolist()),
     ):
         if phase is not None:
             steps[name] = [phase.steps(count) for count in parts]

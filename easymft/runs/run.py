@@ -21,9 +21,9 @@ from easymft.methods.checkpoint import Checkpoint, History
 from easymft.methods.phases import Task
 from easymft.methods.tfidf import TfidfClassifier
 from easymft.methods.trainer import Trainer, TrainingTexts
-from easymft.models import TextClassifier
+from easymft.models import AdaptedTextClassifier, TextClassifier
 from easymft.models.backbone import load_backbone
-from easymft.models.lora import merged_weights
+from easymft.models.domain_parts import DomainParts
 from easymft.report.tensorboard import Logs
 from easymft.runs import STAGE_NAMES
 from easymft.runs.data import RunData
@@ -59,16 +59,27 @@ class Run:
         }
         return [name for name in STAGE_NAMES if has.get(name, True)]
 
+    @property
+    def has_parts(self) -> bool:
+        """Whether domains have small parts beside the meta-learner in place of models."""
+        _, own = self.method.phases(self.config.meta_fine_tune, self.config.fine_tune)
+        return own is not None and own.parts != "all"
+
     def models(self) -> dict[str, int | None]:
         """Return the names of the trained models, each with the code of its only domain, if any."""
         models: dict[str, int | None] = {}
         if self.method.model is not None:
             models[META_LEARNER] = None
-        if self.method.fine_tunes:
+        if self.method.fine_tunes and not self.has_parts:
             for code, domain in enumerate(self.data.corpus.domains):
                 # The number keeps domains apart that differ only in what a file name cannot have.
                 models[f"{code}-{files.slug(domain)}"] = code
         return models
+
+    def model_files(self) -> list[Path]:
+        """Return the files that hold what was trained."""
+        models = [self.folder.model(name) for name in self.models()]
+        return [*models, self.folder.domain_parts] if self.has_parts else models
 
     def name_of(self, domain: int | None) -> str:
         """Return the name of the model of a domain, or of the meta-learner."""
@@ -111,21 +122,21 @@ class Run:
 
     def load(self, name: str) -> TextClassifier | TfidfClassifier:
         """Return a trained model."""
-        with self._intact(name) as path:
+        with self._intact(self.folder.model(name)) as path:
             if not self.method.has_encoder:
                 return TfidfClassifier.load(path)
             return keras.saving.load_model(path, compile=False)
 
     def fingerprint(self, name: str) -> str:
         """Return the SHA-256 of a trained model's file."""
-        with self._intact(name) as path:
+        with self._intact(self.folder.model(name)) as path:
             return sha256_of(path)
 
     def load_weights(self, model: TextClassifier, name: str) -> None:
         """Give `model` the weights of another trained model of its kind."""
         # Ten times faster than Keras' `load_weights`, which seeks through the archive.
         with (
-            self._intact(name) as path,
+            self._intact(self.folder.model(name)) as path,
             tempfile.TemporaryDirectory() as folder,
             ZipFile(path) as archive,
         ):
@@ -138,14 +149,28 @@ class Run:
                 model.save(path)
             return
         clone = type(model).from_config(model.get_config())
-        clone.set_weights(merged_weights(model))
+        clone.set_weights(model.get_weights())
         with files.staged(self.folder.model(name)) as path:
             clone.save(path)
 
+    def domain_parts(self) -> DomainParts:
+        """Return the small parts of all domains."""
+        with self._intact(self.folder.domain_parts) as path:
+            return DomainParts.load(path)
+
+    def keep_parts(self, parts: DomainParts) -> None:
+        """Save small parts of domains, in the place of earlier ones."""
+        with files.staged(self.folder.domain_parts) as path:
+            parts.save(path)
+
+    def with_parts(self) -> AdaptedTextClassifier:
+        """Return the meta-learner with the parts of the corpus's domains, by their codes."""
+        parts = self.domain_parts().of_domains(self.data.corpus.domains)
+        return parts.beside(self.load(META_LEARNER))
+
     @contextlib.contextmanager
-    def _intact(self, name: str) -> Iterator[Path]:
-        """Yield the file of a trained model; reading it in the block fails with a clear error."""
-        path = self.folder.model(name)
+    def _intact(self, path: Path) -> Iterator[Path]:
+        """Yield a file of a trained model; reading it in the block fails with a clear error."""
         if not path.exists():
             raise InputError(
                 "this trained model is gone (kept only with `keep_models`); `--restart` begins "
@@ -169,13 +194,13 @@ class Run:
         self.folder.await_done(stage)
 
     def record(
-        self, trainer: Trainer, title: str, texts: TrainingTexts, domain: int | None = None
+        self, trainer: Trainer, title: str, texts: TrainingTexts, of: int | str | None = None
     ) -> History:
         """Run one training into the logs; goes on from where an interrupted one stood.
 
         A `easymft.methods.phases.Record`.
         """
-        name = self.name_of(domain)
+        only, name = (None, of) if isinstance(of, str) else (of, self.name_of(of))
         with self.logs() as logs:
-            on_chunk = functools.partial(logs.add_chunk, name, only=domain)
+            on_chunk = functools.partial(logs.add_chunk, name, only=only)
             return trainer.run(title, texts, self.checkpoint(name), on_chunk)

@@ -11,7 +11,18 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
 from easymft import config as config_module
-from easymft.config import METHODS, MFT, VARIANTS, Backbone, Config, FewShot, FineTune, Phase, Split
+from easymft.config import (
+    METHODS,
+    MFT,
+    VARIANTS,
+    Adapters,
+    Backbone,
+    Config,
+    FewShot,
+    FineTune,
+    Phase,
+    Split,
+)
 from easymft.config.loading import config_from_dict
 from easymft.errors import InputError
 
@@ -32,7 +43,7 @@ def sections(section=Config):
 def test_sections_are_all_found():
     assert {section.__name__ for section in sections()} == {
         *("Config", "DataConfig", "Columns", "Split", "FewShot", "Backbone", "MFT", "Phase"),
-        *("Adversary", "FineTune", "Optimizer", "Distribution", "Sweep", "Search"),
+        *("Adapters", "Adversary", "FineTune", "Optimizer", "Distribution", "Sweep", "Search"),
     }
 
 
@@ -274,7 +285,13 @@ configs = st.builds(
     fine_tune=st.builds(
         FineTune,
         **phases,
-        lora_rank=st.none() | st.integers(1, 64),
+        parts=st.sampled_from(["all", "lora", "bias", "head"]),
+        adapters=st.builds(
+            Adapters,
+            epochs=st.none() | st.integers(0, 9),
+            rank=st.integers(1, 64),
+            kernels=st.sampled_from([["query"], ["value", "feed_forward"]]),
+        ),
     ),
 )
 

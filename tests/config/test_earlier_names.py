@@ -1,6 +1,6 @@
 import pytest
 
-from easymft.config.earlier_names import REMOVED, RENAMED, with_present_names
+from easymft.config.earlier_names import REMOVED, RENAMED, REPLACED, with_present_names
 from easymft.config.loading import config_from_dict
 from easymft.errors import InputError
 
@@ -18,6 +18,13 @@ def test_an_earlier_name_is_answered_with_the_present_one(key):
     assert caught.value.field == key
 
 
+@pytest.mark.parametrize("key", REPLACED)
+def test_a_setting_in_whose_place_others_are_names_these(key):
+    with pytest.raises(InputError, match=r"take `fine_tune.parts` \"lora\"") as caught:
+        config_from_dict({"name": "a", **nested(key, 8)})
+    assert caught.value.field == key
+
+
 def test_a_setting_that_is_gone_says_why():
     with pytest.raises(InputError, match=r"is gone: .*cost accuracy"):
         config_from_dict({"name": "a", "mft": {"head_speed": 100}})
@@ -29,7 +36,7 @@ def test_a_saved_recipe_is_read_under_the_present_names():
         "mft": {"alpha": 0.25, "embedding": "pooler", "head_target": "corrupted"},
         "backbone": {"max_length": 64},
         "optimizer": {"warmup": 0.2},
-        "fine_tune": {"dev_every": 0, "epochs": 2},
+        "fine_tune": {"dev_every": 0, "epochs": 2, "lora_rank": 8},
     }
     before = {
         key: part if key == "adversary_strength" else dict(part) for key, part in saved.items()

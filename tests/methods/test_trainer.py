@@ -9,8 +9,7 @@ from easymft.data.batches.batches import Batches
 from easymft.methods import session as module
 from easymft.methods.checkpoint import Checkpoint
 from easymft.methods.trainer import Trainer, TrainingTexts
-from easymft.models import MFTTextClassifier, TextClassifier
-from easymft.models.lora import enable_lora
+from easymft.models import AdaptedTextClassifier, MFTTextClassifier, TextClassifier
 from tests.models.tiny import NUM_CLASSES, tiny_backbone, tokenized
 
 TEXTS, BATCH, EPOCHS = 22, 4, 2  # the last batch of an epoch has 2 texts, one of 3 parts none
@@ -68,14 +67,12 @@ def test_parts_make_up_the_batch():
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("lora", [pytest.param(False, marks=pytest.mark.slow), True])
-def test_a_training_killed_in_a_phase_in_parts_goes_on(tmp_path, monkeypatch, lora):
+@pytest.mark.parametrize("small", [pytest.param(False, marks=pytest.mark.slow), True])
+def test_a_training_killed_in_a_phase_in_parts_goes_on(tmp_path, monkeypatch, small):
     def build():
         keras.utils.set_random_seed(7)
         model = TextClassifier(tiny_backbone(num_layers=1, dropout=0.2), NUM_CLASSES)
-        if lora:
-            enable_lora(model, 2)
-        return model
+        return AdaptedTextClassifier.of_meta_learner(model, 2, seed=1) if small else model
 
     _, _, weights = train(tmp_path / "whole", build(), gradient_accumulation_steps=2)
     monkeypatch.setattr(module, "CHUNK_STEPS", 2)

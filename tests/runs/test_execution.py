@@ -317,19 +317,6 @@ def test_typicality_can_weight_the_evaluation_and_be_made_anew_every_epoch(tmp_p
 
 
 @pytest.mark.long
-def test_lora_leaves_plain_models_that_differ_from_the_encoder_in_attention_only(tmp_path):
-    path = write_recipe(tmp_path, method="single")
-    experiment = Run(load_config(path, ["fine_tune.lora_rank=2", "meta_fine_tune.epochs=0"]))
-    execute(experiment)
-    models = [experiment.load(name) for name in experiment.models()]
-    encoder = load_backbone(str(tmp_path / "bert"))
-    for weight, *others in zip(encoder.weights, *(m.backbone.weights for m in models), strict=True):
-        learns = "/query/" in weight.path or "/value/" in weight.path
-        for other in others:
-            assert np.array_equal(weight, other) != learns, weight.path
-
-
-@pytest.mark.long
 def test_a_domain_keeps_the_meta_learner_where_fine_tuning_does_not_help(tmp_path, monkeypatch):
     path = write_recipe(tmp_path, method="mix_then_fine_tune")
     settings = ["fine_tune.select_best_on_dev=true"]

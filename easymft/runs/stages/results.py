@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 
 from easymft import files
-from easymft.config.method import BY_FINE_TUNED, BY_META_LEARNER, META_LEARNER
+from easymft.config.method import BY_FINE_TUNED, BY_META_LEARNER, DOMAIN_PARTS, META_LEARNER
+from easymft.data.corpus.splits import Splits
 from easymft.errors import InputError
 from easymft.methods import diagnostics, evaluation, reliability
 from easymft.methods import typicality as scoring
@@ -28,22 +29,13 @@ def evaluate(run: Run) -> dict[str, Any]:
     """Predict dev and test once with every model; write predictions and metrics."""
     data, tables, answer = run.data, [], _answerer(run)
     start = time.monotonic()
-    for name, domain in run.models().items():
-        parts = {
-            split: data.splits[split] if domain is None else data.rows_of(split, domain)
-            for split in run.config.evaluate_on
-        }
+    for name, by, parts in _asked(run):
         rows = np.concatenate(list(parts.values()))
         if not len(rows):
             continue
+        splits = np.repeat(list(parts), [len(part) for part in parts.values()])
         tables.append(
-            evaluation.predictions_table(
-                data.corpus,
-                rows,
-                answer(name, rows),
-                BY_META_LEARNER if domain is None else BY_FINE_TUNED,
-                np.repeat(list(parts), [len(part) for part in parts.values()]),
-            )
+            evaluation.predictions_table(data.corpus, rows, answer(name, rows), by, splits)
         )
     seconds = time.monotonic() - start
     predictions = pa.concat_tables(tables)
@@ -53,8 +45,20 @@ def evaluate(run: Run) -> dict[str, Any]:
     return {
         "texts": len(predictions),
         "predicting_seconds": round(seconds, 3),
-        "model_bytes": sum(run.folder.model(name).stat().st_size for name in run.models()),
+        "model_bytes": sum(path.stat().st_size for path in run.model_files()),
     }
+
+
+def _asked(run: Run) -> Iterator[tuple[str, str, Splits]]:
+    """Yield the name of each model, which of a method's two it is, and the rows it answers."""
+    data, asked = run.data, run.config.evaluate_on
+    for name, domain in run.models().items():
+        if domain is None:
+            yield name, BY_META_LEARNER, {split: data.splits[split] for split in asked}
+        else:
+            yield name, BY_FINE_TUNED, {split: data.rows_of(split, domain) for split in asked}
+    if run.has_parts:
+        yield DOMAIN_PARTS, BY_FINE_TUNED, {split: data.rows_of(split) for split in asked}
 
 
 def _answerer(run: Run) -> Callable[[str, np.ndarray], np.ndarray]:
@@ -62,7 +66,9 @@ def _answerer(run: Run) -> Callable[[str, np.ndarray], np.ndarray]:
     data, models = run.data, []
 
     def by_encoder(name: str, rows: np.ndarray) -> np.ndarray:
-        if models:
+        if name == DOMAIN_PARTS:
+            models[:] = [run.with_parts()]
+        elif models:
             # One model, many weights: prediction is traced once.
             run.load_weights(models[0], name)
         else:

@@ -6,14 +6,15 @@ from typing import Any
 import numpy as np
 
 from easymft import files
-from easymft.config.method import BY_FINE_TUNED, BY_META_LEARNER, META_LEARNER
+from easymft.config.method import BY_FINE_TUNED, BY_META_LEARNER, DOMAIN_PARTS, META_LEARNER
 from easymft.data.corpus.splits import Splits
 from easymft.errors import InputError
 from easymft.methods import phases
 from easymft.methods import typicality as scoring
 from easymft.methods.evaluation import class_probabilities
-from easymft.models import TextClassifier, load_backbone
+from easymft.models import AdaptedTextClassifier, TextClassifier, load_backbone
 from easymft.models.backbone import num_layers
+from easymft.models.domain_parts import DomainParts
 from easymft.runs.run import Run
 from easymft.runs.stages import baselines
 
@@ -97,9 +98,11 @@ def meta_fine_tune(run: Run) -> dict[str, Any]:
 
 
 def fine_tune(run: Run) -> dict[str, Any]:
-    """Train one copy of the meta-learner per domain."""
+    """Train one copy of the meta-learner per domain, or small parts of all domains beside it."""
     if not run.method.trains_encoder:
         return baselines.fit_domains(run)
+    if run.has_parts:
+        return _fine_tune_parts(run)
     has_learner = META_LEARNER in run.models()
     start = run.load(META_LEARNER) if has_learner else run.new_classifier()
     tuning = phases.FineTuning(run.task, start)
@@ -136,6 +139,39 @@ def _fine_tuned(
     return facts
 
 
+def _fine_tune_parts(run: Run) -> dict[str, Any]:
+    """Train and keep the parts of all domains; those that do no better on dev are left out."""
+    domains, kept = run.data.corpus.domains, []
+    model, history = phases.fine_tune_parts(run.task, run.load(META_LEARNER), run.record)
+    parts = DomainParts.of(model, domains)
+    if run.config.fine_tune.select_best_on_dev:
+        kept = _no_better_on_dev(run, model)
+        parts = parts.of_domains([d for d in domains if d not in kept]).of_domains(domains)
+    run.keep_parts(parts)
+    run.checkpoint(DOMAIN_PARTS).discard()
+    if kept:
+        logger.info("%s: the meta-learner, which does as well on dev.", ", ".join(kept))
+    return {"history": {"all domains": history}, "keep_meta_learner": kept}
+
+
+def _no_better_on_dev(run: Run, model: AdaptedTextClassifier) -> list[str]:
+    """Return the domains with dev texts whose parts get no more of them right."""
+    data, rows = run.data, run.data.rows_of("dev")
+    if not len(rows):
+        return []
+    labels, codes = data.tokens.labels[rows], data.tokens.domains[rows]
+    own, shared = (
+        class_probabilities(one, "comparing on dev", data.tokens, rows).argmax(axis=1) == labels
+        for one in (model, model.meta_learner())
+    )
+    size = data.num_domains
+    texts, *right = (np.bincount(codes, weights, size) for weights in (None, own, shared))
+    worse = (texts > 0) & (right[0] <= right[1])
+    return [
+        domain for domain, no_better in zip(data.corpus.domains, worse, strict=True) if no_better
+    ]
+
+
 def _check_method(run: Run) -> None:
     """Raise `InputError` for settings of the method that do not fit the data or the encoder."""
     mft, data = run.config.mft, run.data
@@ -155,6 +191,12 @@ def _check_method(run: Run) -> None:
         raise InputError(
             "chooses among the epochs that `validation_freq` looks at; set that to 1 or more",
             field="meta_fine_tune.select_best_on_dev",
+        )
+    if run.has_parts and not mft.keep_class_head:
+        raise InputError(
+            "false gives each domain a fresh class head, and small parts stand beside the "
+            'meta-learner\'s; take `fine_tune.parts` "all", or true',
+            field="mft.keep_class_head",
         )
     weights, layers = mft.class_weights, mft.corruption_layers
     if weights is not None and len(weights) != data.num_classes:

@@ -1,0 +1,52 @@
+import numpy as np
+import pytest
+
+from easymft.models.domain_parts import DomainParts
+
+KIND = {"parts": "lora", "rank": 1, "kernels": ["query"]}
+PARTS = DomainParts(
+    KIND,
+    ("books", "café", "tools"),
+    {"a/factor": np.arange(6, dtype="float32").reshape(3, 2), "head/shifts": np.ones((3, 1, 1))},
+)
+
+
+def assert_same(one, other):
+    assert (one.kind, one.domains) == (other.kind, other.domains)
+    assert one.tables.keys() == other.tables.keys()
+    for name, table in one.tables.items():
+        np.testing.assert_array_equal(table, other.tables[name])
+        assert table.dtype == other.tables[name].dtype
+
+
+def test_a_file_holds_them(tmp_path):
+    PARTS.save(tmp_path / "parts.npz")
+    assert_same(DomainParts.load(tmp_path / "parts.npz"), PARTS)
+
+
+def test_domains_are_found_by_name_and_unknown_ones_have_zeros():
+    found = PARTS.of_domains(["tools", "garden", "books"])
+    np.testing.assert_array_equal(found.tables["a/factor"], [[4, 5], [0, 0], [0, 1]])
+    assert found.tables["head/shifts"].ravel().tolist() == [1, 0, 1]
+    assert_same(PARTS.of_domains(PARTS.domains), PARTS)
+
+
+def test_domains_come_and_go_and_the_others_stay():
+    new = DomainParts(
+        KIND,
+        ("garden",),
+        {"a/factor": np.full((1, 2), 9, "float32"), "head/shifts": np.ones((1, 1, 1))},
+    )
+    more = PARTS.with_parts(new)
+    assert more.domains == ("books", "café", "tools", "garden")
+    assert more.tables["a/factor"][3].tolist() == [9, 9]
+    assert_same(more.of_domains(PARTS.domains), PARTS)
+    fewer = PARTS.without("café")
+    assert fewer.domains == ("books", "tools")
+    assert fewer.tables["a/factor"].tolist() == [[0, 1], [4, 5]]
+
+
+def test_another_file_is_refused(tmp_path):
+    np.savez(tmp_path / "other.npz", a=np.ones(2))
+    with pytest.raises(KeyError):
+        DomainParts.load(tmp_path / "other.npz")
