@@ -86,7 +86,7 @@ def _run_all(run: Run) -> None:
             if name not in _LEAVES and run.folder.is_done("report"):
                 _forget(run, ["report"])
             _run_stage(run, name)
-    if not run.config.keep_models:
+    if not run.keeps_models:
         run.folder.drop_models()
 
 

@@ -35,6 +35,10 @@ class Run:
 
     Args:
         config: The complete recipe.
+
+    Attributes:
+        keeps_models: Whether trained models stay once all stages are done; as the recipe says,
+            but where another run still needs them.
     """
 
     def __init__(self, config: Config):
@@ -42,6 +46,7 @@ class Run:
         self.method = METHODS[config.method]
         self.folder = RunFolder(config)
         self.data = RunData(config, self.folder)
+        self.keeps_models = config.keep_models
 
     @functools.cached_property
     def distribution(self) -> Distribution:

@@ -32,6 +32,7 @@ from easymft.runs.execution import execute
 from easymft.runs.folder import RunFolder, first_difference, with_later_settings
 from easymft.runs.plan import plan
 from easymft.runs.run import Run
+from easymft.runs.shared_learners import SharedLearners
 
 logger = logging.getLogger(__name__)
 
@@ -123,12 +124,15 @@ class SweepRunner:
         """
         # All recipes are checked before the first hour is spent.
         configs = [self.config(sweep_run) for sweep_run in planned]
-        spent, ran = 0.0, 0
+        shared, spent, ran = SharedLearners(configs), 0.0, 0
         for number, (sweep_run, config) in enumerate(zip(planned, configs, strict=True), start=1):
             run = Run(config)
             fresh = restart or not run.folder.is_done("report")
             start = time.monotonic()
+            if not restart:
+                shared.begin(run)
             summary = execute(run, restart=restart)
+            shared.end(run)
             if fresh:
                 spent, ran = spent + time.monotonic() - start, ran + 1
                 waiting = [

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from easymft.config import METHODS
 from easymft.errors import InputError
+from easymft.methods import phases
 from easymft.report.sweep import MethodFigures
 from easymft.report.sweep_tables import (
     render_latex,
@@ -326,3 +327,36 @@ def test_a_search_never_looks_at_the_test_texts(tmp_path):
     assert "mix" in text
     for predictions in folder.rglob("predictions.parquet"):
         assert set(pq.read_table(predictions)["split"].to_pylist()) == {"dev"}
+
+
+@pytest.mark.long
+def test_runs_that_differ_in_fine_tuning_share_a_meta_learner(tmp_path, monkeypatch):
+    trained = []
+
+    def train(task, *arguments, **keywords):
+        trained.append((task.config.name, task.config.seed))
+        return meta_fine_tune(task, *arguments, **keywords)
+
+    meta_fine_tune = phases.meta_fine_tune
+    monkeypatch.setattr(phases, "meta_fine_tune", train)
+    variations = {
+        "learner": {"fine_tune.parts": "head", "fine_tune.adapters.epochs": 0},
+        "lora": {"fine_tune.parts": "lora"},
+        "other": {"fine_tune.parts": "lora", "meta_fine_tune.learning_rate": 0.02},
+    }
+    sweep = {"methods": ["mft"], "seeds": [1, 2], "variations": variations}
+    planned = Sweep(recipe(tmp_path, sweep=sweep))
+    planned.run()
+    assert trained == [("learner", 1), ("learner", 2), ("other", 1), ("other", 2)]
+    assert not list(planned.folder.glob("**/*.keras"))
+    rows = pq.read_table(planned.folder / "results.parquet").to_pylist()
+    averages = {
+        (row["variation"], row["seed"]): row["accuracy"]
+        for row in rows
+        if row["domain"] is None and row["split"] == "test" and row["model"] == "meta_learner"
+    }
+    for seed in (1, 2):
+        assert averages["learner", seed] == averages["lora", seed]
+    # Nothing is trained or copied a second time.
+    planned.run()
+    assert len(trained) == 4
