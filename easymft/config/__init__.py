@@ -7,7 +7,7 @@ hold the paper's setting by default; `app_zoo/` says what differs for a given ba
 from easymft.config.data import Columns, DataConfig, FewShot, Split
 from easymft.config.method import METHODS, Method
 from easymft.config.mft import MFT, VARIANTS
-from easymft.config.recipe import Adversary, Backbone, Config, Distribution
+from easymft.config.recipe import Adversary, Backbone, Config, Distribution, Export
 from easymft.config.section import Section
 from easymft.config.sweep import Search, Sweep
 from easymft.config.training import Adapters, FineTune, Optimizer, Phase
@@ -23,6 +23,7 @@ __all__ = [
     "Config",
     "DataConfig",
     "Distribution",
+    "Export",
     "FewShot",
     "FineTune",
     "Method",

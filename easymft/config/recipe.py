@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from easymft.config.data import DataConfig
 from easymft.config.method import MethodName
@@ -42,6 +42,20 @@ class Distribution(Section):
     what fits the machine."""
     tpu: str = "local"
     """Name or gRPC address of the TPU; local: the one of this machine."""
+
+
+class Export(Section):
+    """Raw-text SavedModels for TensorFlow Serving."""
+
+    at_end: bool = False
+    """Whether a run ends with an export (`--mode export`)."""
+    single: bool | None = None
+    """Whether every domain's model and the meta-learner are exported by themselves too, beside
+    `combined`; null: where domains have whole copies, and not where they have small parts."""
+
+
+def _export_as_section(given: Any) -> Any:
+    return {"at_end": given} if isinstance(given, bool) else given
 
 
 def _as_recipe_file(schema: dict[str, Any]) -> None:
@@ -96,8 +110,10 @@ class Config(Section):
     """Shared by both phases."""
     distribution: Distribution = Distribution()
     """The devices."""
-    export: bool = False
-    """Whether a run ends with raw-text SavedModels for TensorFlow Serving (`--mode export`)."""
+    export: Annotated[
+        Export, BeforeValidator(_export_as_section, json_schema_input_type=Export | bool)
+    ] = Export()
+    """Raw-text SavedModels for TensorFlow Serving; `true` stands for {"at_end": true}."""
     diagnose: bool = True
     """Whether a run looks into the encoder for its report: domain probe, calibration, a map."""
     evaluate_on: list[Literal["dev", "test"]] = ["dev", "test"]

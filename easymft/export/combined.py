@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from easymft.config.method import META_LEARNER
-from easymft.models import MultiTaskTextClassifier, TextClassifier
+from easymft.models import AdaptedTextClassifier, MultiTaskTextClassifier, TextClassifier
 
 
 class DomainModels:
@@ -14,6 +14,9 @@ class DomainModels:
     A domain's own model answers for it; the meta-learner answers for domains that have none and
     for unknown ones. Without a meta-learner the mean of all models answers for those; a
     `MultiTaskTextClassifier` answers for an unknown domain with the mean of its heads.
+
+    An `AdaptedTextClassifier` in the meta-learner's place, and the only model, answers all rows at
+    once, each with its domain's parts; its domains are the first of `domains`.
 
     Each model runs on its own rows only and not at all where it has none, so a batch costs what
     its rows cost, however many models there are.
@@ -114,7 +117,11 @@ class DomainModels:
 def _answer(model: TextClassifier, tokens: dict[str, Any], domain: Any) -> dict[str, Any]:
     import tensorflow as tf
 
-    embedding = model.embed(tokens, training=False)
+    inputs = {**tokens, "domain": domain}
+    embedding = model.embed(inputs, training=False)
+    if isinstance(model, AdaptedTextClassifier):
+        answers = tf.nn.softmax(model.logits_of(embedding, inputs))
+        return {"embedding": embedding, "probabilities": answers}
     logits = model.class_head(embedding)
     if not isinstance(model, MultiTaskTextClassifier):
         return {"embedding": embedding, "probabilities": tf.nn.softmax(logits)}

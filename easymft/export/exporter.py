@@ -22,14 +22,14 @@ from easymft.export.version_folder import (
 )
 from easymft.export.warmup import write_warmup_requests
 from easymft.files import TEMPORARY, read_json, slug, without_leftovers, write_json, write_text
-from easymft.models import TextClassifier
+from easymft.models import AdaptedTextClassifier, TextClassifier
 from easymft.progress import progress_bar
 
 logger = logging.getLogger(__name__)
 
 SOURCE_FILE = "assets.extra/made_from.json"
 CARD_FILE = "README.md"
-_FORMAT = 1  # of the graphs: rises when the same models give another one
+_FORMAT = 2  # of the graphs: rises when the same models give another one
 
 # Of a model's key, and None for all of them combined.
 Card = Callable[[str | None], str]
@@ -44,10 +44,12 @@ def export_run(
     pair: bool = False,
     card: Card | None = None,
     *,
-    sources: Mapping[str, str] | None = None,
+    combined: AdaptedTextClassifier | None = None,
+    single: bool = True,
+    sources: Mapping[str | None, str] | None = None,
     remove_superseded: bool = False,
 ) -> list[Path]:
-    """Export every model by itself, and all of them as `combined`, which picks by domain.
+    """Export all models as `combined`, which picks by domain, and each by itself.
 
     Each becomes a new version `<folder>/<model>/<version>/`, staged and checked before it appears.
     With `sources`, a model whose newest version was made from the same weights, names and libraries
@@ -67,8 +69,12 @@ def export_run(
         pair: Whether the models read text pairs.
         card: Gives the text of a model's card, a Markdown file in its folder, for each key of
             `models`, and for `None` that of `combined`. Without it there are no cards.
+        combined: The meta-learner with parts of all `domains` beside it, which `combined` is
+            then made of.
+        single: Whether each of `models` is exported by itself, too.
         sources: For each key of `models` what tells its weights from others, such as a hash of
-            the file it is loaded from. Without it every export is a new version.
+            the file it is loaded from; for `None` of `combined`, if that is given. Without it
+            every export is a new version.
         remove_superseded: Remove versions that no server reads any more: all but the newest, the
             one before, and what `models.config` asks for.
 
@@ -85,8 +91,9 @@ def export_run(
                 raise InputError(f"a line break in a name. Received: {name!r}", field=field)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    config, names = read_models_config(folder), {**model_names(models), None: COMBINED}
-    exporter = _Exporter(models, preprocessor, labels, domains, pair, sources)
+    names: dict[str | None, str] = {**(model_names(models) if single else {}), None: COMBINED}
+    config = read_models_config(folder)
+    exporter = _Exporter(models, combined, preprocessor, labels, domains, pair, sources)
     paths = []
     with (
         without_leftovers(folder, f"**/{TEMPORARY}*"),
@@ -131,13 +138,18 @@ class _Exporter:
     def __init__(
         self,
         models: Mapping[str, TextClassifier],
+        combined: AdaptedTextClassifier | None,
         preprocessor: Any,
         labels: Sequence[str],
         domains: Sequence[str],
         pair: bool,
-        sources: Mapping[str, str] | None,
+        sources: Mapping[str | None, str] | None,
     ):
         self._models, self._preprocessor, self._sources = models, preprocessor, sources
+        # Every model of one graph is to be run by a warm-up request.
+        self._combined, self._routes = models, domains
+        if combined is not None:
+            self._combined, self._routes = {META_LEARNER: combined}, domains[:1]
         self._labels, self._domains, self._pair = labels, domains, pair
         self._shared = _shared_source(preprocessor, labels, domains, pair)
         self.kept = 0
@@ -158,6 +170,8 @@ class _Exporter:
     def _made_from(self, key: str | None) -> dict[str, Any] | None:
         if self._sources is None:
             return None
+        if key is None and key in self._sources:
+            return {**self._shared, "combined": self._sources[key]}
         keys = self._models if key is None else [key]
         return {**self._shared, "models": {key: self._sources[key] for key in keys}}
 
@@ -165,8 +179,8 @@ class _Exporter:
         self, model_folder: Path, key: str | None, made_from: dict[str, Any] | None
     ) -> Path:
         labels, domains, pair = self._labels, self._domains, self._pair
-        models = self._models if key is None else self._models[key]
-        routes = domains if key is None else None
+        models = self._combined if key is None else self._models[key]
+        routes = self._routes if key is None else None
         with next_version(model_folder) as new:
             write_saved_model(new.staging, models, self._preprocessor, labels, domains, pair=pair)
             check_ops(new.staging)

@@ -77,6 +77,8 @@ def _write(folder: Path, signatures: "_Signatures", preprocessor: Any) -> None:
 
     archive = keras.export.ExportArchive()
     archive.track(preprocessor)  # tokenizers other than WordPiece have tables
+    if signatures.codes is not None:
+        archive.track(signatures.codes)
     archive.add_endpoint("serving_default", signatures.predict, signatures.columns)
     archive.add_endpoint("embed", signatures.embed, signatures.columns)
     examples = tf.TensorSpec([None], tf.string, "inputs")
@@ -93,6 +95,8 @@ class _Signatures:
 
     Attributes:
         columns: Specifications of the inputs of `predict` and `embed`.
+        codes: Table from a domain's name to its code, the number of domains for an unknown one;
+            to be tracked by what is saved. `None`: no row names a domain that is known.
     """
 
     def __init__(
@@ -107,6 +111,12 @@ class _Signatures:
 
         self.columns = [tf.TensorSpec([None], tf.string, name) for name in inputs]
         self._answers, self._labels, self._domains = answers, list(labels), list(domains)
+        self.codes = None
+        if "domain" in inputs and domains:
+            codes = tf.lookup.KeyValueTensorInitializer(
+                list(domains), range(len(domains)), value_dtype=tf.int32
+            )
+            self.codes = tf.lookup.StaticHashTable(codes, default_value=len(domains))
         texts = [column for column in self.columns if column.name != "domain"]
         preprocessor(x=tuple(tf.constant([""]) for _ in texts))  # builds it
         # Traced once and shared by all signatures: tokenization is most of the graph.
@@ -147,15 +157,6 @@ class _Signatures:
         rows = check_rows(dict(zip(names, values, strict=True)))
         routes = rows.pop("domain", None)
         tokens = self._tokenize(*rows.values())
-        if routes is None:
+        if routes is None or self.codes is None:
             return tokens, tf.fill(tf.shape(rows["text"]), len(self._domains))
-        return tokens, _codes(plain_name(routes), self._domains)
-
-
-def _codes(names: Any, domains: Sequence[str]) -> Any:
-    """Return codes of domain names, `(batch,)` int32; the number of domains for an unknown one."""
-    import tensorflow as tf
-
-    known = tf.equal(names[:, tf.newaxis], tf.constant([list(domains)], tf.string))
-    unknown = tf.ones_like(names[:, tf.newaxis], tf.bool)
-    return tf.argmax(tf.cast(tf.concat([known, unknown], 1), tf.int32), 1, tf.int32)
+        return tokens, self.codes.lookup(plain_name(routes))

@@ -126,6 +126,10 @@ class AdaptedTextClassifier(TextClassifier):
         with adapter_sites.adding(pairs, _domains(inputs)):
             return super().encode(inputs, training)
 
+    def logits_of(self, embedding: Tensor, inputs: Tensors) -> Tensor:
+        """Return the logits of texts whose E(x) `embed` gave, `(batch, num_classes)` float32."""
+        return self._logits(embedding, inputs, training=False)
+
     def _logits(self, embedding: Tensor, inputs: Tensors, training: bool | None) -> Tensor:
         embedding = self.head_dropout(embedding, training=training)
         return self.class_head(embedding) + self.head_adapters(embedding, _domains(inputs))
@@ -149,12 +153,18 @@ class AdaptedTextClassifier(TextClassifier):
         """Return the classifier that the parts stand beside, on the same encoder."""
         return TextClassifier.from_classifier(self)
 
-    def merged(self, domain: int) -> TextClassifier:
-        """Return a plain classifier, on a copy of the encoder, with one domain's parts in it."""
+    def merged(self, domain: int | None) -> TextClassifier:
+        """Return a plain classifier, on a copy of the encoder, with one domain's parts in it.
+
+        Args:
+            domain: `None`: none's, which is the meta-learner.
+        """
         config = TextClassifier.get_config(self)
         model = TextClassifier.from_config({**config, "name": None})
         model.backbone.set_weights(self.backbone.get_weights())
         model.class_head.set_weights(self.class_head.get_weights())
+        if domain is None:
+            return model
         twin = {**adapter_sites.projections(model.backbone, tuple(adapter_sites.KERNELS))}
         twin = {**twin, **adapter_sites.shifted(model.backbone), "head": model.class_head}
         for layer in (*self.adapters, self.head_adapters):

@@ -81,7 +81,7 @@ def _at_work(run: Run, restart: bool) -> Iterator[None]:
 
 def _run_all(run: Run) -> None:
     for name in run.stages():
-        if not run.folder.is_done(name) and (name != "export" or run.config.export):
+        if not run.folder.is_done(name) and (name != "export" or run.config.export.at_end):
             # A finished run that is asked for more, such as `diagnose`, reports that too.
             if name not in _LEAVES and run.folder.is_done("report"):
                 _forget(run, ["report"])

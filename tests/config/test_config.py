@@ -43,7 +43,16 @@ def sections(section=Config):
 def test_sections_are_all_found():
     assert {section.__name__ for section in sections()} == {
         *("Config", "DataConfig", "Columns", "Split", "FewShot", "Backbone", "MFT", "Phase"),
-        *("Adapters", "Adversary", "FineTune", "Optimizer", "Distribution", "Sweep", "Search"),
+        *(
+            "Adapters",
+            "Adversary",
+            "FineTune",
+            "Optimizer",
+            "Distribution",
+            "Export",
+            "Sweep",
+            "Search",
+        ),
     }
 
 

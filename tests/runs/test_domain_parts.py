@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from easymft.config.loading import load_config
 from easymft.errors import InputError
+from easymft.export.predictor import Predictor
 from easymft.methods.evaluation import class_probabilities
 from easymft.runs.execution import execute
 from easymft.runs.plan import plan
@@ -113,3 +114,31 @@ def test_damaged_parts_are_named(tmp_path):
     with pytest.raises(InputError, match="damaged; `--restart` begins anew") as caught:
         run.with_parts()
     assert caught.value.file == run.folder.domain_parts
+
+
+@pytest.mark.long
+def test_an_export_is_one_model_unless_single_ones_are_asked_for(tmp_path):
+    path = write_recipe(tmp_path)
+    run = Run(load_config(path, [*SETTINGS, "export=true"]))
+    assert execute(run)["stages"]["export"]["models"] == ["export/combined/1"]
+    tf.config.run_functions_eagerly(False)
+    found, tested = predictions(run)["fine_tuned"], run.data.rows_of("test")
+    texts = run.data.corpus.take(tested).table
+    answers = Predictor(run.folder.export)(
+        {
+            "text": texts["text"].to_pylist(),
+            "domain": [DOMAINS[code] for code in texts["domain"].to_pylist()],
+        }
+    )
+    own = np.stack(found.loc[texts["id"].to_pylist()]["probabilities"])
+    np.testing.assert_allclose(answers["probability_good"], own[:, 1], atol=1e-5)
+
+    run = Run(load_config(path, [*SETTINGS, "export.single=true"]))
+    models = execute(run, "export")["stages"]["export"]["models"]
+    names = ("meta-learner", *DOMAINS)
+    assert models == [*(f"export/{name}/1" for name in names), "export/combined/1"]
+    of_books = Predictor(run.folder.export / "books")({"text": texts["text"].to_pylist()})
+    books = np.array(texts["domain"].to_pylist()) == DOMAINS.index("books")
+    np.testing.assert_allclose(
+        np.array(of_books["probability_good"])[books], own[books, 1], atol=1e-4
+    )

@@ -2,7 +2,7 @@
 
 import functools
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,10 @@ from easymft import files
 from easymft.config.method import BY_FINE_TUNED, BY_META_LEARNER, DOMAIN_PARTS, META_LEARNER
 from easymft.data.corpus.splits import Splits
 from easymft.errors import InputError
+from easymft.fetch.packages import sha256_of
 from easymft.methods import diagnostics, evaluation, reliability
 from easymft.methods import typicality as scoring
-from easymft.models import TextClassifier
+from easymft.models import AdaptedTextClassifier, TextClassifier
 from easymft.models.backbone import default_corruption_layers, num_layers
 from easymft.report import render_html, render_markdown
 from easymft.report.model_card import render_model_card
@@ -127,22 +128,58 @@ def export(run: Run) -> dict[str, Any]:
     from easymft.export import export_run
 
     corpus = run.data.corpus
-    names = {
-        META_LEARNER if code is None else corpus.domains[code]: name
-        for name, code in run.models().items()
-    }
     paths = export_run(
-        _Loaded(run, names),
-        run.data.preprocessor,
-        corpus.labels,
-        corpus.domains,
-        run.folder.export,
+        preprocessor=run.data.preprocessor,
+        labels=corpus.labels,
+        folder=run.folder.export,
         pair=corpus.is_pair,
         card=functools.partial(render_model_card, summary(run), pair=corpus.is_pair),
-        sources={key: run.fingerprint(name) for key, name in names.items()},
+        single=not run.has_parts if run.config.export.single is None else run.config.export.single,
         remove_superseded=True,
+        **(_exported_parts(run) if run.has_parts else _exported_models(run)),
     )
     return {"models": [str(path.relative_to(run.folder.path)) for path in paths]}
+
+
+def _exported_models(run: Run) -> dict[str, Any]:
+    """Return what `export_run` is given where every domain has a model."""
+    domains = run.data.corpus.domains
+    names = {
+        META_LEARNER if code is None else domains[code]: name for name, code in run.models().items()
+    }
+    sources = {key: run.fingerprint(name) for key, name in names.items()}
+    return {"models": _Loaded(run, names), "domains": domains, "sources": sources}
+
+
+def _exported_parts(run: Run) -> dict[str, Any]:
+    """Return what `export_run` is given where domains have parts; any added since, too."""
+    parts = run.domain_parts()
+    combined = parts.beside(run.load(META_LEARNER))
+    source = f"{run.fingerprint(META_LEARNER)}, parts {sha256_of(run.folder.domain_parts)}"
+    models = _Merged(combined, parts.domains)
+    return {
+        "models": models,
+        "combined": combined,
+        "domains": parts.domains,
+        "sources": dict.fromkeys([None, *models], source),
+    }
+
+
+class _Merged(Mapping[str, TextClassifier]):
+    """The meta-learner, and models with a domain's parts in their weights, made when asked for."""
+
+    def __init__(self, combined: AdaptedTextClassifier, domains: Sequence[str]):
+        self._combined, self._names = combined, (META_LEARNER, *domains)
+
+    def __getitem__(self, key: str) -> TextClassifier:
+        # The meta-learner is what a domain without parts has.
+        return self._combined.merged(self._names.index(key) - 1 if key != META_LEARNER else None)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
 
 
 class _Loaded(Mapping[str, TextClassifier]):
