@@ -139,6 +139,34 @@ def compare() -> int:
     return 0
 
 
+def add_domain() -> int:
+    """Train parts of a new domain beside a finished run's meta-learner."""
+    if FLAGS.name is None or FLAGS.input == "-":
+        field = "--name" if FLAGS.name is None else "--input"
+        raise InputError("is missing; name the new domain and the file of its texts", field=field)
+    run = _run_of(_config())
+    from easymft.runs.domains import add_domain
+
+    facts = add_domain(run, FLAGS.input, FLAGS.name)
+    print(f"{FLAGS.name}: {facts['texts']} texts learned")
+    if facts["mean_typicality"] is not None:
+        print(f"Mean typicality beside the other domains: {facts['mean_typicality']:.3f}")
+    print("\n".join(f"{run.folder.path}/{model}" for model in facts["models"]))
+    return 0
+
+
+def remove_domain() -> int:
+    """Take a domain's parts away from a finished run."""
+    if FLAGS.name is None:
+        raise InputError("is missing; name the domain", field="--name")
+    run = _run_of(_config())
+    from easymft.runs.domains import remove_domain
+
+    facts = remove_domain(run, FLAGS.name)
+    print("\n".join(f"{run.folder.path}/{model}" for model in facts["models"]))
+    return 0
+
+
 MODES: dict[str, Callable[[], int]] = {
     "run": run,
     "compare": compare,
@@ -147,6 +175,8 @@ MODES: dict[str, Callable[[], int]] = {
     "tables": tables,
     "pack": pack,
     "predict": predict,
+    "add_domain": add_domain,
+    "remove_domain": remove_domain,
     "init": init,
     "list": list_recipes,
     "render": render,

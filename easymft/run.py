@@ -48,9 +48,12 @@ _MODE = flags.DEFINE_enum(
     "meta fine-tuning side by side on the texts of a recipe, or of the data file --input, with "
     "advice. tables: work out a sweep's tables again, from what it left in the folder --input. "
     "pack: write the tokenized corpus into the folder --output, for machines without TensorFlow. "
-    "predict: label the texts of --input with the exported models. init: look at the data file "
-    "--input and write a recipe for it. list: the recipes of a folder (--config, else app_zoo), "
-    "one line each. render: print the complete recipe. schema: print the recipes' JSON schema.",
+    "predict: label the texts of --input with the exported models. add_domain: train small parts "
+    "of the domain --name on the texts of --input beside a finished run's meta-learner, and export "
+    "them. remove_domain: take those of --name away, and export the rest. init: look at the data "
+    "file --input and write a recipe for it. list: the recipes of a folder (--config, else "
+    "app_zoo), one line each. render: print the complete recipe. schema: print the recipes' JSON "
+    "schema.",
 )
 flags.DEFINE_multi_string(
     "set", [], "Override one setting: --set section.key=value (JSON or text). May be repeated."
@@ -62,7 +65,8 @@ flags.DEFINE_string(
     "input",
     "-",
     "For --mode predict: CSV, TSV, JSONL, Parquet or a pipe; -: standard input. For --mode init "
-    "and compare: the file or folder to look at. For --mode tables: the folder of a sweep.",
+    "and compare: the file or folder to look at. For --mode tables: the folder of a sweep. For "
+    "--mode add_domain: the labelled texts of the new domain.",
 )
 flags.DEFINE_enum(
     "input_format",
@@ -77,6 +81,7 @@ flags.DEFINE_string(
     "For --mode predict: Parquet, CSV, TSV or JSONL; -: JSONL on standard output. For --mode init: "
     "the recipe to write; -: named after the input. For --mode pack: a new folder.",
 )
+flags.DEFINE_string("name", None, "For --mode add_domain and remove_domain: the domain.")
 flags.DEFINE_bool(
     "dry_run",
     False,

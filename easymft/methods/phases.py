@@ -14,9 +14,11 @@ import numpy as np
 from easymft.config import Config, FineTune, Method, Phase
 from easymft.config.method import DOMAIN_PARTS
 from easymft.data.batches.tokenized import TokenizedTexts
-from easymft.data.corpus.parts import TRAINING_PARTS, Splits, joined_rows
+from easymft.data.corpus.parts import DEV_PARTS, TRAINING_PARTS, Splits, joined_rows
+from easymft.layers import TypicalityWeighting
 from easymft.methods import typicality
 from easymft.methods.checkpoint import History
+from easymft.methods.evaluation import class_probabilities
 from easymft.methods.meta_learner import build_meta_learner
 from easymft.methods.trainer import Trainer, TrainingTexts
 from easymft.models import AdaptedTextClassifier, TextClassifier, TextEmbedder
@@ -63,15 +65,23 @@ class Task:
         return self.method.phases(self.config.meta_fine_tune, self.config.fine_tune)
 
 
-def score(task: Task, model: TextClassifier, splits: Splits) -> dict[str, np.ndarray]:
+def weighting(task: Task) -> TypicalityWeighting:
+    """Return the layer that scores a task's texts, without centroids yet."""
+    return typicality.weighting(task.num_classes, task.num_domains, task.config.mft)
+
+
+def score(
+    task: Task, model: TextClassifier, splits: Splits, layer: TypicalityWeighting | None = None
+) -> dict[str, np.ndarray]:
     """Return the typicality of every split's texts by a model's encoder, not clipped.
 
     Args:
         task: What is learned.
         model: Gives E(x).
         splits: Rows by split, "train" first; `(len(rows),)` float32 is returned for each.
+        layer: Keeps the centroids, for those who ask it afterwards.
     """
-    layer = typicality.weighting(task.num_classes, task.num_domains, task.config.mft)
+    layer = weighting(task) if layer is None else layer
     return typicality.scores(TextEmbedder(model), task.tokens, splits, layer)
 
 
@@ -168,9 +178,26 @@ def fine_tune_parts(
     decay = {"weight_decay": settings.weight_decay}
     trainer = Trainer(model, phase, task.config.optimizer.model_copy(update=decay), seed)
     # With those of a domain that the meta-learner never saw.
-    dev_rows = joined_rows(task.splits, ("dev", "left_out_dev"))
+    dev_rows = joined_rows(task.splits, DEV_PARTS)
     texts = TrainingTexts(task.tokens, joined_rows(task.splits, TRAINING_PARTS), dev_rows=dev_rows)
     return model, record(trainer, "fine-tuning", texts, DOMAIN_PARTS)
+
+
+def no_better_on_dev(task: Task, model: AdaptedTextClassifier) -> list[str]:
+    """Return the domains whose parts get no more of their dev texts right than none do."""
+    rows = joined_rows(task.splits, DEV_PARTS)
+    if not len(rows):
+        return []
+    labels, codes = task.tokens.labels[rows], task.tokens.domains[rows]
+    own, shared = (
+        class_probabilities(one, "comparing on dev", task.tokens, rows).argmax(axis=1) == labels
+        for one in (model, model.meta_learner())
+    )
+    texts, *right = (
+        np.bincount(codes, weights, task.num_domains) for weights in (None, own, shared)
+    )
+    worse = (texts > 0) & (right[0] <= right[1])
+    return [domain for domain, no_better in zip(task.domains, worse, strict=True) if no_better]
 
 
 def _loss_weights(

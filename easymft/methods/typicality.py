@@ -78,6 +78,41 @@ def weighting(num_classes: int, num_domains: int, mft: MFT) -> TypicalityWeighti
     )
 
 
+def centroids_of(layer: TypicalityWeighting) -> dict[str, np.ndarray]:
+    """Return the sums and counts that a layer's centroids are made of."""
+    return {name: keras.ops.convert_to_numpy(getattr(layer, name)) for name in ("sums", "counts")}
+
+
+def scores_beside(
+    centroids: Path, embedder: keras.Model, tokens: TokenizedTexts, num_classes: int, mft: MFT
+) -> np.ndarray:
+    """Return typicalities, not clipped, of a new domain's texts, the others as they were.
+
+    Args:
+        centroids: File of what `centroids_of` gave of the other domains.
+        embedder: Gives E(x), by the encoder that the centroids were made with.
+        tokens: The new domain's texts, all with its only code, 0.
+        num_classes: Number of classes.
+        mft: How a recipe sets the scores.
+
+    Returns:
+        `(texts,)` float32.
+    """
+    with np.load(centroids, allow_pickle=False) as kept:
+        known = {name: kept[name] for name in ("sums", "counts")}
+    code, rows = len(known["counts"]), np.arange(len(tokens.labels))
+    layer = weighting(num_classes, code + 1, mft)
+    embeddings = predict(embedder, "typicality", tokens, rows)
+    labels, domains = np.asarray(tokens.labels), np.full(len(rows), code, np.int32)
+    layer.adapt(embeddings, labels, domains)
+    for name, values in known.items():
+        variable = getattr(layer, name)
+        own = keras.ops.convert_to_numpy(variable)[code:]
+        variable.assign(np.concatenate([values, own]))
+    layer.finalize()
+    return keras.ops.convert_to_numpy(layer.raw_scores(embeddings, labels, domains))
+
+
 def table(corpus: Corpus, splits: Splits, scores: dict[str, np.ndarray]) -> pa.Table:
     """`typicality.parquet`: id, split, domain, label and score, split by split."""
     part = corpus.take(np.concatenate([splits[name] for name in scores]))

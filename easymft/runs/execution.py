@@ -53,7 +53,7 @@ def execute(run: Run, only: str | None = None, restart: bool = False) -> dict[st
             field="--mode",
         )
     log = files.place(run.folder.path / "run.log")
-    with run.distribution.watched(), _at_work(run, restart), log_to(log):
+    with run.distribution.watched(), at_work(run, restart), log_to(log):
         if only is None:
             _run_all(run)
         else:
@@ -62,7 +62,7 @@ def execute(run: Run, only: str | None = None, restart: bool = False) -> dict[st
 
 
 @contextlib.contextmanager
-def _at_work(run: Run, restart: bool) -> Iterator[None]:
+def at_work(run: Run, restart: bool = False) -> Iterator[None]:
     """Lock the folder as the chief; as another worker, write to a folder of one's own."""
     distribution, folder = run.distribution, run.folder
     if not distribution.is_chief:
@@ -85,7 +85,7 @@ def _run_all(run: Run) -> None:
             # A finished run that is asked for more, such as `diagnose`, reports that too.
             if name not in _LEAVES and run.folder.is_done("report"):
                 _forget(run, ["report"])
-            _run_stage(run, name)
+            run_stage(run, name)
     if not run.keeps_models:
         run.folder.drop_models()
 
@@ -101,7 +101,7 @@ def _run_again(run: Run, only: str) -> None:
             )
     if run.folder.is_done(only) and only not in _LEAVES:
         _forget(run, later)
-    _run_stage(run, only)
+    run_stage(run, only)
 
 
 def _forget(run: Run, stages: list[str]) -> None:
@@ -111,7 +111,8 @@ def _forget(run: Run, stages: list[str]) -> None:
     run.distribution.barrier()
 
 
-def _run_stage(run: Run, name: str) -> None:
+def run_stage(run: Run, name: str) -> None:
+    """Run one stage, whose predecessors are done, and leave its marker."""
     if run.distribution.any_worker(preemption.requested()):
         raise preemption.Stopped
     logger.info("Stage %s ...", name)

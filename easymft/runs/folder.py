@@ -46,6 +46,7 @@ class RunFolder:
         self.path = Path(config.output_dir) / config.name / config.method / f"seed-{config.seed}"
         self.splits = self.path / "splits.json"
         self.typicality = self.path / "typicality.parquet"
+        self.centroids = self.path / "centroids.npz"
         self.predictions = self.path / "predictions.parquet"
         self.metrics = self.path / "metrics.json"
         self.diagnostics = self.path / "diagnostics.json"

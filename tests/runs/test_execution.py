@@ -374,7 +374,7 @@ def test_what_a_finished_run_is_asked_for_later_is_in_its_report(tmp_path, monke
     before = typicality.read_scores(experiment.folder.typicality)
     assert list(before) == ["train"]
 
-    stages, run_stage = [], execution._run_stage
+    stages, run_stage = [], execution.run_stage
 
     def dying_once(run, name):
         stages.append(name)
@@ -382,7 +382,7 @@ def test_what_a_finished_run_is_asked_for_later_is_in_its_report(tmp_path, monke
             raise KeyboardInterrupt
         run_stage(run, name)
 
-    monkeypatch.setattr(execution, "_run_stage", dying_once)
+    monkeypatch.setattr(execution, "run_stage", dying_once)
     with pytest.raises(KeyboardInterrupt):
         execute(Run(load_config(recipe, ["diagnose=true"])))
     execute(Run(load_config(recipe, ["diagnose=true"])))

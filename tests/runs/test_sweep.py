@@ -113,8 +113,8 @@ def test_a_sweep_leaves_tables_and_goes_on_where_it_was_killed(tmp_path, monkeyp
     stages = []
     monkeypatch.setattr(
         execution,
-        "_run_stage",
-        lambda run, name, run_stage=execution._run_stage: (
+        "run_stage",
+        lambda run, name, run_stage=execution.run_stage: (
             stages.append((run.config.method, run.config.seed)),
             run_stage(run, name),
         ),

@@ -11,6 +11,7 @@ PARTS = ("train", "dev", "test")
 # Of a domain left out of meta-learning; it trains on its own later.
 LEFT_OUT_PARTS = ("left_out_train", "left_out_dev")
 TRAINING_PARTS = ("train", "left_out_train")
+DEV_PARTS = ("dev", "left_out_dev")
 HELD_OUT_PARTS = ("dev", "left_out_dev", "test")
 
 

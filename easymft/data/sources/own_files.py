@@ -9,19 +9,24 @@ from pathlib import Path
 
 from easymft.config import DataConfig
 from easymft.data.corpus.intake import Intake
+from easymft.data.corpus.rows import is_missing, to_name
 from easymft.data.corpus.schema import Corpus
 from easymft.data.files.file_search import DataFile, find_files
 from easymft.data.files.reader import read_file
 from easymft.data.files.row_source import RowSource, Tally
 
 NAME = "files"
+# Columns that a file of a single, known domain may lack.
+_OPTIONAL = frozenset({"domain", "id", "split", "weight"})
 
 
-def read_files(data: DataConfig) -> Corpus:
+def read_files(data: DataConfig, domain: str | None = None) -> Corpus:
     """Read the files that the recipe's `data` section names.
 
     Args:
         data: The section.
+        domain: The only domain there may be, of rows too that name none. The columns of domain,
+            id, split and weight may then be missing.
 
     Returns:
         The corpus; its `split` column comes from the key a file stands under (train, dev, test)
@@ -52,9 +57,18 @@ def read_files(data: DataConfig) -> Corpus:
             ),
             note=lambda note: notes.update([note]),
             tally=tally,
+            optional=frozenset() if domain is None else _OPTIONAL,
         )
         name, path = _name(file, root), str(file.path)
         for line, row in read_file(source, file.form):
+            if domain is not None:
+                named = {k: v for k, v in row.items() if k not in _OPTIONAL or not is_missing(v)}
+                row = {"domain": domain, **named}
+                if to_name(row["domain"]) != domain:
+                    message = f"must be {domain!r}, which is asked for. Received: {row['domain']!r}"
+                    place = {"file": path, "line": line, "field": data.columns.domain}
+                    intake.refuse(message, **place)
+                    continue
             own = name if file.form == "folder" else f"{name}:{line}"
             intake.add(row, id=own, file=path, line=line, split=file.split)
     counted = [f"{count} x {note}" if count > 1 else note for note, count in notes.items()]

@@ -12,7 +12,7 @@ from easymft.errors import InputError
 from easymft.methods import phases
 from easymft.methods import typicality as scoring
 from easymft.methods.evaluation import class_probabilities
-from easymft.models import AdaptedTextClassifier, TextClassifier, load_backbone
+from easymft.models import TextClassifier, load_backbone
 from easymft.models.backbone import num_layers
 from easymft.models.domain_parts import DomainParts
 from easymft.runs.run import Run
@@ -80,7 +80,12 @@ def score_texts(run: Run) -> dict[str, np.ndarray]:
         given = data.corpus.table["typicality"].to_numpy()
         scores = {name: given[rows] for name, rows in splits.items()}
     else:
-        scores = phases.score(run.task, run.new_classifier(), splits)
+        layer = phases.weighting(run.task)
+        scores = phases.score(run.task, run.new_classifier(), splits, layer)
+        if run.has_parts:
+            # For domains that are added later.
+            with files.staged(run.folder.centroids) as path, open(path, "wb") as file:
+                np.savez(file, **scoring.centroids_of(layer))
     files.write_parquet(run.folder.typicality, scoring.table(data.corpus, splits, scores))
     return scores
 
@@ -145,31 +150,13 @@ def _fine_tune_parts(run: Run) -> dict[str, Any]:
     model, history = phases.fine_tune_parts(run.task, run.load(META_LEARNER), run.record)
     parts = DomainParts.of(model, domains)
     if run.config.fine_tune.select_best_on_dev:
-        kept = _no_better_on_dev(run, model)
+        kept = phases.no_better_on_dev(run.task, model)
         parts = parts.of_domains([d for d in domains if d not in kept]).of_domains(domains)
     run.keep_parts(parts)
     run.checkpoint(DOMAIN_PARTS).discard()
     if kept:
         logger.info("%s: the meta-learner, which does as well on dev.", ", ".join(kept))
     return {"history": {"all domains": history}, "keep_meta_learner": kept}
-
-
-def _no_better_on_dev(run: Run, model: AdaptedTextClassifier) -> list[str]:
-    """Return the domains with dev texts whose parts get no more of them right."""
-    data, rows = run.data, run.data.rows_of("dev")
-    if not len(rows):
-        return []
-    labels, codes = data.tokens.labels[rows], data.tokens.domains[rows]
-    own, shared = (
-        class_probabilities(one, "comparing on dev", data.tokens, rows).argmax(axis=1) == labels
-        for one in (model, model.meta_learner())
-    )
-    size = data.num_domains
-    texts, *right = (np.bincount(codes, weights, size) for weights in (None, own, shared))
-    worse = (texts > 0) & (right[0] <= right[1])
-    return [
-        domain for domain, no_better in zip(data.corpus.domains, worse, strict=True) if no_better
-    ]
 
 
 def _check_method(run: Run) -> None:
