@@ -200,8 +200,14 @@ class Reader:
             # Hours, or processes with the real encoder; that recipe and flags are right was seen.
             return None
         settings = [word for setting in tiny for word in ("--set", setting)]
-        plain = [*_without(arguments, "mode", "input", "output", "dry_run"), *settings]
+        flags_of_modes = ("mode", "input", "output", "dry_run", "name")
+        plain = [*_without(arguments, *flags_of_modes), *settings]
         mode = given.get("mode", "run")
+        if mode == "add_domain":
+            # Of one domain, which the command names, and of the sample's classes.
+            table = pd.DataFrame(texts())[["text", "label"]]
+            table.replace({"bad": "negative", "good": "positive"}).to_csv(self.folder / source)
+            self._once(plain)
         if mode == "predict" or mode in STAGE_NAMES[1:]:
             self._once(plain)
         if mode == "predict":

@@ -4,19 +4,22 @@ import dataclasses
 import os
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import keras
 import numpy as np
 from keras_hub.models import TextClassifierPreprocessor
 
 from easymft import files
-from easymft.config.method import META_LEARNER
+from easymft.config.method import DOMAIN_PARTS, META_LEARNER
 from easymft.errors import InputError
+from easymft.in_memory.adapted_model import AdaptedModel
 from easymft.in_memory.parameters import plain_numbers
 from easymft.in_memory.shared_model import SharedModel, Weights
+from easymft.models.domain_parts import DomainParts
 
 FACTS, PREPROCESSOR = "classifier.json", "preprocessor.keras"
-MODEL = f"{META_LEARNER}.keras"
+MODEL, PARTS = f"{META_LEARNER}.keras", f"{DOMAIN_PARTS}.npz"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,7 +38,7 @@ class Saved:
     classes: np.ndarray
     pairs: bool
     preprocessor: TextClassifierPreprocessor
-    model: SharedModel
+    model: SharedModel | AdaptedModel
 
 
 def write_classifier(saved: Saved, folder: str | Path) -> None:
@@ -46,9 +49,10 @@ def write_classifier(saved: Saved, folder: str | Path) -> None:
     """
     folder = _resolved(folder)
     # Weights alone: Keras reads those of a whole `.keras` archive nine times more slowly.
+    model, whole = saved.model, isinstance(saved.model, SharedModel)
     names = {
         domain: f"{number}-{files.slug(domain)}.weights.h5"
-        for number, domain in enumerate(saved.model.domains, 1)
+        for number, domain in enumerate(model.domains if whole else [], 1)
     }
     parameters = plain_numbers({**saved.parameters, "preset": str(saved.parameters["preset"])})
     if not isinstance(parameters["random_state"], int):
@@ -67,10 +71,14 @@ def write_classifier(saved: Saved, folder: str | Path) -> None:
             place.mkdir()
             files.write_json(place / FACTS, facts)
             keras.saving.save_model(saved.preprocessor, place / PREPROCESSOR)
-            with saved.model.holding(None) as meta_learner:
+            if isinstance(model, AdaptedModel):
+                model.meta_learner.save(place / MODEL)
+                model.parts.save(place / PARTS)
+                return
+            with model.holding(None) as meta_learner:
                 meta_learner.save(place / MODEL)
             for domain, name in names.items():
-                with saved.model.holding(domain) as own:
+                with model.holding(domain) as own:
                     own.save_weights(place / name)
     except OSError as error:
         raise InputError(f"cannot be written ({error.strerror})", file=folder) from None
@@ -86,21 +94,28 @@ def read_classifier(folder: str | Path) -> Saved:
     try:
         facts = files.read_json(folder / FACTS)
         preprocessor = keras.saving.load_model(folder / PREPROCESSOR)
-        model = keras.saving.load_model(folder / MODEL, compile=False)
-        weights: dict[str | None, Weights] = {None: model.get_weights()}
-        for domain, name in facts["domains"].items():
-            model.load_weights(folder / name)
-            weights[domain] = model.get_weights()
+        model = _read_model(folder, facts["domains"])
         return Saved(
             parameters=facts["parameters"],
             classes=np.array(facts["classes"], dtype=facts["dtype"]),
             pairs=facts["pairs"],
             preprocessor=preprocessor,
-            model=SharedModel(model, weights),
+            model=model,
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, BadZipFile) as error:
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
         raise InputError(f"holds no whole saved classifier ({reason})", file=folder) from error
+
+
+def _read_model(folder: Path, names: dict[str, str]) -> SharedModel | AdaptedModel:
+    learner = keras.saving.load_model(folder / MODEL, compile=False)
+    if (folder / PARTS).exists():
+        return AdaptedModel(learner, DomainParts.load(folder / PARTS))
+    weights: dict[str | None, Weights] = {None: learner.get_weights()}
+    for domain, name in names.items():
+        learner.load_weights(folder / name)
+        weights[domain] = learner.get_weights()
+    return SharedModel(learner, weights)
 
 
 def _resolved(folder: str | Path) -> Path:

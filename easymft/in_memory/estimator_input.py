@@ -12,7 +12,7 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
 from easymft.data.corpus.names import looks
-from easymft.data.corpus.rows import row_faults, to_name
+from easymft.data.corpus.rows import is_missing, row_faults, to_name
 from easymft.data.corpus.schema import Corpus
 from easymft.errors import InputError, Problems, listed, shown
 from easymft.in_memory.values import ONE_HOT, as_objects, flat_values
@@ -108,6 +108,23 @@ def with_classes(corpus: Corpus, classes: np.ndarray) -> Corpus:
     column = pa.array(codes[corpus.codes("label")])
     table = corpus.table.set_column(corpus.table.column_names.index("label"), "label", column)
     return dataclasses.replace(corpus, table=table, labels=tuple(names))
+
+
+def check_known_classes(labels: np.ndarray, classes: np.ndarray) -> None:
+    """Raise an `InputError` that names the first of `labels` that is none of `classes`."""
+    known = {to_name(value) for value in classes.tolist()}
+    for row, value in enumerate(labels.tolist()):
+        if to_name(value) not in known:
+            message = f"must be a class of `fit`, {listed(classes.tolist())}. Received: {value!r}"
+            raise InputError(message, field=f"y[{row}]")
+
+
+def check_of_one_domain(domains: Iterable[object], name: str) -> None:
+    """Raise an `InputError` that names the first of `domains` that is another than `name`."""
+    for row, value in enumerate(domains):
+        if not is_missing(value) and to_name(value) != name:
+            message = f"must be of the domain {name!r}. Received: {shown(value)}"
+            raise InputError(message, field=f"domains[{row}]")
 
 
 def warn_of_mistyped(domains: Iterable[str | None], known: Iterable[str]) -> None:

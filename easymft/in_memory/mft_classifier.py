@@ -12,10 +12,14 @@ from sklearn.utils import Tags, check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
 from easymft.config import METHODS
-from easymft.errors import InputError
+from easymft.data.corpus.rows import to_name
+from easymft.errors import InputError, listed
+from easymft.in_memory.adapted_model import AdaptedModel
 from easymft.in_memory.classifier_folder import Saved, read_classifier, write_classifier
 from easymft.in_memory.corpus import labelled, tokenized, unlabelled
 from easymft.in_memory.estimator_input import (
+    check_known_classes,
+    check_of_one_domain,
     class_labels,
     classes_of,
     text_columns,
@@ -24,7 +28,7 @@ from easymft.in_memory.estimator_input import (
 )
 from easymft.in_memory.parameters import config_of
 from easymft.in_memory.shared_model import SharedModel
-from easymft.in_memory.training import seeded, train
+from easymft.in_memory.training import seeded, train, train_domain
 from easymft.models import load_preprocessor
 from easymft.progress import progress_bars
 
@@ -44,6 +48,9 @@ class MFTClassifier(ClassifierMixin, BaseEstimator):
     text is classified by the copy that was fine-tuned for its domain; a text whose domain is
     missing or new goes to the meta-learner. Without domains, or with a single one, there is only
     the meta-learner, trained as long.
+
+    With `settings={"fine_tune.parts": "lora"}` domains have small parts beside the meta-learner in
+    place of copies, and `add_domain` and `remove_domain` leave the others as they are.
 
     Since the domain travels in `X`, `cross_val_score`, `GridSearchCV` and pipelines work as usual.
 
@@ -142,8 +149,69 @@ class MFTClassifier(ClassifierMixin, BaseEstimator):
         self.domains_ = np.array(corpus.domains if method.fine_tunes else (), dtype=object)
         self.pairs_, self.typicality_ = corpus.is_pair, trained.typicality
         self.history_ = trained.history
-        self.model_: SharedModel = SharedModel(trained.model, trained.weights)
+        self.model_: SharedModel | AdaptedModel = trained.model
         return self
+
+    def add_domain(self, X: Any, y: Any, name: str) -> "MFTClassifier":  # noqa: N803
+        """Train small parts of a new domain beside the meta-learner; other answers stay the same.
+
+        Needs `settings={"fine_tune.parts": "lora"}` (or `"bias"`, `"head"`) in `fit`.
+
+        Args:
+            X: Texts as of the class, all of the new domain.
+            y: Their classes, among those of `fit`.
+            name: The new domain, by which `predict` is then asked.
+
+        Raises:
+            InputError: A value cannot be used, or domains have whole copies.
+        """
+        model, plain = self._with_parts(), to_name(name)
+        if plain is None or plain in model.domains:
+            message = f"must name a domain that `fit` did not have. Received: {name!r}"
+            raise InputError(message, field="name")
+        columns, labels = text_columns(X), class_labels(y)
+        check_consistent_length(columns["text"], labels)
+        check_of_one_domain(columns.pop("domain", []), plain)
+        check_known_classes(labels, self.classes_)
+        named = {**columns, "label": labels.tolist(), "domain": [plain] * len(labels)}
+        corpus = with_classes(labelled(named, label_field="y"), self.classes_)
+        if corpus.is_pair != self.pairs_:
+            raise InputError("must hold texts or pairs of them, as in `fit`", field="X")
+        config = config_of(self.get_params())
+        with (
+            _training,
+            progress_bars(bool(self.verbose)),
+            seeded(config.seed),
+            tokenized(corpus, self.preprocessor_) as tokens,
+        ):
+            method = METHODS[config.method]
+            self.model_ = train_domain(config, method, tokens, model, plain, self._say)
+        self.domains_ = np.array(self.model_.domains, dtype=object)
+        return self
+
+    def remove_domain(self, name: str) -> "MFTClassifier":
+        """Forget a domain's parts; the meta-learner then answers for it.
+
+        Raises:
+            InputError: There is no such domain, or no other, or domains have whole copies.
+        """
+        model = self._with_parts()
+        plain = to_name(name)
+        if plain not in model.domains or len(model.domains) == 1:
+            found = f"{listed(model.domains)}, of which one stays. Received: {name!r}"
+            raise InputError(f"must be one of {found}", field="name")
+        self.model_ = AdaptedModel(model.meta_learner, model.parts.without(plain))
+        self.domains_ = np.array(self.model_.domains, dtype=object)
+        return self
+
+    def _with_parts(self) -> AdaptedModel:
+        check_is_fitted(self)
+        if not isinstance(self.model_, AdaptedModel):
+            raise InputError(
+                'needs small parts; fit with settings={"fine_tune.parts": "lora"} and two domains',
+                field="settings",
+            )
+        return self.model_
 
     def predict_proba(self, X: Any) -> np.ndarray:  # noqa: N803
         """Return probabilities of `classes_` for each text, `(texts, classes)` float32.

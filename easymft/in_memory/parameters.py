@@ -44,8 +44,9 @@ def config_of(parameters: Mapping[str, Any]) -> Config:
     if config.fine_tune.select_best_on_dev or config.meta_fine_tune.select_best_on_dev:
         message = "`select_best_on_dev` needs dev texts, of which `fit` has none"
         raise InputError(message, field="settings")
-    if config.fine_tune.parts != "all":
-        raise InputError('`fine_tune.parts` must be "all" here', field="settings")
+    if config.fine_tune.parts != "all" and not config.mft.keep_class_head:
+        message = "small parts (`fine_tune.parts`) stand beside the meta-learner's class head; "
+        raise InputError(f"{message}leave `mft.keep_class_head` true", field="settings")
     return config
 
 

@@ -12,11 +12,14 @@ import numpy as np
 from easymft.config import Config, Method
 from easymft.data.batches.tokenized import TokenizedTexts
 from easymft.devices.machine import precision_policy
+from easymft.in_memory.adapted_model import AdaptedModel
 from easymft.in_memory.corpus import all_train
+from easymft.in_memory.shared_model import SharedModel
 from easymft.methods import phases, typicality
 from easymft.methods.checkpoint import Checkpoint, History
 from easymft.methods.trainer import Trainer, TrainingTexts
 from easymft.models import TextClassifier, load_backbone
+from easymft.models.domain_parts import DomainParts
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,15 +27,13 @@ class Trained:
     """What training leaves.
 
     Attributes:
-        model: A classifier that takes any of `weights`.
-        weights: Domain -> weights of its own copy; under `None` those of the meta-learner.
+        model: Answers for each domain.
         typicality: `(texts,)` float32, the weights that the meta-learner began with; `None`
             where the method has none.
         history: Phase -> what `Trainer.run` returned.
     """
 
-    model: TextClassifier
-    weights: dict[str | None, list[np.ndarray]]
+    model: SharedModel | AdaptedModel
     typicality: np.ndarray | None
     history: dict[str, History]
 
@@ -69,15 +70,52 @@ def train(
         weights = typicality.loss_weights(scores, config.mft)["train"]
         say(f"typicality: mean {weights.mean():.3f}")
     classifier, _ = phases.meta_fine_tune(task, backbone, record, scores)
+    _, own = task.phases
+    if own is not None and own.parts != "all":
+        adapted, _ = phases.fine_tune_parts(task, classifier, record)
+        model = AdaptedModel(_twin(classifier), DomainParts.of(adapted, domains))
+        return Trained(model, weights, record.history)
     copies: dict[str | None, list[np.ndarray]] = {None: classifier.get_weights()}
     if method.fine_tunes:
         tuning = phases.FineTuning(task, classifier)
         for code, domain in enumerate(domains):
             tuning.run(code, record, np.flatnonzero(tokens.domains == code))
             copies[domain] = classifier.get_weights()
-    # A twin without what only training needs, such as the optimizer's moments.
-    twin = type(classifier).from_config(classifier.get_config())
-    return Trained(twin, copies, weights, record.history)
+    return Trained(SharedModel(_twin(classifier), copies), weights, record.history)
+
+
+def train_domain(
+    config: Config,
+    method: Method,
+    tokens: TokenizedTexts,
+    model: AdaptedModel,
+    domain: str,
+    say: Callable[[str], None],
+) -> AdaptedModel:
+    """Train parts of a new domain beside a meta-learner; the others' stay as they are.
+
+    Args:
+        config: The recipe that the meta-learner was trained by.
+        method: Its method.
+        tokens: The new domain's texts, with the meta-learner's codes of classes.
+        model: The meta-learner and the others' parts; it stays as it is.
+        domain: The new domain's name.
+        say: Is told in a line what the phase came to.
+    """
+    classes, split = model.meta_learner.num_classes, all_train(tokens)
+    config = phases.for_new_domain(config, len(model.domains))
+    task = phases.Task(config, method, tokens, split, classes, [domain])
+    learner = _twin(model.meta_learner)
+    adapted, _ = phases.fine_tune_parts(task, learner, _Record(say))
+    parts = model.parts.with_parts(DomainParts.of(adapted, [domain]))
+    return AdaptedModel(_twin(learner), parts)
+
+
+def _twin(model: TextClassifier) -> TextClassifier:
+    """Return a copy without what only training needs, such as the optimizer's moments."""
+    twin = type(model).from_config(model.get_config())
+    twin.set_weights(model.get_weights())
+    return twin
 
 
 class _Record:

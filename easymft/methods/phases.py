@@ -23,6 +23,8 @@ from easymft.methods.meta_learner import build_meta_learner
 from easymft.methods.trainer import Trainer, TrainingTexts
 from easymft.models import AdaptedTextClassifier, TextClassifier, TextEmbedder
 
+LEAST_BATCH = 4  # texts of a new domain's step
+
 
 class Record(Protocol):
     """Runs one training and keeps its curve and, while it is unfinished, its state."""
@@ -181,6 +183,22 @@ def fine_tune_parts(
     dev_rows = joined_rows(task.splits, DEV_PARTS)
     texts = TrainingTexts(task.tokens, joined_rows(task.splits, TRAINING_PARTS), dev_rows=dev_rows)
     return model, record(trainer, "fine-tuning", texts, DOMAIN_PARTS)
+
+
+def for_new_domain(config: Config, domains: int) -> Config:
+    """Return the recipe by which parts of one more domain are trained, alone.
+
+    Its batches have as many texts of a domain as those had that mixed all domains, so that it
+    learns in as many steps as they did.
+
+    Args:
+        config: The recipe that the others' parts were trained by.
+        domains: How many others those were.
+    """
+    own = config.fine_tune
+    size = min(max(own.batch_size // domains, LEAST_BATCH), own.batch_size)
+    update = {"batch_size": size, "gradient_accumulation_steps": 1}
+    return config.model_copy(update={"fine_tune": own.model_copy(update=update)})
 
 
 def no_better_on_dev(task: Task, model: AdaptedTextClassifier) -> list[str]:

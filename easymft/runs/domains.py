@@ -29,8 +29,6 @@ from easymft.runs.run import Run
 
 logger = logging.getLogger(__name__)
 
-LEAST_BATCH = 4
-
 
 def add_domain(run: Run, source: str, name: str) -> dict[str, Any]:
     """Train parts of a new domain beside a finished run's meta-learner, and export them.
@@ -146,10 +144,7 @@ def _trained(
 ) -> tuple[DomainParts, History]:
     """Train the parts as the run did, in batches with as many texts of a domain as it had."""
     own = run.config.fine_tune
-    size = own.batch_size // len(run.folder.facts("validate")["domains"])
-    size = min(max(size, LEAST_BATCH), own.batch_size)
-    update = {"batch_size": size, "gradient_accumulation_steps": 1}
-    config = run.config.model_copy(update={"fine_tune": own.model_copy(update=update)})
+    config = phases.for_new_domain(run.config, len(run.folder.facts("validate")["domains"]))
     task = phases.Task(config, run.method, tokens, splits, len(corpus.labels), corpus.domains)
     with run.distribution.scope():
         record = _Record(Checkpoint(run.folder.checkpoint("added")))

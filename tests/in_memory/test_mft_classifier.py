@@ -351,3 +351,74 @@ def test_parameters_are_checked_in_fit(new):
 def test_data_are_checked_in_fit(new, data, labels, message):
     with pytest.raises(ValueError, match=message):
         new().fit(data, labels)
+
+
+@pytest.fixture(scope="module")
+def adapted(new):
+    settings = {
+        **SETTINGS,
+        "fine_tune.parts": "lora",
+        "fine_tune.adapters.learning_rate": 0.05,
+        "fine_tune.adapters.epochs": 4,
+    }
+    return new(settings=settings).fit(X, Y)
+
+
+GARDEN = [f"{words} g" for words in WORDS]
+
+
+@pytest.mark.long
+def test_domains_may_have_small_parts_beside_one_model(adapted, tmp_path):
+    assert list(adapted.history_) == ["meta fine-tuning", "fine-tuning"]
+    assert adapted.domains_.tolist() == list(DOMAINS)
+    mixed = [(text, name) for text in TEXTS for name in (*DOMAINS, "new")]
+    answers = adapted.predict_proba(mixed)
+    by_domain = answers.reshape(len(TEXTS), 4, 2).swapaxes(0, 1)
+    for number, one in enumerate(by_domain):
+        alone = adapted.predict_proba([(text, (*DOMAINS, "new")[number]) for text in TEXTS])
+        np.testing.assert_allclose(one, alone, atol=1e-5)
+        for other in by_domain[:number]:
+            assert np.abs(one - other).max() > 1e-4
+    adapted.save(tmp_path / "saved")
+    assert not list((tmp_path / "saved").glob("*.weights.h5"))
+    for copied in (MFTClassifier.load(tmp_path / "saved"), copy.deepcopy(adapted)):
+        np.testing.assert_array_equal(copied.predict_proba(mixed), answers)
+
+
+@pytest.mark.long
+def test_domains_come_and_go_and_the_others_answers_stay(adapted):
+    classifier = copy.deepcopy(adapted)
+    mixed = [(text, name) for text in TEXTS for name in (*DOMAINS, "new")]
+    before, general = adapted.predict_proba(mixed), adapted.predict_proba(GARDEN)
+    classifier.add_domain(GARDEN, ["no", "no", "yes", "yes"], " garden ")
+    assert classifier.domains_.tolist() == [*DOMAINS, "garden"]
+    np.testing.assert_array_equal(classifier.predict_proba(mixed), before)
+    of_garden = [(text, "garden") for text in GARDEN]
+    assert np.abs(classifier.predict_proba(of_garden) - general).max() > 1e-3
+    classifier.remove_domain("garden").remove_domain("films")
+    np.testing.assert_array_equal(classifier.predict_proba(of_garden), general)
+    kept = np.array([name != "films" for _, name in mixed])
+    np.testing.assert_array_equal(classifier.predict_proba(mixed)[kept], before[kept])
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("texts", "labels", "name", "field"),
+    [
+        (GARDEN, ["no"] * 3 + ["maybe"], "garden", r"y\[3\]"),
+        (GARDEN, ["no"] * 4, "books ", "name"),
+        (GARDEN, ["no"] * 4, "", "name"),
+        ([*X[:1], *[(text, "garden") for text in GARDEN]], ["no"] * 5, "garden", r"domains\[0\]"),
+    ],
+)
+def test_a_domain_that_cannot_be_added_says_why(adapted, texts, labels, name, field):
+    with pytest.raises(InputError, match=f"`{field}`"):
+        adapted.add_domain(texts, labels, name)
+    assert adapted.domains_.tolist() == list(DOMAINS)
+
+
+def test_whole_copies_take_no_further_domain(young):
+    with pytest.raises(InputError, match="`settings`: needs small parts"):
+        young.add_domain(GARDEN, ["no", "no", "yes", "yes"], "garden")
+    with pytest.raises(InputError, match="`settings`: needs small parts"):
+        young.remove_domain("books")
