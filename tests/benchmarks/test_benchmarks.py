@@ -2,12 +2,14 @@
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 import tensorflow as tf
 
 from easymft.data.batches.batches import batch_plan
 from tests.benchmarks import (
     contest,
+    domains,
     share,
     texts,
     train_easymft,
@@ -129,3 +131,23 @@ def test_the_share_of_counted_calls_counts_nested_ones_once():
     counted(2.0, lambda: counted(1.0))
     wait(1.0)
     assert str(whole) == "75.0% of 4 s: training and encoder passes, 3 s"
+
+
+@pytest.mark.long
+def test_many_domains_are_measured(settings, tmp_path):
+    # In a graph, as it is served, and with parts that are small beside no encoder of width 8.
+    own = ("precision=float32", "backbone.max_length=16")
+    figures = domains.measure(tmp_path, settings["preset"], 3, 10, 40, 2, own)
+    assert figures["checkpoints_over_one_model"] > 1
+    assert figures["export_over_one_model"] > 1
+    assert all(np.isfinite(value) and value > 0 for value in figures.values())
+
+
+def test_texts_of_many_domains_are_distinct_and_of_both_classes(tmp_path):
+    for named in (True, False):
+        domains.write_texts(tmp_path / "texts.csv", 5, 6, named)
+        table = pd.read_csv(tmp_path / "texts.csv")
+        assert len(set(table["text"])) == len(table) == 30
+        assert table.groupby(["domain", "label"]).size().tolist() == (
+            [3] * 10 if named else [15] * 2
+        )
