@@ -107,11 +107,10 @@ class Batches(keras.utils.PyDataset):
             raise ValueError(f"`start` must be in [0, `stop`]. Received: {start}, {stop}")
         self.tokens, self.rows, self.batch_size, self.seed = tokens, rows, batch_size, seed
         self.start, self.stop, self.parts = start, stop, parts
-        self._buckets = np.array(buckets, int)
         self._labels = tokens.labels[rows].astype(np.int32)
         self._domains = np.asarray(tokens.domains[rows] if domains is None else domains, np.int32)
         self._weights = None if sample_weight is None else np.asarray(sample_weight, np.float32)
-        self._lengths = tokens.lengths[rows]
+        self._buckets, self._lengths = np.array(buckets, int), tokens.lengths[rows]
         self._plan = functools.lru_cache(maxsize=2)(
             functools.partial(batch_plan, self._lengths, batch_size, seed, groups=groups)
         )

@@ -6,8 +6,8 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from easymft.config.data import DataConfig
 from easymft.data.corpus.rows import SPLIT_NAMES
 from easymft.data.files.reader import SUFFIXES, format_of, suffix_of
 from easymft.errors import InputError, shown
@@ -28,7 +28,7 @@ class DataFile:
     split: str | None = None
 
 
-def find_files(data: Any) -> list[DataFile]:
+def find_files(data: DataConfig) -> list[DataFile]:
     """Find every file that the recipe's `data` section names.
 
     Raises:

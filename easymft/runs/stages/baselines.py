@@ -10,7 +10,7 @@ from easymft.data.corpus.schema import Corpus
 from easymft.methods import logistic
 from easymft.methods.inference import predict
 from easymft.methods.tfidf import TfidfClassifier
-from easymft.models import TextEmbedder
+from easymft.models import TextClassifier, TextEmbedder
 from easymft.runs.run import Run
 
 _EMBEDDINGS = "embeddings"  # kept between the two phases
@@ -63,7 +63,7 @@ def _cells(run: Run, rows: np.ndarray) -> np.ndarray:
     return tokens.domains[rows] * run.data.num_classes + tokens.labels[rows]
 
 
-def _embeddings(run: Run, model: Any, more: np.ndarray | None = None) -> np.ndarray:
+def _embeddings(run: Run, model: TextClassifier, more: np.ndarray | None = None) -> np.ndarray:
     """Return E(x) of the training texts, and of `more` rows: `(texts, hidden)` float32."""
     tokens, embedder = run.data.tokens, TextEmbedder(model)
     path = run.folder.checkpoint(_EMBEDDINGS)
