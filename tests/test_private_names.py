@@ -39,12 +39,16 @@ def of(kind: type) -> Callable[[], Container[str]]:
 def trainer() -> Container[str]:
     from keras.src.backend.tensorflow import trainer
 
-    return [*dir(trainer), *dir(trainer.TensorFlowTrainer)]
+    return [*dir(trainer), *dir(keras.Model)]
 
 
 @functools.cache
 def backbone() -> keras.Model:
     return tiny_backbone(dropout=0.1)
+
+
+def names_of_layers() -> Container[str]:
+    return {layer.name for layer in backbone()._flatten_layers()}
 
 
 def names_of_variables() -> Container[str]:
@@ -66,6 +70,7 @@ def of_a_tokenizer() -> Container[str]:
 
 
 OPTIMIZER = "models/optimizer.py"
+SITES = "models/adapter_sites.py"
 WALK = "walk the layers another way in models/sublayers.py"
 DECAY = "see what Keras calls these variables: with none excluded, all of them decay"
 ADAM = "look up where Adam keeps it; without the kernel, `super().update_step` is right, and slower"
@@ -128,7 +133,7 @@ USED = [
             "see whether `fit` over several workers still has the fault of keras issue #20585",
             TENSORFLOW,
         )
-        for name in ("reduce_per_replica", "TensorFlowTrainer", "_maybe_symbolic_build")
+        for name in ("reduce_per_replica", "_maybe_symbolic_build")
     ),
     Used(
         "pooled_dense",
@@ -143,6 +148,15 @@ USED = [
         "models/text_classifier.py",
         lambda: dir(backbone()),
         "find the width of the encoder's output, which the heads are built for",
+    ),
+    *(
+        Used(name, SITES, names_of_layers, "find the projections where domains have parts")
+        for name in (
+            "query",
+            "value",
+            "feedforward_intermediate_dense",
+            "feedforward_output_dense",
+        )
     ),
     Used("lowercase", "models/tokenizer.py", of_a_tokenizer, TOKENIZER),
     Used("split_on_cjk", "models/tokenizer.py", of_a_tokenizer, TOKENIZER),

@@ -60,6 +60,11 @@ def scale_gradient(loss: Any, factor: Any) -> Any:
     return ops.stop_gradient(loss * (1 - factor)) + loss * factor
 
 
+def share_a_batch() -> bool:
+    """Return whether this is called inside a step that several replicas do."""
+    return _context() is not None
+
+
 def total(value: Any) -> Any:
     """Return the sum of the replicas' values."""
     context = _context()
@@ -87,8 +92,10 @@ def assign_seeds(model: keras.Model, variables: Sequence[Any], states: Sequence[
     """
     for variable, state in zip(variables, states, strict=True):
         variable.assign(np.asarray(state))
-    strategy = getattr(model, "distribute_strategy", None)
-    if strategy is None or strategy.num_replicas_in_sync == 1 or not variables:
+    if keras.backend.backend() != "tensorflow" or not variables:
+        return
+    strategy = model.distribute_strategy
+    if strategy.num_replicas_in_sync == 1:
         return
     import tensorflow as tf
 
@@ -118,7 +125,8 @@ def repair_keras() -> None:
         return
     from keras.src.backend.tensorflow import trainer
 
-    kind = trainer.TensorFlowTrainer
+    # The trainer's own class is called otherwise in every other release.
+    kind = next((k for k in keras.Model.__mro__ if "_maybe_symbolic_build" in vars(k)), None)
     for home, name, mended in (
         (trainer, "reduce_per_replica", _reducing_scalars),
         (kind, "_maybe_symbolic_build", _building_on_one_part),
@@ -127,8 +135,8 @@ def repair_keras() -> None:
         if original is None:
             raise RuntimeError(
                 f"Keras {keras.__version__} has no `{name}`, which easymft mends where several "
-                "replicas share a batch: install keras<3.16, or take `distribution.strategy` "
-                "one_device"
+                "replicas share a batch: install the Keras that easymft was tested with "
+                "(constraints/tested.txt), or take `distribution.strategy` one_device"
             )
         if not hasattr(original, "__wrapped__"):
             setattr(home, name, mended(original))

@@ -21,15 +21,26 @@ KERNELS = {
 # A shift of all keys alike leaves the attention as it is.
 _SHIFT_IN_VAIN = ("key",)
 
-# Which adapters add to which layer, by its id, and the domains of the texts under way.
-_Added = tuple[Mapping[int, keras.layers.Layer], Tensor]
+# Which adapters add to which layer, by its id, the domains of the texts under way, and the layers
+# that have added.
+_Added = tuple[Mapping[int, keras.layers.Layer], Tensor, set[int]]
 _added: contextvars.ContextVar[_Added | None] = contextvars.ContextVar("added", default=None)
 
 
 def projections(backbone: keras.Model, kernels: Sequence[str]) -> dict[str, keras.layers.Layer]:
-    """Return the encoder layers' projections that `kernels` name, such as `"query"`, by name."""
+    """Return the encoder layers' projections that `kernels` name, such as `"query"`, by name.
+
+    Raises:
+        RuntimeError: A projection has another name in this keras-hub.
+    """
+    sites = _sites(backbone)
     wanted = {name for kernel in kernels for name in KERNELS[kernel]}
-    return {name: site for name, site in _sites(backbone).items() if site.name in wanted}
+    if missing := wanted.difference(site.name for site in sites.values()):
+        raise RuntimeError(
+            f"{type(backbone).__name__} has no layers {', '.join(sorted(missing))}. Install the "
+            "keras-hub that easymft was tested with (constraints/tested.txt)."
+        )
+    return {name: site for name, site in sites.items() if site.name in wanted}
 
 
 def shifted(backbone: keras.Model) -> dict[str, keras.layers.Layer]:
@@ -74,19 +85,30 @@ def adding(
     Args:
         adapters: Pairs of a site, open to adapters, and its `DomainAdapters`.
         domains: `(batch,)` int, of the texts that the block sends through the encoder.
+
+    Raises:
+        RuntimeError: A site was not asked, so that its adapters would be left out without a word.
     """
-    token = _added.set(({id(site): layer for site, layer in adapters}, domains))
+    reached: set[int] = set()
+    token = _added.set(({id(site): layer for site, layer in adapters}, domains, reached))
     try:
         yield
     finally:
         _added.reset(token)
+    if missed := [site.name for site, _ in adapters if id(site) not in reached]:
+        raise RuntimeError(
+            f"Keras {keras.__version__} does not ask {', '.join(missed)} by their `call`, so what "
+            "domains have of their own would not be added. Install the Keras that easymft was "
+            "tested with (constraints/tested.txt)."
+        )
 
 
 def _call(site: keras.layers.Layer, inputs: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-    adapters, domains = _added.get() or ({}, None)
+    adapters, domains, reached = _added.get() or ({}, None, set())
     own = adapters.get(id(site))
     if own is None:
         return type(site).call(site, inputs, *args, **kwargs)
+    reached.add(id(site))
     activation = getattr(site, "activation", None)
     if activation in (None, keras.activations.linear):
         outputs = type(site).call(site, inputs, *args, **kwargs)

@@ -1,5 +1,6 @@
 """AdamW as BERT is fine-tuned with it."""
 
+import functools
 from typing import Any
 
 import keras
@@ -9,7 +10,6 @@ from easymft.devices import replicas
 
 # Biases, and scale and shift of layer normalizations: names that Keras gives these variables.
 NO_DECAY = ("bias", "gamma", "beta")
-_SUMS_GRADIENTS = "_all_reduce_sum_gradients"  # the method of Keras that is overridden below
 
 
 @keras.saving.register_keras_serializable(package="easymft")
@@ -68,15 +68,18 @@ class BertAdamW(keras.optimizers.AdamW):
     A class, because Keras' own forgets the exclusion when a compiled model is saved and loaded.
     The length of a `WarmupLinearDecay` is among its variables, so that one compiled step serves
     all lengths on every backend, and a saved state holds it.
+
+    Raises:
+        RuntimeError: This Keras names the variables of `NO_DECAY` otherwise, or adds up replicas'
+            gradients in another way.
     """
 
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        _check_names()
+        self._was_asked_to_sum = False
+
     def build(self, variables: list[keras.Variable]) -> None:
-        if replicas.in_strategy() and not hasattr(keras.optimizers.AdamW, _SUMS_GRADIENTS):
-            raise RuntimeError(
-                f"Keras {keras.__version__} has no `{_SUMS_GRADIENTS}`, so the replicas' gradients "
-                "would be added up twice. Install the Keras that easymft was tested with, or train "
-                "on one device."
-            )
         # Not by `var_names`: on TensorFlow those are matched against names like `dense/bias:0`.
         self.exclude_from_weight_decay([v for v in variables if v.name in NO_DECAY])
         super().build(variables)
@@ -91,6 +94,12 @@ class BertAdamW(keras.optimizers.AdamW):
         learn too slowly. It also clips each replica's part of a gradient by itself.
         """
         super().apply(replicas.summed([_dense(g) for g in grads]), trainable_variables)
+        if replicas.share_a_batch() and not self._was_asked_to_sum:
+            raise RuntimeError(
+                f"Keras {keras.__version__} does not add up the replicas' gradients by "
+                "`_all_reduce_sum_gradients`, so they would be added up twice. Install the Keras "
+                "that easymft was tested with (constraints/tested.txt), or train on one device."
+            )
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Do as Keras does, by TensorFlow's kernel where it can: one pass over memory, not many."""
@@ -114,7 +123,23 @@ class BertAdamW(keras.optimizers.AdamW):
         )
 
     def _all_reduce_sum_gradients(self, grads_and_vars: list[Any]) -> list[Any]:
+        self._was_asked_to_sum = True
         return grads_and_vars  # `apply` has done it
+
+
+@functools.cache
+def _check_names() -> None:
+    """Make sure that Keras calls biases and normalizations' variables as `NO_DECAY` has it."""
+    dense, norm = keras.layers.Dense(1), keras.layers.LayerNormalization()
+    dense.build((None, 1))
+    norm.build((None, 1))
+    found = {variable.name for variable in (*dense.weights, *norm.weights)} - {"kernel"}
+    if found != set(NO_DECAY):
+        raise RuntimeError(
+            f"Keras {keras.__version__} calls biases and normalizations' variables "
+            f"{', '.join(sorted(found))}, not {', '.join(sorted(NO_DECAY))}, so weight decay would "
+            "take them too. Install the Keras that easymft was tested with (constraints/tested.txt)"
+        )
 
 
 def _dense(gradient: Any) -> Any:

@@ -1,6 +1,6 @@
 """Layers and random generators inside a model, however deep.
 
-Keras has no public name for either; tests/models/test_private_names.py tells when one is gone.
+Keras has no public name for either; tests/test_private_names.py tells when one is gone.
 """
 
 import keras
@@ -31,6 +31,7 @@ def random_states(model: keras.Model) -> list[keras.Variable]:
     if len(found) != len(states) or len(dropouts) > len(states):
         raise RuntimeError(
             f"Keras {keras.__version__} does not keep random generators where earlier releases do, "
-            "so a seed would not fix what is drawn. Install the Keras that easymft was tested with."
+            "so a seed would not fix what is drawn. Install the Keras that easymft was tested with "
+            "(constraints/tested.txt)."
         )
     return found

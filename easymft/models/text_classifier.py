@@ -182,6 +182,7 @@ class TextClassifier(Exportable):
         loss = loss if added is None else loss + added
         if not training:
             return loss
+        self._check_draws()
         texts = ops.shape(y_pred["logits"])[0]
         loss = replicas.of_whole_batch(loss, texts)
         if "share" not in x:
@@ -189,6 +190,13 @@ class TextClassifier(Exportable):
         # A part of a batch counts as it does in the whole; see `Batches`.
         share = ops.sum(x["share"]) / ops.cast(ops.maximum(texts, 1), "float32")
         return replicas.scale_gradient(loss, share)
+
+    def _check_draws(self) -> None:
+        if replicas.share_a_batch() and self.random_states and not self._draws_apart:
+            raise RuntimeError(
+                f"Keras {keras.__version__} trains without `make_train_function`, so all replicas "
+                "would draw alike; set each one's own state by `set_random_states` before"
+            )
 
     def _normalized(self, sample_weight: Tensor | None) -> Tensor:
         """Return weights with which the batch's mean is the mean that `loss_normalization` asks."""

@@ -190,9 +190,21 @@ def test_one_device_is_no_strategy():
     assert not has_workers(mirrored(2).strategy)
 
 
+@pytest.mark.long
+def test_a_keras_that_leaves_the_random_states_of_replicas_alike_is_refused(monkeypatch):
+    monkeypatch.setattr(
+        TextClassifier,
+        "make_train_function",
+        lambda self, force=False: keras.Model.make_train_function(self, force),
+    )
+    with pytest.raises(RuntimeError, match="all replicas would draw alike"):
+        train(mirrored(2), sgd, lambda: TextClassifier(backbone(0.1), NUM_CLASSES, 2), steps=1)
+
+
 @pytest.mark.parametrize("name", ["reduce_per_replica", "_maybe_symbolic_build"])
 def test_a_keras_that_cannot_be_mended_is_named(name, monkeypatch):
-    home = trainer if hasattr(trainer, name) else trainer.TensorFlowTrainer
+    homes = (trainer, *keras.Model.__mro__)
+    home = next(home for home in homes if name in vars(home))
     monkeypatch.delattr(home, name)
     repair_keras()  # outside a scope nothing is touched
     with mirrored(2).scope(), pytest.raises(RuntimeError, match=f"has no `{name}`, which easymft"):

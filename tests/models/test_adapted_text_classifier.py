@@ -1,9 +1,11 @@
+import functools
+
 import keras
 import numpy as np
 import pytest
 from keras import ops
 
-from easymft.models import AdaptedTextClassifier, TextClassifier
+from easymft.models import AdaptedTextClassifier, TextClassifier, adapter_sites
 from easymft.models.adapted_text_classifier import PARTS
 from tests.models.tiny import (
     NUM_CLASSES,
@@ -150,3 +152,17 @@ def test_tables_of_another_kind_are_refused():
     model = adapted(meta_learner(), parts="head")
     with pytest.raises(ValueError, match="`tables` must be named head/kernels, head/shifts"):
         model.set_tables({})
+
+
+def test_a_keras_that_does_not_ask_a_layer_by_its_call_is_refused(inputs, monkeypatch):
+    model = adapted(meta_learner(), parts="bias")
+    for site in model._sites[:1]:
+        monkeypatch.setattr(site, "call", functools.partial(type(site).call, site))
+    with pytest.raises(RuntimeError, match=rf"does not ask {model._sites[0].name} by their `call`"):
+        logits(model, inputs)
+
+
+def test_an_encoder_whose_projections_are_called_otherwise_is_refused(monkeypatch):
+    monkeypatch.setitem(adapter_sites.KERNELS, "query", ("query_dense",))
+    with pytest.raises(RuntimeError, match="BertBackbone has no layers query_dense"):
+        adapted(meta_learner(), parts="lora")

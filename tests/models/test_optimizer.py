@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 from keras import ops
 
-from easymft.devices import replicas
 from easymft.models import MFTTextClassifier, WarmupLinearDecay, adamw
+from easymft.models import optimizer as optimizers
 from tests.models.tiny import arrays, scramble, tiny_backbone
 
 
@@ -149,13 +149,39 @@ def test_a_token_that_comes_twice_in_a_batch_learns_from_the_sum_of_its_gradient
     np.testing.assert_allclose(arrays([embeddings])[0], expected[0], atol=5e-6)
 
 
-def test_a_keras_that_would_add_up_gradients_twice_is_refused(monkeypatch):
-    monkeypatch.setattr(replicas, "in_strategy", lambda: True)
-    for home in keras.optimizers.AdamW.__mro__:
-        if "_all_reduce_sum_gradients" in vars(home):
-            monkeypatch.delattr(home, "_all_reduce_sum_gradients")
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="is about replicas")
+@pytest.mark.parametrize("asks", [True, False])
+def test_a_keras_that_would_add_up_gradients_twice_is_refused(asks, monkeypatch):
+    import tensorflow as tf
+
+    if not asks:  # as if it were renamed, or no longer asked
+        monkeypatch.setattr(keras.optimizers.AdamW, "_backend_update_step", lambda *_: None)
+    devices = ["CPU:0", "CPU:1"]
+    strategy = tf.distribute.MirroredStrategy(devices, tf.distribute.ReductionToOneDevice())
+    with strategy.scope():
+        variable = keras.Variable([1.0], name="kernel")
+        optimizer = adamw(0.1, weight_decay=0.0)
+        optimizer.build([variable])
+
+    def step():
+        strategy.run(lambda: optimizer.apply([tf.constant([2.0])], [variable]))
+
+    if asks:
+        step()
+        # Adam's first step is the learning rate, whatever the gradient.
+        assert variable.numpy() == pytest.approx([0.9], abs=1e-5)
+        return
     with pytest.raises(RuntimeError, match=r"`_all_reduce_sum_gradients`, so .* added up twice"):
-        adamw(0.1).build([keras.Variable([1.0], name="kernel")])
+        step()
+
+
+def test_a_keras_that_calls_biases_otherwise_is_refused(monkeypatch):
+    monkeypatch.setattr(optimizers, "NO_DECAY", ("bias", "scale", "beta"))
+    optimizers._check_names.cache_clear()
+    with pytest.raises(RuntimeError, match="beta, bias, gamma, not beta, bias, scale, so weight"):
+        adamw(0.1)
+    monkeypatch.undo()
+    adamw(0.1)
 
 
 def test_accumulated_gradients_make_one_step_at_one_rate():
