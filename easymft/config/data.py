@@ -100,6 +100,12 @@ class DataConfig(Section):
     """Stop at a row that cannot be used, or skip and count it."""
     limit_per_domain: Count | None = None
     """Use at most this many texts of each domain: a quick look."""
+    label_sets: dict[str, Annotated[list[str], Field(min_length=1)]] | Literal["found"] | None = (
+        None
+    )
+    """Where not every domain has all classes: names of the classes of such domains, {"books":
+    ["good", "bad"]}, or found, those of each domain's training texts. A domain is never answered
+    with a class that it does not have, nor does its loss know of others. null: all have all."""
     label_noise: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Share of the training texts that are given a wrong label, to see how a method bears it."""
     split: Split = Split()

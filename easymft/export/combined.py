@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from easymft.config.method import META_LEARNER
-from easymft.models import AdaptedTextClassifier, MultiTaskTextClassifier, TextClassifier
+from easymft.models import MultiTaskTextClassifier, TextClassifier
+from easymft.models.label_sets import OUT_OF_REACH
 
 
 class DomainModels:
@@ -119,13 +120,14 @@ def _answer(model: TextClassifier, tokens: dict[str, Any], domain: Any) -> dict[
 
     inputs = {**tokens, "domain": domain}
     embedding = model.embed(inputs, training=False)
-    if isinstance(model, AdaptedTextClassifier):
+    if not isinstance(model, MultiTaskTextClassifier):
         answers = tf.nn.softmax(model.logits_of(embedding, inputs))
         return {"embedding": embedding, "probabilities": answers}
     logits = model.class_head(embedding)
-    if not isinstance(model, MultiTaskTextClassifier):
-        return {"embedding": embedding, "probabilities": tf.nn.softmax(logits)}
-    heads = tf.nn.softmax(tf.reshape(logits, [-1, model.num_domains, model.num_classes]))
+    logits = tf.reshape(logits, [-1, model.num_domains, model.num_classes])
+    if model.allowed is not None:
+        logits = tf.where(model.allowed[:-1], logits, OUT_OF_REACH)
+    heads = tf.nn.softmax(logits)
     heads = tf.concat([heads, tf.reduce_mean(heads, 1, keepdims=True)], 1)
     answer = tf.gather(heads, domain, axis=1, batch_dims=1)
     return {"embedding": embedding, "probabilities": answer}

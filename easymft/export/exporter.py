@@ -182,7 +182,10 @@ class _Exporter:
         models = self._combined if key is None else self._models[key]
         routes = self._routes if key is None else None
         with next_version(model_folder) as new:
-            write_saved_model(new.staging, models, self._preprocessor, labels, domains, pair=pair)
+            home = key if key in domains else None
+            write_saved_model(
+                new.staging, models, self._preprocessor, labels, domains, pair=pair, home=home
+            )
             check_ops(new.staging)
             write_warmup_requests(new.staging, model_folder.name, pair=pair, domains=routes)
             write_text(new.staging / LABELS_FILE, "".join(f"{label}\n" for label in labels))

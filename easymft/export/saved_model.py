@@ -24,6 +24,7 @@ def write_saved_model(
     domains: Sequence[str] = (),
     *,
     pair: bool = False,
+    home: str | None = None,
 ) -> None:
     """Write trained models as one SavedModel over raw text.
 
@@ -48,6 +49,7 @@ def write_saved_model(
         labels: Class names in the order of the codes in training.
         domains: Domain names in the order of the codes in training.
         pair: Whether a text has a second one.
+        home: The domain that all texts of a single model are of, if it is for one.
 
     Raises:
         InputError: Keras runs on another backend than TensorFlow.
@@ -69,7 +71,8 @@ def write_saved_model(
         )
     has = {"text": True, "text_pair": pair, "domain": routed}
     inputs = [name for name, given in has.items() if given]
-    _write(folder, _Signatures(answers, preprocessor, inputs, labels, domains), preprocessor)
+    signatures = _Signatures(answers, preprocessor, inputs, labels, domains, home)
+    _write(folder, signatures, preprocessor)
 
 
 def _write(folder: Path, signatures: "_Signatures", preprocessor: Any) -> None:
@@ -106,9 +109,11 @@ class _Signatures:
         inputs: Sequence[str],
         labels: Sequence[str],
         domains: Sequence[str],
+        home: str | None,
     ):
         import tensorflow as tf
 
+        self._home = len(domains) if home is None else domains.index(home)
         self.columns = [tf.TensorSpec([None], tf.string, name) for name in inputs]
         self._answers, self._labels, self._domains = answers, list(labels), list(domains)
         self.codes = None
@@ -158,5 +163,5 @@ class _Signatures:
         routes = rows.pop("domain", None)
         tokens = self._tokenize(*rows.values())
         if routes is None or self.codes is None:
-            return tokens, tf.fill(tf.shape(rows["text"]), len(self._domains))
+            return tokens, tf.fill(tf.shape(rows["text"]), self._home)
         return tokens, self.codes.lookup(plain_name(routes))

@@ -12,6 +12,7 @@ from easymft.models import (
     MultiTaskTextClassifier,
     TextClassifier,
 )
+from easymft.models.label_sets import LabelSets
 
 
 def build_meta_learner(
@@ -21,6 +22,7 @@ def build_meta_learner(
     num_classes: int,
     num_domains: int,
     steps: int,
+    label_sets: LabelSets | None = None,
 ) -> TextClassifier:
     """Return the uncompiled model of a method's mixed phase.
 
@@ -31,6 +33,7 @@ def build_meta_learner(
         num_classes: Number of classes.
         num_domains: Number of domains.
         steps: Training steps of the phase, over which an adversary grows.
+        label_sets: The classes of each domain, where not all have all.
     """
     settings: dict[str, Any] = {
         "backbone": backbone,
@@ -38,6 +41,7 @@ def build_meta_learner(
         "num_domains": num_domains,
         "embedding": config.backbone.pooling,
         "dropout": config.dropout,
+        "label_sets": label_sets,
     }
     if method.model == "plain":
         return TextClassifier(**settings)

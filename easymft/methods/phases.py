@@ -22,6 +22,7 @@ from easymft.methods.evaluation import class_probabilities
 from easymft.methods.meta_learner import build_meta_learner
 from easymft.methods.trainer import Trainer, TrainingTexts
 from easymft.models import AdaptedTextClassifier, TextClassifier, TextEmbedder
+from easymft.models.label_sets import LabelSets
 
 LEAST_BATCH = 4  # texts of a new domain's step
 
@@ -47,6 +48,7 @@ class Task:
         splits: Rows of `tokens` by split.
         num_classes: Number of classes.
         domains: Names of the domains, in the order of their codes.
+        label_sets: The classes of each domain, where not all have all.
     """
 
     config: Config
@@ -55,6 +57,7 @@ class Task:
     splits: Splits
     num_classes: int
     domains: Sequence[str]
+    label_sets: LabelSets | None = None
 
     @property
     def num_domains(self) -> int:
@@ -115,6 +118,7 @@ def meta_fine_tune(
         task.num_classes,
         task.num_domains,
         phase.steps(len(rows)),
+        task.label_sets,
     )
     weight, dev_weight = _loss_weights(task, model, scores)
     texts = TrainingTexts(task.tokens, rows, weight, task.splits["dev"], dev_weight)
@@ -176,6 +180,7 @@ def fine_tune_parts(
         rank=settings.rank,
         kernels=settings.kernels,
         seed=seed,
+        label_sets=task.label_sets,
     )
     decay = {"weight_decay": settings.weight_decay}
     trainer = Trainer(model, phase, task.config.optimizer.model_copy(update=decay), seed)

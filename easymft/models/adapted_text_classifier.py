@@ -114,7 +114,8 @@ class AdaptedTextClassifier(TextClassifier):
         Args:
             meta_learner: A plain classifier.
             num_domains: Number of domains that have parts.
-            **kwargs: `parts`, `rank`, `kernels`, `seed`.
+            **kwargs: `parts`, `rank`, `kernels`, `seed`; and `label_sets`, where its own domains
+                are not the meta-learner's.
         """
         config = {**TextClassifier.get_config(meta_learner), "backbone": meta_learner.backbone}
         model = cls(**{**config, "name": None, "num_domains": num_domains, **kwargs})
@@ -126,11 +127,7 @@ class AdaptedTextClassifier(TextClassifier):
         with adapter_sites.adding(pairs, _domains(inputs)):
             return super().encode(inputs, training)
 
-    def logits_of(self, embedding: Tensor, inputs: Tensors) -> Tensor:
-        """Return the logits of texts whose E(x) `embed` gave, `(batch, num_classes)` float32."""
-        return self._logits(embedding, inputs, training=False)
-
-    def _logits(self, embedding: Tensor, inputs: Tensors, training: bool | None) -> Tensor:
+    def _every_logit(self, embedding: Tensor, inputs: Tensors, training: bool | None) -> Tensor:
         embedding = self.head_dropout(embedding, training=training)
         return self.class_head(embedding) + self.head_adapters(embedding, _domains(inputs))
 
@@ -148,6 +145,9 @@ class AdaptedTextClassifier(TextClassifier):
     def _tables(self) -> dict[str, keras.Variable]:
         layers = (*self.adapters, self.head_adapters)
         return {f"{layer.name}/{v.name}": v for layer in layers for v in layer.weights}
+
+    def _logits(self, embedding: Tensor, inputs: Tensors, training: bool | None) -> Tensor:
+        return super()._logits(embedding, {"domain": _domains(inputs), **inputs}, training)
 
     def meta_learner(self) -> TextClassifier:
         """Return the classifier that the parts stand beside, on the same encoder."""

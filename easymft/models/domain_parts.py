@@ -22,22 +22,27 @@ class DomainParts:
         kind: `parts`, `rank` and `kernels` of `AdaptedTextClassifier`.
         domains: Names of the domains, in the order of the rows.
         tables: `(domains, ...)` float32 by name, as `AdaptedTextClassifier.tables` gives them.
+        label_sets: The classes of each domain, `None` for all.
     """
 
     kind: dict[str, Any]
     domains: tuple[str, ...]
     tables: dict[str, np.ndarray]
+    label_sets: tuple[Sequence[int] | None, ...]
 
     @classmethod
     def of(cls, model: AdaptedTextClassifier, domains: Sequence[str]) -> "DomainParts":
         """Return the parts of a model whose domains have these names."""
         kind = {"parts": model.parts, "rank": model.rank, "kernels": list(model.kernels)}
-        return cls(kind, tuple(domains), model.tables())
+        label_sets = tuple(model.label_sets or [None] * len(domains))[: len(domains)]
+        return cls(kind, tuple(domains), model.tables(), label_sets)
 
     def beside(self, meta_learner: TextClassifier) -> AdaptedTextClassifier:
         """Put the parts beside the meta-learner, on its own encoder."""
-        domains = len(self.domains)
-        model = AdaptedTextClassifier.of_meta_learner(meta_learner, domains, **self.kind)
+        sets = self.label_sets if any(own is not None for own in self.label_sets) else None
+        model = AdaptedTextClassifier.of_meta_learner(
+            meta_learner, len(self.domains), label_sets=sets, **self.kind
+        )
         model.set_tables(self.tables)
         return model
 
@@ -51,14 +56,17 @@ class DomainParts:
             name: np.concatenate([table, np.zeros((1, *table.shape[1:]), table.dtype)])[places]
             for name, table in self.tables.items()
         }
-        return dataclasses.replace(self, domains=tuple(domains), tables=tables)
+        sets = tuple(None if place < 0 else self.label_sets[place] for place in places)
+        return dataclasses.replace(self, domains=tuple(domains), tables=tables, label_sets=sets)
 
     def with_parts(self, other: "DomainParts") -> "DomainParts":
         """Return these parts and, after them, those of domains that are not here yet."""
         tables = {
             name: np.concatenate([table, other.tables[name]]) for name, table in self.tables.items()
         }
-        return dataclasses.replace(self, domains=(*self.domains, *other.domains), tables=tables)
+        domains = (*self.domains, *other.domains)
+        sets = (*self.label_sets, *other.label_sets)
+        return dataclasses.replace(self, domains=domains, tables=tables, label_sets=sets)
 
     def without(self, domain: str) -> "DomainParts":
         """Return the parts of the others."""
@@ -66,7 +74,9 @@ class DomainParts:
 
     def save(self, path: Path) -> None:
         """Write the parts into an .npz file, without pickle."""
-        facts = json.dumps({"kind": self.kind, "domains": list(self.domains)})
+        facts = json.dumps(
+            {"kind": self.kind, "domains": self.domains, "label_sets": self.label_sets}
+        )
         with open(path, "wb") as file:
             np.savez(file, **{_FACTS: np.array(facts), **self.tables})  # type: ignore[arg-type]
 
@@ -80,4 +90,4 @@ class DomainParts:
         with np.load(path, allow_pickle=False) as arrays:
             tables = {name: arrays[name] for name in arrays.files}
         facts = json.loads(str(tables.pop(_FACTS)))
-        return cls(facts["kind"], tuple(facts["domains"]), tables)
+        return cls(facts["kind"], tuple(facts["domains"]), tables, tuple(facts["label_sets"]))

@@ -23,8 +23,8 @@ class MultiTaskTextClassifier(TextClassifier):
             raise ValueError("`num_domains` is required for one head per domain. Received: None")
         return num_classes * num_domains
 
-    def _logits(self, embedding: Tensor, inputs: Tensors, training: bool | None) -> Tensor:
-        every = super()._logits(embedding, inputs, training)
+    def _every_logit(self, embedding: Tensor, inputs: Tensors, training: bool | None) -> Tensor:
+        every = super()._every_logit(embedding, inputs, training)
         every = ops.reshape(every, (-1, self.num_domains, self.num_classes))
         domain, inside = codes(inputs["domain"], self.num_domains, "domain")
         index = ops.where(inside, domain, 0)[:, None, None]

@@ -13,6 +13,7 @@ from easymft.layers.checks import check_choice, check_integer
 from easymft.layers.types import Tensor, Tensors
 from easymft.models.backbone import encoder, load_backbone
 from easymft.models.exportable import Exportable
+from easymft.models.label_sets import LabelSets, allowed_classes, within
 from easymft.models.metrics import DomainMetrics
 from easymft.models.sublayers import random_states
 
@@ -35,6 +36,8 @@ class TextClassifier(Exportable):
         dropout: Dropout rate before the class head.
         loss_normalization: `"batch"` divides the weighted loss by the batch size; `"nonzero"` by
             the number of non-zero sample weights, as EasyTransfer does.
+        label_sets: For each domain the classes that it has, `None` for all, where not every domain
+            has all; the others' logits are -1e9 for its texts. See `easymft.models.label_sets`.
 
     Example:
     ```python
@@ -55,6 +58,7 @@ class TextClassifier(Exportable):
         embedding: Literal["mean", "pooler"] = "mean",
         dropout: float = 0.1,
         loss_normalization: Literal["batch", "nonzero"] = "batch",
+        label_sets: LabelSets | None = None,
         **kwargs: Any,
     ):
         # === Layers ===
@@ -87,6 +91,10 @@ class TextClassifier(Exportable):
         self.embedding = embedding
         self.dropout = dropout
         self.loss_normalization = loss_normalization
+        self.label_sets = label_sets
+        self.allowed = None
+        if label_sets is not None:
+            self.allowed = allowed_classes(label_sets, num_domains or 0, num_classes)
         self._draws_apart = False
         self.built = True
 
@@ -148,7 +156,15 @@ class TextClassifier(Exportable):
             return ops.cast(encoded["pooled"], "float32")
         return self.pooling(encoded["sequence"], mask=inputs["padding_mask"])
 
+    def logits_of(self, embedding: Tensor, inputs: Tensors) -> Tensor:
+        """Return the logits of texts whose E(x) `embed` gave, `(batch, num_classes)` float32."""
+        return self._logits(embedding, inputs, training=False)
+
     def _logits(self, embedding: Tensor, inputs: Tensors, training: bool | None) -> Tensor:
+        logits = self._every_logit(embedding, inputs, training)
+        return logits if self.allowed is None else within(logits, self.allowed, inputs["domain"])
+
+    def _every_logit(self, embedding: Tensor, inputs: Tensors, training: bool | None) -> Tensor:
         return self.class_head(self.head_dropout(embedding, training=training))
 
     def make_train_function(self, force: bool = False) -> None:
@@ -257,6 +273,7 @@ class TextClassifier(Exportable):
             embedding=self.embedding,
             dropout=self.dropout,
             loss_normalization=self.loss_normalization,
+            label_sets=self.label_sets,
         )
         return config
 

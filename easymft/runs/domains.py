@@ -145,7 +145,10 @@ def _trained(
     """Train the parts as the run did, in batches with as many texts of a domain as it had."""
     own = run.config.fine_tune
     config = phases.for_new_domain(run.config, len(run.folder.facts("validate")["domains"]))
-    task = phases.Task(config, run.method, tokens, splits, len(corpus.labels), corpus.domains)
+    task = phases.Task(
+        *(config, run.method, tokens, splits, len(corpus.labels), corpus.domains),
+        label_sets=_label_sets(run, corpus, splits),
+    )
     with run.distribution.scope():
         record = _Record(Checkpoint(run.folder.checkpoint("added")))
         model, history = phases.fine_tune_parts(task, run.load(META_LEARNER), record)
@@ -154,6 +157,15 @@ def _trained(
             logger.info("%s: the meta-learner, which does as well on dev.", *corpus.domains)
             parts = parts.of_domains([]).of_domains(corpus.domains)
     return parts, history
+
+
+def _label_sets(run: Run, corpus: Corpus, splits: Splits) -> list[list[int] | None] | None:
+    """Return the classes of the new domain: those it is said to have, or those of its texts."""
+    asked, (domain,) = run.config.data.label_sets, corpus.domains
+    if asked == "found":
+        return [np.unique(corpus.codes("label")[splits["train"]]).tolist()]
+    named = (asked or {}).get(domain)
+    return None if named is None else [sorted(map(corpus.labels.index, named))]
 
 
 class _Record:

@@ -24,6 +24,7 @@ from easymft.methods.trainer import Trainer, TrainingTexts
 from easymft.models import AdaptedTextClassifier, TextClassifier
 from easymft.models.backbone import load_backbone
 from easymft.models.domain_parts import DomainParts
+from easymft.models.label_sets import LabelSets
 from easymft.report.tensorboard import Logs
 from easymft.runs import STAGE_NAMES
 from easymft.runs.data import RunData
@@ -105,6 +106,7 @@ class Run:
             data.splits,
             data.num_classes,
             data.corpus.domains,
+            data.label_sets,
         )
 
     def backbone(self) -> keras.Model:
@@ -115,14 +117,19 @@ class Run:
             dtype=precision_policy(self.config.precision),
         )
 
-    def new_classifier(self) -> TextClassifier:
-        """Return an untrained class head on the encoder as it was pre-trained."""
+    def new_classifier(self, label_sets: LabelSets | None = None) -> TextClassifier:
+        """Return an untrained class head on the encoder as it was pre-trained.
+
+        Args:
+            label_sets: The classes of each domain, for one that is to be trained.
+        """
         return TextClassifier(
             self.backbone(),
             self.data.num_classes,
             self.data.num_domains,
             embedding=self.config.backbone.pooling,
             dropout=self.config.dropout,
+            label_sets=label_sets,
         )
 
     def load(self, name: str) -> TextClassifier | TfidfClassifier:

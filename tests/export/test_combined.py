@@ -95,7 +95,7 @@ def test_models_without_rows_do_not_run(models):
             )
             return tf.zeros([tf.shape(note)[0], 3])
 
-        def class_head(self, embedding):
+        def logits_of(self, embedding, inputs):
             return embedding
 
     spies = {name: Spy(name) for name in ("meta-learner", "books", "music")}

@@ -8,11 +8,13 @@ PARTS = DomainParts(
     KIND,
     ("books", "café", "tools"),
     {"a/factor": np.arange(6, dtype="float32").reshape(3, 2), "head/shifts": np.ones((3, 1, 1))},
+    (None, [0, 1], None),
 )
 
 
 def assert_same(one, other):
     assert (one.kind, one.domains) == (other.kind, other.domains)
+    assert one.label_sets == other.label_sets
     assert one.tables.keys() == other.tables.keys()
     for name, table in one.tables.items():
         np.testing.assert_array_equal(table, other.tables[name])
@@ -36,9 +38,11 @@ def test_domains_come_and_go_and_the_others_stay():
         KIND,
         ("garden",),
         {"a/factor": np.full((1, 2), 9, "float32"), "head/shifts": np.ones((1, 1, 1))},
+        ([1],),
     )
     more = PARTS.with_parts(new)
     assert more.domains == ("books", "café", "tools", "garden")
+    assert more.label_sets == (None, [0, 1], None, [1])
     assert more.tables["a/factor"][3].tolist() == [9, 9]
     assert_same(more.of_domains(PARTS.domains), PARTS)
     fewer = PARTS.without("café")

@@ -15,6 +15,7 @@ from easymft.methods.evaluation import class_probabilities
 from easymft.models import TextClassifier, load_backbone
 from easymft.models.backbone import num_layers
 from easymft.models.domain_parts import DomainParts
+from easymft.models.label_sets import allowed_classes
 from easymft.runs.run import Run
 from easymft.runs.stages import baselines
 
@@ -29,6 +30,7 @@ def validate(run: Run) -> dict[str, Any]:
         logger.info("%s", line)
     report.raise_for_problems()
     _check_method(run)
+    _check_label_sets(run)
     if run.folder.is_done("validate"):
         data.check_unchanged()
     run.folder.begin()
@@ -109,7 +111,7 @@ def fine_tune(run: Run) -> dict[str, Any]:
     if run.has_parts:
         return _fine_tune_parts(run)
     has_learner = META_LEARNER in run.models()
-    start = run.load(META_LEARNER) if has_learner else run.new_classifier()
+    start = run.load(META_LEARNER) if has_learner else run.new_classifier(run.data.label_sets)
     tuning = phases.FineTuning(run.task, start)
     compares = has_learner and tuning.phase.select_best_on_dev
     learner = run.load(META_LEARNER) if compares else None
@@ -204,6 +206,25 @@ def _check_method(run: Run) -> None:
                 f"must name layers from 0 to {last}. Received: {layers}",
                 field="mft.corruption_layers",
             )
+
+
+def _check_label_sets(run: Run) -> None:
+    """Raise `InputError` where texts are not of the classes that their domains are said to have."""
+    corpus, field = run.data.corpus, "data.label_sets"
+    if run.config.data.label_sets is None:
+        return
+    if not run.method.trains_encoder:
+        raise InputError(f"is not for the method `{run.method.name}`; leave it out", field=field)
+    if run.config.data.label_sets == "found":
+        return
+    allowed = allowed_classes(run.data.label_sets, run.data.num_domains, run.data.num_classes)
+    codes = corpus.codes("domain"), corpus.codes("label")
+    outside = np.flatnonzero(~allowed[codes])
+    if len(outside):
+        row = int(outside[0])
+        domain, label = corpus.domains[codes[0][row]], corpus.labels[codes[1][row]]
+        message = f"says that domain {domain!r} does not have the class of this text, {label!r}"
+        raise InputError(message, **{"field": field, **corpus.place(row)})
 
 
 def _check_selection(run: Run) -> None:
