@@ -43,8 +43,8 @@ class Adapters(Section):
 
     epochs: Annotated[int, Field(ge=0)] | None = None
     """Passes over the texts of all domains; null: `fine_tune.epochs`."""
-    learning_rate: Positive = 1e-3
-    """Peak of the learning rate: parts that begin at zero take higher ones than whole encoders."""
+    learning_rate: Positive = 1e-4
+    """Peak of the learning rate."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
     """Decoupled decay of the parts, towards the meta-learner; at 1 / learning_rate nothing is
     left of them in a step."""
