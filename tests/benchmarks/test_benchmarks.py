@@ -1,13 +1,19 @@
 """The machinery of the benchmarks, on sizes at which figures mean nothing."""
 
+import json
+
 import keras
 import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
+from absl import flags
+from absl.testing import flagsaver
 
 from easymft.data.batches.batches import batch_plan
+from easymft.runs.evidence import read_evidence
 from tests.benchmarks import (
+    accuracy,
     contest,
     domains,
     share,
@@ -151,3 +157,24 @@ def test_texts_of_many_domains_are_distinct_and_of_both_classes(tmp_path):
         assert table.groupby(["domain", "label"]).size().tolist() == (
             [3] * 10 if named else [15] * 2
         )
+
+
+@pytest.mark.slow
+def test_another_tool_stands_beside_a_sweeps_rows(settings, tmp_path, capsys):
+    recipe = tmp_path / "two_rows.json"
+    sweep = {"methods": ["tfidf"], "seeds": [1], "compare_with": [], "variations": {"few": {}}}
+    recipe.write_text(json.dumps({"data": {"source": "sample"}, "sweep": sweep}))
+    epochs = ["meta_fine_tune.epochs=1", "fine_tune.epochs=0"]
+    encoder = [f"backbone.preset={settings['preset']}", "backbone.max_length=16"]
+    own = [f"--setting={value}" for value in (*epochs, *encoder, f"output_dir={tmp_path}")]
+    command = ["accuracy", "--recipe", str(recipe), "--peers", "keras_hub", *own]
+    with flagsaver.flagsaver():
+        flags.FLAGS([*command, "--folder", str(tmp_path / "kept")])
+        accuracy.main([])
+    found = read_evidence(tmp_path / "kept")
+    assert [method for _, method, _ in found] == ["tfidf", "keras-hub, mixed"]
+    one, other = (run.predictions for run in found.values())
+    for name in ("id", "domain", "label"):
+        assert other[name] == one[name]
+    assert set(other["predicted"].to_pylist()) <= set(one["label"].to_pylist())
+    assert "| keras-hub, mixed |" in capsys.readouterr().out
