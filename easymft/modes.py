@@ -32,6 +32,15 @@ def print_schema() -> int:
     return 0
 
 
+def doctor() -> int:
+    """Print what is here and what is missing; 1 where something that all need is amiss."""
+    from easymft.doctor import diagnosis
+
+    lines, sound = diagnosis()
+    print("\n".join(lines))
+    return 0 if sound else 1
+
+
 def list_recipes() -> int:
     """Print the names and descriptions of the recipes of a folder, or of those that come along."""
     from easymft.config import loading
@@ -178,6 +187,7 @@ MODES: dict[str, Callable[[], int]] = {
     "add_domain": add_domain,
     "remove_domain": remove_domain,
     "init": init,
+    "doctor": doctor,
     "list": list_recipes,
     "render": render,
     "schema": print_schema,

@@ -52,8 +52,9 @@ _MODE = flags.DEFINE_enum(
     "of the domain --name on the texts of --input beside a finished run's meta-learner, and export "
     "them. remove_domain: take those of --name away, and export the rest. init: look at the data "
     "file --input and write a recipe for it. list: the recipes of a folder (--config, else "
-    "app_zoo), one line each. render: print the complete recipe. schema: print the recipes' JSON "
-    "schema.",
+    "app_zoo), one line each. doctor: what is installed, what this machine computes with, and what "
+    "is missing for which feature. render: print the complete recipe. schema: print the recipes' "
+    "JSON schema.",
 )
 flags.DEFINE_multi_string(
     "set", [], "Override one setting: --set section.key=value (JSON or text). May be repeated."

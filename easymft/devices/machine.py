@@ -1,26 +1,19 @@
 """What a run computes on: its name, the precision that is fast there, and whether XLA helps."""
 
 import logging
-import os
-import platform
-import re
-from pathlib import Path
 
 import keras
 
-logger = logging.getLogger(__name__)
+from easymft.devices.processor import bfloat16_flag, describe_processor
 
-_CPUINFO = Path("/proc/cpuinfo")
-_BFLOAT16_FLAGS = ("avx512_bf16", "amx_bf16")
+logger = logging.getLogger(__name__)
 
 
 def describe_machine() -> str:
     """Return processor, cores and accelerators: `AMD EPYC 7763 (2 cores), 1 x NVIDIA H200`."""
-    found = re.search(r"model name\s*:\s*(.+)", _CPUINFO.read_text()) if _CPUINFO.exists() else None
-    processor = found[1] if found else platform.processor() or platform.machine()
     accelerators = _accelerators()
     counted = [f"{accelerators.count(name)} x {name}" for name in dict.fromkeys(accelerators)]
-    return ", ".join([f"{processor} ({os.cpu_count()} cores)", *counted])
+    return ", ".join([describe_processor(), *counted])
 
 
 def precision_policy(name: str) -> str:
@@ -76,9 +69,8 @@ def _bfloat16_hardware() -> str | None:
         return "TPU"
     if _has("gpu"):
         return "GPU" if _gpu_capability() >= (8, 0) else None
-    flags = _CPUINFO.read_text().split() if _CPUINFO.exists() else []
-    found = [flag for flag in _BFLOAT16_FLAGS if flag in flags]
-    return f"CPU with {found[0]}" if found else None
+    flag = bfloat16_flag()
+    return f"CPU with {flag}" if flag else None
 
 
 def _gpu_capability() -> tuple[int, int]:

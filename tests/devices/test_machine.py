@@ -3,7 +3,7 @@ import os
 import jax
 import pytest
 
-from easymft.devices import machine
+from easymft.devices import machine, processor
 
 
 class Device:
@@ -14,10 +14,10 @@ class Device:
 def test_names_processor_and_cores(monkeypatch, tmp_path):
     cpuinfo = tmp_path / "cpuinfo"
     cpuinfo.write_text("processor\t: 0\nmodel name\t: Some CPU @ 2 GHz\nflags\t: a b\n" * 2)
-    monkeypatch.setattr(machine, "_CPUINFO", cpuinfo)
+    monkeypatch.setattr(processor, "_CPUINFO", cpuinfo)
     monkeypatch.setattr(machine, "_accelerators", list)
     assert machine.describe_machine() == f"Some CPU @ 2 GHz ({os.cpu_count()} cores)"
-    monkeypatch.setattr(machine, "_CPUINFO", tmp_path / "missing")
+    monkeypatch.setattr(processor, "_CPUINFO", tmp_path / "missing")
     assert machine.describe_machine().endswith(f" ({os.cpu_count()} cores)")
 
 
