@@ -12,6 +12,7 @@ from easymft.layers import DomainAdapters
 from easymft.layers.checks import check, check_choice
 from easymft.layers.types import Tensor, Tensors
 from easymft.models import adapter_sites
+from easymft.models.optimizer import adamw
 from easymft.models.text_classifier import TextClassifier
 
 Parts = Literal["lora", "bias", "head"]
@@ -148,6 +149,45 @@ class AdaptedTextClassifier(TextClassifier):
 
     def _logits(self, embedding: Tensor, inputs: Tensors, training: bool | None) -> Tensor:
         return super()._logits(embedding, {"domain": _domains(inputs), **inputs}, training)
+
+    def add_domain(
+        self, inputs: Tensors, labels: Any, learning_rate: float = 1e-4, **fit: Any
+    ) -> "AdaptedTextClassifier":
+        """Return the model with one more domain, trained on its texts; the others stay the same.
+
+        Args:
+            inputs: What `call` takes, of the new domain alone, whose code is `num_domains` as it
+                was; `"domain"` is not read.
+            labels: Int `(texts,)`.
+            learning_rate: Of AdamW.
+            **fit: Of `keras.Model.fit`, such as `epochs` and `batch_size`.
+        """
+        new = self._beside(1)
+        new.compile(
+            adamw(learning_rate),
+            keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            jit_compile=False,
+        )
+        domain = np.zeros(len(inputs["token_ids"]), "int32")
+        new.fit({**inputs, "domain": domain}, labels, **{"verbose": 0, **fit})
+        own, added = self.tables(), new.tables()
+        return self._with_tables({name: np.concatenate([own[name], added[name]]) for name in own})
+
+    def remove_domain(self, domain: int) -> "AdaptedTextClassifier":
+        """Return the model without a domain; the codes of those after it are one less."""
+        check(0 <= domain < self.num_domains, "domain", f"in [0, {self.num_domains})", domain)
+        return self._with_tables({n: np.delete(t, domain, 0) for n, t in self.tables().items()})
+
+    def _with_tables(self, tables: Mapping[str, np.ndarray]) -> "AdaptedTextClassifier":
+        model = self._beside(len(next(iter(tables.values()))))
+        model.set_tables(tables)
+        return model
+
+    def _beside(self, num_domains: int) -> "AdaptedTextClassifier":
+        """Return a model with fresh parts of so many domains, beside the same meta-learner."""
+        check(self.label_sets is None, "label_sets", "None where domains come and go", "some")
+        kind = {"parts": self.parts, "rank": self.rank, "kernels": self.kernels, "seed": self.seed}
+        return self.of_meta_learner(self, num_domains, **kind)
 
     def meta_learner(self) -> TextClassifier:
         """Return the classifier that the parts stand beside, on the same encoder."""

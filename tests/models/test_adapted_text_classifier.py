@@ -135,6 +135,23 @@ def test_unknown_domains_are_the_meta_learner_where_prediction_is_traced_too(dty
         assert np.abs(model.predict(inputs, verbose=0)["logits"] - expected).max() > 0.02
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("parts", PARTS)
+def test_domains_come_and_go_and_the_others_stay(parts, inputs, labels):
+    model = adapted(meta_learner(), parts=parts)
+    before = logits(model, inputs)
+    more = model.add_domain(inputs, labels, learning_rate=0.1, epochs=2)
+    np.testing.assert_array_equal(logits(more, inputs), before)
+    np.testing.assert_array_equal(logits(model, inputs), before)
+    new = {**inputs, "domain": np.full(8, NUM_DOMAINS, "int32")}
+    assert np.abs(logits(more, new) - logits(model, new)).max() > 0.01
+    fewer = more.remove_domain(1)
+    assert fewer.num_domains == NUM_DOMAINS
+    moved = {**inputs, "domain": inputs["domain"] - (inputs["domain"] == 2)}
+    others = inputs["domain"] != 1
+    np.testing.assert_array_equal(logits(fewer, moved)[others], before[others])
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
