@@ -9,6 +9,7 @@ from easymft.config.method import METHODS, Method
 from easymft.config.mft import MFT, VARIANTS
 from easymft.config.recipe import Adversary, Backbone, Config, Distribution, Export
 from easymft.config.section import Section
+from easymft.config.self_training import SelfTraining
 from easymft.config.sweep import Search, Sweep
 from easymft.config.training import Adapters, FineTune, Optimizer, Phase
 
@@ -31,6 +32,7 @@ __all__ = [
     "Phase",
     "Search",
     "Section",
+    "SelfTraining",
     "Split",
     "Sweep",
 ]

@@ -40,6 +40,8 @@ class FewShot(Section):
     """Share of the training texts kept, per domain and class."""
     per_class: Count | None = None
     """Number of training texts kept, per domain and class."""
+    rest: Literal["unused", "unlabeled"] = "unused"
+    """unlabeled: the others stay as texts whose labels no method sees, to try self-training."""
 
     @model_validator(mode="after")
     def _one_of_two(self) -> "FewShot":

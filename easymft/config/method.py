@@ -13,6 +13,8 @@ Term = Literal["typicality", "corruption", "adversary"]
 
 # The meta-learner among models that are called after their domains: checkpoints, exports, cards.
 META_LEARNER = "meta-learner"
+# What self-training begins with, kept beside what it ends with.
+FIRST_LEARNER = "first-learner"
 # The small parts of all domains, in one file, where domains have no models of their own.
 DOMAIN_PARTS = "parts"
 # Which model made a prediction: keys of metrics.json and diagnostics.json, values of the column
@@ -60,6 +62,7 @@ class Method:
             "tfidf" are logistic regressions on features that nothing is trained for.
         fine_tunes: Whether every domain fine-tunes its own copy.
         terms: What its loss has beside the plain cross-entropy.
+        self_trains: Whether its mixed phase goes on with texts that have no label.
     """
 
     name: str
@@ -67,6 +70,7 @@ class Method:
     model: Literal["plain", "multi_task", "adversarial", "mft", "frozen", "tfidf"] | None
     fine_tunes: bool = False
     terms: tuple[Term, ...] = ()
+    self_trains: bool = False
 
     @property
     def uses_typicality(self) -> bool:
@@ -115,6 +119,8 @@ class Method:
         section, _, name = key.partition(".")
         if not self.trains_encoder and section in _TRAINING:
             return False
+        if section == "self_train":
+            return self.self_trains
         if key == "mft.keep_class_head" or name == "epochs":
             # Where there is one phase it runs for the epochs of both.
             return self.model is not None and self.fine_tunes
@@ -144,8 +150,21 @@ METHODS: dict[str, Method] = {
         Method(
             "mft", "MFT (Full)", model="mft", fine_tunes=True, terms=("typicality", "corruption")
         ),
+        # Not in the paper: these need texts without labels.
+        Method("mix_self", "BERT (Mix), self-trained", model="plain", self_trains=True),
+        Method(
+            "mft_self",
+            "MFT (Full), self-trained",
+            model="mft",
+            fine_tunes=True,
+            terms=("typicality", "corruption"),
+            self_trains=True,
+        ),
     )
 }
+
+# Those that need nothing but labelled texts.
+SUPERVISED = [name for name, method in METHODS.items() if not method.self_trains]
 
 if TYPE_CHECKING:
     MethodName = str

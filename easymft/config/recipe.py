@@ -8,6 +8,7 @@ from easymft.config.data import DataConfig
 from easymft.config.method import MethodName
 from easymft.config.mft import MFT, POOLING_OF_VARIANT
 from easymft.config.section import Section
+from easymft.config.self_training import SelfTraining
 from easymft.config.sweep import Search, Sweep
 from easymft.config.training import FineTune, Optimizer, Phase
 
@@ -104,6 +105,8 @@ class Config(Section):
     """Meta fine-tuning: typicality and domain corruption."""
     meta_fine_tune: Phase = Phase()
     """Phase 1: all domains mixed."""
+    self_train: SelfTraining = SelfTraining()
+    """Between the phases: texts without labels, for the methods that learn from them."""
     fine_tune: FineTune = FineTune(epochs=6)
     """Phase 2: once per domain."""
     optimizer: Optimizer = Optimizer()

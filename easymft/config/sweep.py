@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from easymft.config.method import METHODS, MethodName
+from easymft.config.method import SUPERVISED, MethodName
 from easymft.config.section import Count, Section
 
 Settings = dict[str, Any]
@@ -14,18 +14,22 @@ Names = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 class Sweep(Section):
     """Every method with every seed under every variation."""
 
-    methods: Annotated[list[MethodName], Field(min_length=1)] = list(METHODS)
+    methods: Annotated[list[MethodName], Field(min_length=1)] = SUPERVISED
     """Rows of the table, in its order."""
     seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] = [1, 2, 3, 4, 5]
     """Every method runs once with each."""
     variations: Annotated[dict[Names, Settings], Field(min_length=1)] = {"all": {}}
     """Named changes of settings, a table each: {"5-percent": {"data.split.few_shot": {...}}}."""
+    methods_of: dict[Names, list[MethodName]] = {}
+    """Methods of a variation that has others than `methods`."""
     only: Annotated[list[Names], Field(min_length=1)] | None = None
     """Variations to run, as in `--set 'sweep.only=["5-percent"]'`; null: all."""
     per_method: dict[MethodName, Settings] = {}
     """Settings of one method only, such as a search found for it."""
     compare_with: list[MethodName] = ["single", "mix", "mix_then_fine_tune"]
     """Methods that every other is compared with."""
+    compare_in: dict[Names, Names] = {}
+    """Variation whose methods of `compare_with` stand in for those that a variation lacks."""
     results: str | None = None
     """Folder of a sweep whose finished runs count as done here: a copy of its predictions.parquet,
     results.parquet and config.json, from whichever machine."""
@@ -42,7 +46,7 @@ class Sweep(Section):
 class Search(Section):
     """Settings drawn from a space, judged on the development texts, the same number a method."""
 
-    methods: Annotated[list[MethodName], Field(min_length=1)] = list(METHODS)
+    methods: Annotated[list[MethodName], Field(min_length=1)] = SUPERVISED
     """Methods to find settings for, each by itself."""
     space: Annotated[dict[str, Annotated[list[Any], Field(min_length=1)]], Field(min_length=1)]
     """Values of each setting; an object sets several settings that only make sense together."""

@@ -59,7 +59,10 @@ class MethodFigures:
 
 
 def sweep_figures(
-    predictions: pa.Table, compare_with: Sequence[str], results: Iterable[Mapping[str, Any]] = ()
+    predictions: pa.Table,
+    compare_with: Sequence[str],
+    results: Iterable[Mapping[str, Any]] = (),
+    compare_in: Mapping[str, str] | None = None,
 ) -> dict[str, list[MethodFigures]]:
     """Return the table of every variation that has predictions of test texts.
 
@@ -68,6 +71,8 @@ def sweep_figures(
         compare_with: Names of the methods that every other is compared with.
         results: Tidy results of the runs (see `easymft.runs.evidence.RESULTS`), for what
             predictions do not tell: the domain probe.
+        compare_in: Variation -> another, whose methods stand in for those compared with that it
+            lacks.
 
     Raises:
         InputError: Methods of one variation and seed were not tested on the same texts.
@@ -79,12 +84,23 @@ def sweep_figures(
         for row in results
         if row["is_method"] and row["split"] == "test" and row["domain"] is None
     ]
-    return {
-        variation: _variation(
-            rows, compare_with, [row for row in of_methods if row["variation"] == variation]
-        )
-        for variation, rows in frame.groupby("variation", sort=False)
+    variations = {
+        name: dict(list(rows.groupby("method", sort=False)))
+        for name, rows in frame.groupby("variation", sort=False)
     }
+    stand_ins = {name: variations.get(other, {}) for name, other in (compare_in or {}).items()}
+    return {
+        name: _variation(
+            methods,
+            _picked({**stand_ins.get(name, {}), **methods}, compare_with),
+            [row for row in of_methods if row["variation"] == name],
+        )
+        for name, methods in variations.items()
+    }
+
+
+def _picked(methods: Mapping[str, pd.DataFrame], names: Sequence[str]) -> dict[str, pd.DataFrame]:
+    return {name: methods[name] for name in names if name in methods}
 
 
 def compared_with(methods: Sequence[MethodFigures]) -> list[str]:
@@ -95,19 +111,21 @@ def compared_with(methods: Sequence[MethodFigures]) -> list[str]:
 
 
 def _variation(
-    rows: pd.DataFrame, compare_with: Sequence[str], results: Sequence[Mapping[str, Any]]
+    methods: Mapping[str, pd.DataFrame],
+    compared: Mapping[str, pd.DataFrame],
+    results: Sequence[Mapping[str, Any]],
 ) -> list[MethodFigures]:
     """Return a row of the table per method, in the order of the predictions."""
-    methods = dict(list(rows.groupby("method", sort=False)))
-    titles = {name: METHODS[name].title if name in METHODS else name for name in methods}
+    names = {**methods, **compared}
+    titles = {name: METHODS[name].title if name in METHODS else name for name in names}
     figures = []
     for name, own in methods.items():
         accuracies = own.groupby(["domain", "seed"])["right"].mean().unstack("seed")
         averages = accuracies.mean()
         differences = {
-            titles[other]: _difference(own, methods[other])
-            for other in compare_with
-            if other in methods and other != name and set(own["seed"]) & set(methods[other]["seed"])
+            titles[other]: _difference(own, theirs)
+            for other, theirs in compared.items()
+            if theirs is not own and set(own["seed"]) & set(theirs["seed"])
         }
         figures.append(
             MethodFigures(

@@ -4,6 +4,7 @@ STAGE_NAMES = (
     "validate",
     "typicality",
     "meta_fine_tune",
+    "self_train",
     "fine_tune",
     "evaluate",
     "diagnose",

@@ -1,7 +1,7 @@
 """What a sweep keeps of its runs: enough to work every table out again, on any machine."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -164,11 +164,13 @@ def recompute_tables(folder: str | Path) -> str:
     sweep = load_config(path).sweep
     if sweep is None:
         raise InputError("is the recipe of one run, not of a sweep", file=path)
-    return render_markdown_tables(evidence_figures(runs, sweep.compare_with))
+    return render_markdown_tables(evidence_figures(runs, sweep.compare_with, sweep.compare_in))
 
 
 def evidence_figures(
-    runs: Iterable[RunEvidence], compare_with: Sequence[str]
+    runs: Iterable[RunEvidence],
+    compare_with: Sequence[str],
+    compare_in: Mapping[str, str] | None = None,
 ) -> dict[str, list[MethodFigures]]:
     """Return what runs found together; see `sweep_figures`."""
     runs = list(runs)
@@ -176,6 +178,7 @@ def evidence_figures(
         pa.concat_tables([PREDICTIONS.empty_table(), *(run.predictions for run in runs)]),
         compare_with,
         [row for run in runs for row in run.results],
+        compare_in,
     )
 
 

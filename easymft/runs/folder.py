@@ -47,6 +47,7 @@ class RunFolder:
         self.splits = self.path / "splits.json"
         self.typicality = self.path / "typicality.parquet"
         self.centroids = self.path / "centroids.npz"
+        self.pseudo_labels = self.path / "pseudo_labels.parquet"
         self.predictions = self.path / "predictions.parquet"
         self.metrics = self.path / "metrics.json"
         self.diagnostics = self.path / "diagnostics.json"

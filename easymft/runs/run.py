@@ -60,6 +60,7 @@ class Run:
         has = {
             "typicality": self.method.uses_typicality,
             "meta_fine_tune": self.method.model is not None,
+            "self_train": self.method.self_trains,
             "fine_tune": self.method.fine_tunes,
             "diagnose": self.config.diagnose and self.method.has_encoder,
         }

@@ -26,6 +26,8 @@ class SharedLearners:
         self._groups: dict[str, list[Config]] = {}
         for config in configs:
             method = METHODS[config.method]
+            if method.self_trains:
+                continue  # Its meta-learner is not what meta fine-tuning leaves.
             if method.trains_encoder and method.model is not None and method.fine_tunes:
                 self._groups.setdefault(_key(config), []).append(config)
 

@@ -179,7 +179,7 @@ class Sweep:
             for name, settings in sweep.variations.items()
             if sweep.only is None or name in sweep.only
             for seed in sweep.seeds
-            for method in sweep.methods
+            for method in sweep.methods_of.get(name, sweep.methods)
         ]
 
     def plan(self) -> Iterator[str]:
@@ -230,7 +230,9 @@ class Sweep:
     def _write(self, planned: Sequence[SweepRun], found: Mapping[RunKey, RunEvidence]) -> str:
         runs = [found[sweep_run.key] for sweep_run in planned if sweep_run.key in found]
         write_evidence(self.folder, runs, self.config)
-        figures = evidence_figures(runs, self.config.sweep.compare_with)
+        figures = evidence_figures(
+            runs, self.config.sweep.compare_with, self.config.sweep.compare_in
+        )
         text = render_markdown_tables(figures)
         files.write_text(self.folder / "tables.md", text)
         files.write_text(self.folder / "tables.tex", render_latex(figures))

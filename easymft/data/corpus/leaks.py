@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from easymft.data.corpus.parts import HELD_OUT_PARTS, Splits, joined_rows
+from easymft.data.corpus.parts import HELD_OUT_PARTS, UNLABELED, Splits, joined_rows
 from easymft.data.corpus.schema import Corpus
 
 
@@ -20,7 +20,8 @@ def drop_leaks(corpus: Corpus, splits: Splits) -> tuple[Splits, dict[str, int]]:
     keys = _text_keys(corpus)
     held_out = keys[joined_rows(splits, HELD_OUT_PARTS)]
     tested = keys[splits["test"]]
-    others = {"train": held_out, "left_out_train": held_out, "test": tested[:0]}
+    others = {"test": tested[:0]}
+    others |= dict.fromkeys(("train", "left_out_train", UNLABELED), held_out)
     repeated = {
         part: np.isin(keys[rows], others.get(part, tested)) for part, rows in splits.items()
     }

@@ -10,6 +10,8 @@ Splits = dict[str, np.ndarray]
 PARTS = ("train", "dev", "test")
 # Of a domain left out of meta-learning; it trains on its own later.
 LEFT_OUT_PARTS = ("left_out_train", "left_out_dev")
+# Texts whose labels no method sees, if they have any.
+UNLABELED = "unlabeled"
 TRAINING_PARTS = ("train", "left_out_train")
 DEV_PARTS = ("dev", "left_out_dev")
 HELD_OUT_PARTS = ("dev", "left_out_dev", "test")

@@ -14,7 +14,7 @@ import numpy as np
 
 from easymft import files
 from easymft.data.corpus.cells import Cells, apportion, joined
-from easymft.data.corpus.parts import LEFT_OUT_PARTS, PARTS, Splits
+from easymft.data.corpus.parts import LEFT_OUT_PARTS, PARTS, UNLABELED, Splits
 from easymft.data.corpus.rows import to_name
 from easymft.errors import InputError, did_you_mean, listed
 
@@ -59,7 +59,8 @@ def make_splits(
     `few_shot` keeps a part of each training cell, at least one text; the smaller parts of one
     seed lie inside the larger. `leave_out` takes a domain's train and dev texts out and returns
     them as `left_out_train` and `left_out_dev`; `few_shot` then thins `left_out_train` alone,
-    since the other domains have their data.
+    since the other domains have their data. With its `rest` the texts taken out are part
+    `unlabeled`.
 
     Args:
         labels: int array `(texts,)`, codes into `label_names`.
@@ -106,7 +107,10 @@ def make_splits(
     if config.few_shot is not None:
         # By the run's own seed: runs tested on the same texts still learn from samples of theirs.
         drawn = Cells(labels, domains, ids, seed, domain_names, label_names)
-        splits[thinned] = _thin(drawn, splits[thinned], config.few_shot)
+        whole = splits[thinned]
+        splits[thinned] = _thin(drawn, whole, config.few_shot)
+        if config.few_shot.rest == "unlabeled":
+            splits[UNLABELED] = np.setdiff1d(whole, splits[thinned])
     return {part: np.sort(rows) for part, rows in splits.items()}
 
 
@@ -131,11 +135,11 @@ def load_splits(path: str | os.PathLike, ids: Sequence[str]) -> Splits:
     except (OSError, ValueError, RecursionError) as error:
         reason = str(error).split("\n")[0]
         raise InputError(f"is not a readable splits file: {reason}", file=path) from error
-    known = isinstance(saved, dict) and {*PARTS} <= {*saved} <= {*PARTS, *LEFT_OUT_PARTS}
+    known = isinstance(saved, dict) and {*PARTS} <= {*saved} <= {*PARTS, *LEFT_OUT_PARTS, UNLABELED}
     if not known or not all(isinstance(ids_, list) for ids_ in saved.values()):
         raise InputError(
             f"must hold a list of ids under each of {list(PARTS)}, and under nothing else but "
-            f"{list(LEFT_OUT_PARTS)}",
+            f"{[*LEFT_OUT_PARTS, UNLABELED]}",
             file=path,
         )
     row_of = {id_: row for row, id_ in enumerate(np.asarray(ids).tolist())}

@@ -18,6 +18,7 @@ from easymft.data.corpus.parts import (
     HELD_OUT_PARTS,
     PARTS,
     TRAINING_PARTS,
+    UNLABELED,
     Splits,
     joined_rows,
 )
@@ -131,7 +132,7 @@ def _check_left_out(
     for part, count in dropped.items():
         texts = len(splits[part]) + count
         if count > LEFT_OUT_SHARE * texts:
-            others = "dev or test" if part in TRAINING_PARTS else "test"
+            others = "dev or test" if part in (*TRAINING_PARTS, UNLABELED) else "test"
             findings.warnings.append(
                 f"{count:,} of {texts:,} {part} texts ({count / texts:.0%}) were taken out, as they"
                 f" stand in {others} too"

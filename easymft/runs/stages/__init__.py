@@ -5,6 +5,7 @@ from typing import Any
 
 from easymft.runs.run import Run
 from easymft.runs.stages.results import diagnose, evaluate, export, report
+from easymft.runs.stages.self_training import self_train
 from easymft.runs.stages.training import fine_tune, meta_fine_tune, typicality, validate
 
 STAGES: dict[str, Callable[[Run], dict[str, Any]]] = {
@@ -13,6 +14,7 @@ STAGES: dict[str, Callable[[Run], dict[str, Any]]] = {
         validate,
         typicality,
         meta_fine_tune,
+        self_train,
         fine_tune,
         evaluate,
         diagnose,

@@ -6,7 +6,14 @@ from typing import Any
 import numpy as np
 
 from easymft import files
-from easymft.config.method import BY_FINE_TUNED, BY_META_LEARNER, DOMAIN_PARTS, META_LEARNER
+from easymft.config.method import (
+    BY_FINE_TUNED,
+    BY_META_LEARNER,
+    DOMAIN_PARTS,
+    FIRST_LEARNER,
+    META_LEARNER,
+)
+from easymft.data.corpus.parts import UNLABELED
 from easymft.data.corpus.splits import Splits
 from easymft.errors import InputError
 from easymft.methods import phases
@@ -31,6 +38,7 @@ def validate(run: Run) -> dict[str, Any]:
     report.raise_for_problems()
     _check_method(run)
     _check_label_sets(run)
+    _check_unlabeled(run, splits)
     if run.folder.is_done("validate"):
         data.check_unchanged()
     run.folder.begin()
@@ -99,7 +107,7 @@ def meta_fine_tune(run: Run) -> dict[str, Any]:
     uses = run.method.uses_typicality
     scores = scoring.read_scores(run.folder.typicality) if uses else None
     model, history = phases.meta_fine_tune(run.task, run.backbone(), run.record, scores)
-    run.keep(model, META_LEARNER)
+    run.keep(model, FIRST_LEARNER if run.method.self_trains else META_LEARNER)
     run.checkpoint(META_LEARNER).discard()
     return {"history": history}
 
@@ -225,6 +233,16 @@ def _check_label_sets(run: Run) -> None:
         domain, label = corpus.domains[codes[0][row]], corpus.labels[codes[1][row]]
         message = f"says that domain {domain!r} does not have the class of this text, {label!r}"
         raise InputError(message, **{"field": field, **corpus.place(row)})
+
+
+def _check_unlabeled(run: Run, splits: Splits) -> None:
+    """Raise `InputError` where a method would learn from texts without labels, and has none."""
+    if run.method.self_trains and not len(splits.get(UNLABELED, ())):
+        raise InputError(
+            f"`{run.method.name}` learns from texts without labels, and there are none; give them, "
+            'or take `data.split.few_shot.rest` "unlabeled"',
+            field="method",
+        )
 
 
 def _check_selection(run: Run) -> None:

@@ -1,0 +1,32 @@
+"""The section about learning from texts without labels."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from easymft.config.section import Count, Section
+
+
+class SelfTraining(Section):
+    """Rounds of labelling texts that have no label, choosing some, and training a fresh encoder."""
+
+    rounds: Count = 1
+    """Rounds at most; every one labels all unlabelled texts anew, with the model before it."""
+    choose_by: Literal["typicality", "confidence"] = "typicality"
+    """What the texts chosen are sure by. confidence: the class's probability. typicality: how much
+    more typical they are of their class than of any other, in the fine-tuned encoder."""
+    share: Annotated[float, Field(gt=0, le=1)] = 0.5
+    """Share of each domain's unlabelled texts that is chosen; its classes stand to each other as
+    among the labelled texts."""
+    labeled_repeats: Count = 3
+    """How often an epoch of a round sees each labelled text."""
+    epochs: Count = 2
+    """Passes of a round over labelled and chosen texts."""
+    weights: Literal["none", "typicality"] = "none"
+    """typicality: a chosen text counts by how typical it is of its class (of mean 1)."""
+    gate: Literal["cross_fit", "dev", "none"] = "cross_fit"
+    """Drop a round, and those after it, that gets no more labelled texts right than what it began
+    with. cross_fit: of the training texts, in folds that the models compared never saw. dev: of the
+    development texts. none: keep all rounds."""
+    folds: Annotated[int, Field(ge=2, le=20)] = 2
+    """Folds of gate cross_fit; each costs the rounds once more."""
