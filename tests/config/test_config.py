@@ -24,6 +24,7 @@ from easymft.config import (
     Split,
 )
 from easymft.config.loading import config_from_dict
+from easymft.config.method import SUPERVISED
 from easymft.errors import InputError
 
 ROOT = Path(config_module.__file__).parents[2]
@@ -50,6 +51,7 @@ def test_sections_are_all_found():
             "Optimizer",
             "Distribution",
             "Export",
+            "SelfTraining",
             "Sweep",
             "Search",
         ),
@@ -76,7 +78,7 @@ def test_paper_is_the_default():
         assert (phase.learning_rate, phase.batch_size) == (1e-5, 32)
     optimizer = config.optimizer
     assert (optimizer.weight_decay, optimizer.warmup_ratio, optimizer.clip_norm) == (0.01, 0.1, 1.0)
-    assert len(METHODS) == 10
+    assert len(SUPERVISED) == 10
 
 
 # Variants

@@ -34,6 +34,15 @@ RUNS = (
 )
 
 
+def test_a_variation_may_be_compared_with_methods_of_another():
+    runs = (*RUNS[:3], ("other", "mft", 1, {"a": ("nnpp", "npnp"), "b": ("nnpp", "nnpp")}))
+    table = sweep_figures(predictions(*runs), ["mix"], compare_in={"other": "all"})
+    (mft,) = table["other"]
+    # 2/4 and 4/4 against 4/4 and 2/4.
+    assert mft.differences["BERT (Mix)"][0] == 0
+    assert sweep_figures(predictions(*runs), ["mix"])["other"][0].differences == {}
+
+
 def test_means_and_errors_over_seeds():
     mix, mft = sweep_figures(predictions(*RUNS), ["mix"])["all"]
     assert (mix.title, mft.title) == ("BERT (Mix)", "MFT (Full)")

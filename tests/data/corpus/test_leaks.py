@@ -35,3 +35,11 @@ def test_leaks_of_a_left_out_domain_are_dropped_too():
     assert kept["left_out_train"].tolist() == []
     assert kept["left_out_dev"].tolist() == [3]
     assert dropped["left_out_train"] == 2
+
+
+def test_texts_without_labels_lose_those_of_dev_and_test():
+    data = corpus(["s", "S ", "t", "t", "u", "v"], "ababab", "xxyyyy")
+    splits = cut(train=[4], dev=[2], test=[0], unlabeled=[1, 3, 5])
+    kept, dropped = drop_leaks(data, splits)
+    assert kept["unlabeled"].tolist() == [5]
+    assert dropped["unlabeled"] == 2

@@ -33,8 +33,8 @@ def _config(**settings):
     return SimpleNamespace(**{**defaults, **settings})
 
 
-def _fraction(share):
-    return SimpleNamespace(fraction=share, per_class=None)
+def _fraction(share, rest="unused"):
+    return SimpleNamespace(fraction=share, per_class=None, rest=rest)
 
 
 def _corpus(sizes):
@@ -135,9 +135,22 @@ def test_few_shot_parts_are_nested_and_thin_only_train(corpus, seed, one, other)
     np.testing.assert_array_equal(_cell_sizes(corpus, less["train"]), expected)
 
 
+def test_the_rest_of_few_shot_stays_without_its_labels():
+    corpus = _corpus({(d, label): 50 for d in range(3) for label in range(2)})
+    whole = _split(corpus, _config(), 3)
+    few = _split(corpus, _config(few_shot=_fraction(0.1, "unlabeled")), 3)
+    assert set(few) == {*whole, "unlabeled"}
+    assert set(few["train"]).isdisjoint(few["unlabeled"])
+    assert {*few["train"], *few["unlabeled"]} == set(whole["train"])
+    left_out = _config(leave_out="kitchen", few_shot=_fraction(0.1, "unlabeled"))
+    few = _split(corpus, left_out, 3)
+    whole = _split(corpus, _config(leave_out="kitchen"), 3)
+    assert {*few["left_out_train"], *few["unlabeled"]} == set(whole["left_out_train"])
+
+
 def test_few_shot_per_class_takes_that_many_of_each_cell():
     corpus = _corpus({(0, 0): 50, (0, 1): 50, (1, 0): 50, (1, 1): 10})
-    config = _config(few_shot=SimpleNamespace(fraction=None, per_class=16))
+    config = _config(few_shot=SimpleNamespace(fraction=None, per_class=16, rest="unused"))
     sizes = _cell_sizes(corpus, _split(corpus, config)["train"])
     # The small cell keeps all of its 10 - 1 - 1 training texts.
     np.testing.assert_array_equal(sizes, [[16, 16], [16, 8], [0, 0]])
