@@ -18,6 +18,7 @@ from easymft.methods.inference import predict
 from easymft.methods.phases import Record, Task
 from easymft.methods.typicality import CHUNK
 from easymft.models import TextClassifier, TextEmbedder
+from easymft.models.label_sets import within
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,6 +62,8 @@ def label(task: Task, model: TextClassifier) -> PseudoLabels:
     parts = []
     for part, embeddings in _embedded(embedder, task, UNLABELED):
         logits = model.class_head(embeddings)
+        if model.allowed is not None:
+            logits = within(logits, model.allowed, domains[part])
         probabilities = keras.ops.convert_to_numpy(keras.ops.softmax(logits))
         typicalities = np.stack(
             [
@@ -69,6 +72,8 @@ def label(task: Task, model: TextClassifier) -> PseudoLabels:
             ],
             axis=1,
         )
+        if model.allowed is not None:
+            typicalities[~np.asarray(model.allowed)[domains[part]]] = -np.inf
         parts.append(_of_scores(part, probabilities, typicalities))
     columns = (
         np.concatenate([getattr(part, field.name) for part in parts])

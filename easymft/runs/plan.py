@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from easymft.data.corpus.parts import UNLABELED, Splits
 from easymft.data.corpus.validation_report import Report
 from easymft.methods.inference import predict
 from easymft.models import TextEmbedder
@@ -78,9 +79,26 @@ def plan(run: Run, text_seconds: float | None = None) -> Plan:
             predicted += evaluated
             if phase.validation_freq:
                 predicted += phase.epochs // phase.validation_freq * len(splits["dev"])
+    if run.method.self_trains:
+        steps["self_train"], texts, looked_at = _self_training(run, splits)
+        seen, predicted = seen + texts, predicted + looked_at
     if text_seconds is None and run.method.has_encoder:
         text_seconds = _seconds_per_text(run, train)
     return Plan(report, steps, seen, predicted, text_seconds or 0.0)
+
+
+def _self_training(run: Run, splits: Splits) -> tuple[list[int], int, int]:
+    """Return the steps of every round, training texts seen in all, and texts looked at."""
+    settings, phase = run.config.self_train, run.config.meta_fine_tune
+    unlabeled, labeled = len(splits.get(UNLABELED, ())), len(splits["train"])
+    texts = settings.labeled_repeats * labeled + round(settings.share * unlabeled)
+    # The gate does the mixed phase and all rounds once more for every fold.
+    folds = settings.folds if settings.gate == "cross_fit" else 0
+    rounds = (folds + 1) * settings.rounds
+    mixed, _ = run.method.phases(phase, run.config.fine_tune)
+    first = folds * labeled * (mixed.epochs if mixed else 0)
+    steps = [settings.epochs * -(-texts // phase.batch_size)] * rounds
+    return steps, first + rounds * settings.epochs * texts, rounds * (unlabeled + labeled)
 
 
 def _seconds_per_text(run: Run, rows: np.ndarray) -> float:

@@ -38,3 +38,17 @@ def test_a_plan_counts_what_is_seen_and_predicted(tmp_path, method, validation_f
     assert planned.texts_predicted == predicted
     # A step takes three times what its predictions do.
     assert planned.minutes == pytest.approx((3 * 54 + predicted) * 0.5 / 60)
+
+
+def test_a_plan_counts_self_training_and_its_gate(tmp_path):
+    few_shot = {"per_class": 3, "rest": "unlabeled"}
+    settings = [
+        "method=mix_self",
+        f"data.split={json.dumps({**SPLIT, 'few_shot': few_shot})}",
+        "meta_fine_tune.validation_freq=0",
+    ]
+    planned = plan(Run(load_config(write_recipe(tmp_path), settings)), text_seconds=0.5)
+    # Of 24 texts of each domain 10 stay without labels. A round sees 3 x 18 labelled texts and half
+    # of the 30 others, twice; the gate does it and the phase of 3 epochs before it once per fold.
+    assert planned.texts_seen == 18 * 3 + 2 * (54 + 15) + 2 * (18 * 3 + 2 * (54 + 15))
+    assert planned.texts_predicted == 24 + 3 * (30 + 18)
