@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 import tensorflow as tf
 
+from easymft import files
 from easymft.config.loading import load_config
 from easymft.errors import InputError
 from easymft.export.predictor import Predictor
@@ -142,3 +143,16 @@ def test_an_export_is_one_model_unless_single_ones_are_asked_for(tmp_path):
     np.testing.assert_allclose(
         np.array(of_books["probability_good"])[books], own[books, 1], atol=1e-4
     )
+
+
+def test_a_folder_of_an_earlier_version_has_whole_copies(tmp_path):
+    run = Run(load_config(write_recipe(tmp_path)))
+    saved = run.config.to_dict()
+    del saved["data"]["label_sets"], saved["fine_tune"]["parts"], saved["fine_tune"]["adapters"]
+    saved["fine_tune"]["lora_rank"], saved["export"] = 8, False
+    files.write_json(run.folder.path / "config.json", saved)
+    run.folder.open()
+    assert not run.has_parts
+    assert list(run.models()) == ["meta-learner", *(f"{k}-{d}" for k, d in enumerate(DOMAINS))]
+    with pytest.raises(InputError, match=r"other settings \(`fine_tune.parts`"):
+        Run(load_config(tmp_path / "tiny.json", SETTINGS[1:])).folder.open()
