@@ -143,6 +143,9 @@ def compare() -> int:
         # Its guesses stand in a recipe that the next command reads again.
         recipe = recipe_of(FLAGS.input, overrides)
     comparison = Comparison(recipe, overrides, FLAGS.minutes)
+    if FLAGS.dry_run:
+        print("\n".join(comparison.plan()))
+        return 0
     print(comparison.run())
     print(f"Folder: {comparison.folder}")
     return 0

@@ -35,6 +35,8 @@ logger = logging.getLogger(__name__)
 # absl's own --verbosity, but with progress shown by default.
 flags.FLAGS.set_default("verbosity", 0)
 
+_TRAINING = ("run", "search", "compare")  # and each stage by itself
+
 flags.DEFINE_string(
     "config", None, "The recipe: a JSON file, or the name of one that comes along, such as amazon."
 )
@@ -134,6 +136,11 @@ def _work(argv: Sequence[str]) -> int:
     if _VERSION.value:
         print(_version())
         return 0
+    if flags.FLAGS.dry_run and _MODE.value not in (*_TRAINING, *STAGE_NAMES):
+        message = (
+            f"trains nothing that could be planned; --dry_run goes with {', '.join(_TRAINING)}"
+        )
+        raise InputError(message, field=f"--mode {_MODE.value}")
     code = MODES[_MODE.value]()
     sys.stdout.flush()
     return code

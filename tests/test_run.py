@@ -94,6 +94,7 @@ def test_a_run_ends_with_exports_that_predict(tmp_path):
         (["--config", "r.json", "--seed", "x"], "--seed"),
         (["--config", "r.json", "--mode", "trian"], "--mode"),
         (["--config", "r.json", "--colour", "red"], "colour"),
+        (["--config", "r.json", "--mode", "predict", "--dry_run"], "trains nothing that could be"),
         (["--config", "r.json", "extra"], "unexpected argument 'extra'"),
     ],
 )

@@ -84,13 +84,24 @@ class Comparison:
                     bar.update(max(0, min(bar.total, 60 * self.minutes - budget.left) - bar.n))
         return self._write()
 
+    def plan(self) -> Iterator[str]:
+        """Yield what the rows take and which fit the minutes; reads the data and times a batch."""
+        names = [name for name in ROWS if METHODS[name].trains_encoder]
+        seconds = self._planned_seconds(names)
+        fitting = _fitting(seconds, Budget(self.minutes))
+        yield f"{', '.join(name for name in ROWS if name not in names)}: seconds, {FOLDS} folds"
+        for name in names:
+            fits = "" if name in fitting else f"; does not fit {self.minutes:g} minutes"
+            yield f"{name}: about {seconds[name]:.0f} s for each of {FOLDS} folds{fits}"
+
     def _groups(self, budget: Budget) -> Iterator[list[SweepRun]]:
         """Yield runs that belong together, the most telling first, while there is time."""
         cheap = [name for name in ROWS if not METHODS[name].trains_encoder]
         # A fold at a time, so that all rows have seen the same folds whenever time is up.
         for fold in range(1, FOLDS + 1):
             yield self._fold(fold, cheap)
-        trained = self._affordable([name for name in ROWS if name not in cheap], budget)
+        names = [name for name in ROWS if name not in cheap]
+        trained = _fitting(self._planned_seconds(names), budget)
         for fold in range(1, FOLDS + 1):
             if trained and (fold == 1 or budget.allows(self._seconds(trained))):
                 yield self._fold(fold, trained)
@@ -108,18 +119,15 @@ class Comparison:
             settings["data.split"] = {**settings["data.split"], "few_shot": thinned}
         return [SweepRun(part, name, fold, settings) for name in names]
 
-    def _affordable(self, names: list[str], budget: Budget) -> list[str]:
-        """Return as many rows as two folds of them fit, else the first alone if one fold does."""
+    def _planned_seconds(self, names: Sequence[str]) -> dict[str, float]:
+        """Return what a fold of each row takes, by the time of a batch."""
         seconds, speed = {}, None
         for run in self._fold(1, names):
             planned = plan(Run(self._runner.config(run)), speed)
             speed = planned.text_seconds
             seconds[run.method] = 60 * planned.minutes + _STARTING
             logger.info("%s: about %.0f s a fold.", run.method, seconds[run.method])
-        for count in range(len(names), 0, -1):
-            if budget.allows(2 * sum(seconds[name] for name in names[:count])):
-                return names[:count]
-        return names[:1] if budget.allows(seconds[names[0]]) else []
+        return seconds
 
     def _seconds(self, names: Sequence[str]) -> float:
         """Return what one more fold of these rows takes, by those that were done."""
@@ -206,6 +214,15 @@ class Comparison:
         }
         files.write_json(path, json.loads(json.dumps(recipe)))
         return path
+
+
+def _fitting(seconds: dict[str, float], budget: Budget) -> list[str]:
+    """Return as many rows as two folds of them fit, else the first alone if one fold does."""
+    names = list(seconds)
+    for count in range(len(names), 0, -1):
+        if budget.allows(2 * sum(seconds[name] for name in names[:count])):
+            return names[:count]
+    return names[:1] if budget.allows(seconds[names[0]]) else []
 
 
 def _rights(predictions: pa.Table) -> Any:

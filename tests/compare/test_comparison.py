@@ -21,6 +21,16 @@ def fast(tmp_path, monkeypatch):
 
 
 @pytest.mark.long
+@pytest.mark.parametrize(("minutes", "fits"), [(0, False), (10_000, True)])
+def test_a_plan_says_what_fits_and_runs_nothing(tmp_path, minutes, fits):
+    lines = list(Comparison(write_recipe(tmp_path), [], minutes).plan())
+    assert lines[0] == "tfidf, embed: seconds, 5 folds"
+    assert [line.split(":")[0] for line in lines[1:]] == list(ROWS[2:])
+    assert all(("does not fit" in line) is not fits for line in lines[1:])
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.long
 def test_without_time_there_are_the_cheap_rows_and_every_text_is_held_out_once(tmp_path):
     recipe = write_recipe(tmp_path)
     compared = Comparison(recipe, ["mft.alpha=0.75"], minutes=0)
