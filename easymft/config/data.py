@@ -28,6 +28,9 @@ class Columns(Section):
     def by_role(self, split: str | None = None) -> dict[str, str]:
         """Return the column of every role that has one; a dev or test text needs no weight."""
         columns = {role: name for role, name in self if name is not None}
+        if split == "unlabeled":
+            kept = ("text", "text_pair", "domain", "id")
+            return {role: name for role, name in columns.items() if role in kept}
         if split in ("dev", "test"):
             columns.pop("weight", None)
         return columns
@@ -88,8 +91,9 @@ class DataConfig(Section):
     """Folder of the corpus; looked at before $EASYMFT_DATA_DIR and the TFDS cache."""
     fallback: Literal["sample", "none"] = "none"
     """What to do where the corpus cannot be had: the bundled sample, or an error."""
-    files: dict[Literal["train", "dev", "test", "all"], str] | None = None
-    """For source `files`: a path or glob per split, or `all` for one that is cut here."""
+    files: dict[Literal["train", "dev", "test", "all", "unlabeled"], str] | None = None
+    """For source `files`: a path or glob per split, or `all` for one that is cut here; beside them
+    `unlabeled`, of texts and domains without labels, for methods that learn from these too."""
     format: Literal["auto", "csv", "tsv", "jsonl", "parquet", "folder", "easytransfer"] = "auto"
     """Format of `files`; auto goes by the file's name."""
     columns: Columns = Columns()

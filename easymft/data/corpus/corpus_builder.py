@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from easymft import preemption
-from easymft.data.corpus.schema import COLUMN_TYPES, Corpus, build_vocabulary
+from easymft.data.corpus.schema import COLUMN_TYPES, UNKNOWN, Corpus, build_vocabulary
 from easymft.errors import InputError
 
 # Every class has a weight vector, every domain a model of its own: more of them are a mistake, such
@@ -40,8 +40,8 @@ class CorpusBuilder:
 
         Args:
             columns: Equally long sequences under the column names of `Corpus`, `label` and
-                `domain` as names instead of codes, `file` with `line` or neither. A column that
-                only some batches have is null elsewhere.
+                `domain` as names instead of codes (label None: it has none), `file` with `line` or
+                neither. A column that only some batches have is null elsewhere.
 
         Raises:
             InputError: More classes, domains or text than a corpus may have.
@@ -88,8 +88,9 @@ class CorpusBuilder:
         """Return codes in order of first appearance; `finish` renumbers them by vocabulary."""
         known = self._codes[column]
         encoded = pa.array(columns[column], pa.string()).dictionary_encode()
-        positions = encoded.indices.to_numpy()
         codes = []
+        absent = encoded.indices.is_null().to_numpy(zero_copy_only=False)
+        positions = encoded.indices.fill_null(0).to_numpy()
         for position, name in enumerate(encoded.dictionary.to_pylist()):
             if name not in known:
                 if len(known) == limit:
@@ -102,12 +103,15 @@ class CorpusBuilder:
                     )
                 known[name] = len(known)
             codes.append(known[name])
-        return pa.array(np.asarray(codes, np.int32)[positions], pa.int32())
+        found = np.asarray([*codes, UNKNOWN], np.int32)
+        return pa.array(found[np.where(absent, len(codes), positions)], pa.int32())
 
     def _column(self, name: str, vocabularies: dict[str, tuple[str, ...]]) -> pa.ChunkedArray:
         if name in vocabularies:
             code = {text: position for position, text in enumerate(vocabularies[name])}
-            renumber = np.asarray([code[text] for text in self._codes[name]], np.int32)
+            # The last stands for a missing label, whose code -1 picks it.
+            own = [code[text] for text in self._codes[name]]
+            renumber = np.asarray([*own, UNKNOWN], np.int32)
             chunks = [pa.array(renumber[batch[name].to_numpy()]) for batch in self._batches]
             return pa.chunked_array(chunks, pa.int32())
         kind = COLUMN_TYPES[name]

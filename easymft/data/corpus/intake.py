@@ -7,8 +7,9 @@ from typing import Any, Literal
 from easymft.data.corpus import validation
 from easymft.data.corpus.corpus_builder import BATCH_CHARACTERS, BATCH_ROWS, CorpusBuilder
 from easymft.data.corpus.names import mistyped_names, repeated_ids
+from easymft.data.corpus.parts import UNLABELED
 from easymft.data.corpus.rows import SPLIT_NAMES, is_missing, row_faults, to_name, to_weight
-from easymft.data.corpus.schema import Corpus
+from easymft.data.corpus.schema import UNKNOWN, Corpus
 from easymft.errors import InputError, Problems, listed
 
 OnBadRow = Literal["error", "skip"]
@@ -62,7 +63,7 @@ class Intake:
         line: int | None = None,
         split: str | None = None,
     ) -> None:
-        """Take a row.
+        """Take a row; that of a text without label, of split `unlabeled`, needs none.
 
         Args:
             row: Raw values by role: `text`, `label`, `domain`, and if there `text_pair`, `id`,
@@ -78,6 +79,8 @@ class Intake:
         checked = row
         if "weight" in row and is_missing(row["weight"]) and _split(row, split) in ("dev", "test"):
             checked = {role: value for role, value in row.items() if role != "weight"}
+        if _split(row, split) == UNLABELED:
+            checked = {k: v for k, v in row.items() if k not in ("label", "weight")}
         if self.check(checked, file=file, line=line):
             place = {} if file is None else {"file": file, "line": line}
             self._append({"id": id, **_finished(row, split), **place})
@@ -197,7 +200,9 @@ def checked(corpus: Corpus, file: str) -> Corpus:
         cells = (batch[role].to_pylist() for role in roles)
         for label, domain, *texts in zip(*codes, *cells, strict=True):
             line += 1
-            row = {"label": corpus.labels[label], "domain": corpus.domains[domain]}
+            row = {"domain": corpus.domains[domain]}
+            if label != UNKNOWN:
+                row["label"] = corpus.labels[label]
             intake.check({**row, **dict(zip(roles, texts, strict=True))}, file=file, line=line)
     return intake.sound(
         dataclasses.replace(
@@ -217,7 +222,7 @@ def _finished(row: dict[str, Any], split: str | None) -> dict[str, Any]:
     """Return what a good row says, under the column names of `Corpus`."""
     finished = {
         "text": row["text"],
-        "label": to_name(row["label"]),
+        "label": None,
         "domain": to_name(row["domain"]),
     }
     if "id" in row:
@@ -226,6 +231,8 @@ def _finished(row: dict[str, Any], split: str | None) -> dict[str, Any]:
         finished["text_pair"] = row["text_pair"]
     if (split := _split(row, split)) is not None:
         finished["split"] = split
+    if split != UNLABELED:
+        finished["label"] = to_name(row["label"])
     if "weight" in row:
         finished["typicality"] = to_weight(row["weight"])
     return finished

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pyarrow.compute as pc
 
-from easymft.data.corpus.schema import Corpus
+from easymft.data.corpus.schema import UNKNOWN, Corpus
 
 _TRAILING_ZEROS = re.compile(r"(-?[0-9]+)(?:\.0+|(\.[0-9]*[1-9])0+)")
 
@@ -26,6 +26,8 @@ def mistyped_names(corpus: Corpus, column: str) -> Iterator[tuple[int, str]]:
     codes, rows = np.unique(corpus.codes(column), return_index=True)
     seen: dict[str, str] = {}
     for place in np.argsort(rows):
+        if codes[place] == UNKNOWN:
+            continue
         name = names[codes[place]]
         other = seen.setdefault(looks(name), name)
         if other != name:

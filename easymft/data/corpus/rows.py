@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from easymft.data.corpus.parts import UNLABELED
 from easymft.errors import shown
 
 SPLIT_NAMES = {
@@ -20,6 +21,9 @@ SPLIT_NAMES = {
     "val": "dev",
     "validation": "dev",
     "test": "test",
+    "unlabeled": UNLABELED,
+    "unlabelled": UNLABELED,
+    "unsupervised": UNLABELED,
 }
 # A novel is half a million characters; what is longer is no text but a quote never closed.
 MAX_CELL_CHARACTERS = 1_000_000

@@ -19,6 +19,7 @@ COLUMN_TYPES = {
     "file": pa.dictionary(pa.int32(), pa.string()),
     "line": pa.int32(),
 }
+UNKNOWN = -1  # the label of a text that has none, as TFDS and scikit-learn write it
 REQUIRED_COLUMNS = ("id", "text", "label", "domain")
 
 
@@ -28,7 +29,8 @@ class Corpus:
 
     Args:
         table: One row a text. `id` (string, unique, stable), `text`, `text_pair` (pair corpora
-            only), `label` and `domain` (int32 codes into the vocabularies); where known also
+            only), `label` and `domain` (int32 codes into the vocabularies; label
+            `UNKNOWN`: none); where known also
             `split` (train, dev, test), `typicality` (float32, the user's own scores), and
             `file` and `line` (where the text stands, for error messages).
         labels: Class names; a class's code is its position.
@@ -64,9 +66,10 @@ class Corpus:
                 )
         for column, names in (("label", self.labels), ("domain", self.domains)):
             codes = self.codes(column)
-            if codes.size and not (codes.min() >= 0 and codes.max() < len(names)):
+            least = UNKNOWN if column == "label" else 0
+            if codes.size and not (codes.min() >= least and codes.max() < len(names)):
                 raise ValueError(
-                    f"`{column}` codes must be in [0, {len(names)}). Received: codes from"
+                    f"`{column}` codes must be in [{least}, {len(names)}). Received: codes from"
                     f" {codes.min()} to {codes.max()}"
                 )
 
@@ -92,7 +95,8 @@ class Corpus:
         if "split" not in self.table.column_names:
             return None
         names = self.table.column("split").to_numpy()
-        return {split: np.flatnonzero(names == split) for split in PARTS}
+        rows = {split: np.flatnonzero(names == split) for split in PARTS}
+        return rows if any(map(len, rows.values())) else None
 
     def place(self, row: int) -> dict[str, object]:
         """Return `file` and `line` of a row, as arguments of `InputError`; `{}` if unknown."""
@@ -131,7 +135,7 @@ def limit_per_domain(corpus: Corpus, limit: int) -> Corpus:
     splits = np.zeros(len(corpus), np.int32)
     for code, rows in enumerate((corpus.given_splits() or {}).values()):
         splits[rows] = code
-    strata = splits * len(corpus.labels) + labels
+    strata = splits * (len(corpus.labels) + 1) + labels - UNKNOWN
     kept = []
     for domain in range(len(corpus.domains)):
         rows = np.flatnonzero(domains == domain)

@@ -63,7 +63,7 @@ def make_splits(
     `unlabeled`.
 
     Args:
-        labels: int array `(texts,)`, codes into `label_names`.
+        labels: int array `(texts,)`, codes into `label_names`; -1: none, part `unlabeled`.
         domains: int array `(texts,)`, codes into `domain_names`.
         ids: `(texts,)` unique ids.
         config: The recipe's `data.split`.
@@ -78,7 +78,22 @@ def make_splits(
     Raises:
         InputError: The kind does not fit the corpus, or a part of it cannot be used.
     """
-    kind = config.kind
+    kind, labels = config.kind, np.asarray(labels)
+    if kind != "saved" and len(unlabeled := np.flatnonzero(labels < 0)):
+        rows = np.flatnonzero(labels >= 0)
+        splits = make_splits(
+            labels[rows],
+            np.asarray(domains)[rows],
+            np.asarray(ids)[rows],
+            config,
+            seed,
+            domain_names=domain_names,
+            label_names=label_names,
+            given=None if given is None else np.asarray(given, object)[rows].tolist(),
+        )
+        splits = {part: rows[own] for part, own in splits.items()}
+        rest = splits.get(UNLABELED, unlabeled[:0])
+        return {**splits, UNLABELED: np.sort(np.concatenate([rest, unlabeled]))}
     own_seed = 0 if kind == "folds" else seed
     split_seed = own_seed if config.seed is None else config.seed
     cells = Cells(labels, domains, ids, split_seed, domain_names, label_names)

@@ -23,7 +23,7 @@ from easymft.data.corpus.parts import (
     joined_rows,
 )
 from easymft.data.corpus.pieces import Pieces
-from easymft.data.corpus.schema import Corpus
+from easymft.data.corpus.schema import UNKNOWN, Corpus
 from easymft.data.corpus.validation_report import Report, count_rows, length_rows
 from easymft.errors import Problems
 
@@ -71,7 +71,7 @@ def validate(
             field="data.columns.text_pair",
         )
     unknown = {} if pieces is None else _unknown_shares(corpus, pieces, findings)
-    parts = [*PARTS, *(name for name in splits if name not in PARTS)]
+    parts = [*PARTS, *(name for name in splits if name not in (*PARTS, UNLABELED))]
     lengths = _word_counts(corpus) if pieces is None else pieces.lengths
     cut = None if pieces is None or not pieces.are_whole else pieces.cut
     return Report(
@@ -83,6 +83,7 @@ def validate(
         max_length=None if cut is None else pieces.max_length,
         estimated_lengths=0 if pieces is None else pieces.estimated,
         unknown_shares=unknown,
+        unlabeled=_unlabeled(corpus, splits),
     )
 
 
@@ -142,7 +143,8 @@ def _check_left_out(
 def _check_missing(corpus: Corpus, findings: Findings) -> None:
     """Warn of names that other programs write where a value is missing."""
     for column, names in (("label", corpus.labels), ("domain", corpus.domains)):
-        counts = np.bincount(corpus.codes(column), minlength=len(names))
+        codes = corpus.codes(column)
+        counts = np.bincount(codes[codes != UNKNOWN], minlength=len(names))
         for name, count in zip(names, counts, strict=True):
             if count and name.casefold() in MISSING_NAMES:
                 findings.warnings.append(
@@ -239,6 +241,13 @@ def _counts(corpus: Corpus, splits: Splits, parts: Sequence[str]) -> np.ndarray:
     present = [cells[splits[part]] if part in splits else cells[:0] for part in parts]
     counts = [np.bincount(part, minlength=shape[0] * shape[1]) for part in present]
     return np.stack(counts, axis=-1).reshape(*shape, len(parts))
+
+
+def _unlabeled(corpus: Corpus, splits: Splits) -> dict[str, int]:
+    """Return the number of texts without labels by domain."""
+    codes = corpus.codes("domain")[splits.get(UNLABELED, np.array([], int))]
+    counts = np.bincount(codes, minlength=len(corpus.domains))
+    return dict(zip(corpus.domains, counts.tolist(), strict=True))
 
 
 def _word_counts(corpus: Corpus) -> np.ndarray:

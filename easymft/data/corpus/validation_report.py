@@ -26,6 +26,7 @@ class Report:
         length_unit: What lengths count: words or word pieces.
         max_length: What texts are cut to; None where nothing is known of it, nor of `cut`.
         estimated_lengths: How many lengths are estimated from the beginning of a text.
+        unlabeled: Number of texts without labels, by domain.
         unknown_shares: Share of word pieces that the vocabulary lacks, by domain.
     """
 
@@ -36,6 +37,7 @@ class Report:
     length_unit: str
     max_length: int | None = None
     estimated_lengths: int = 0
+    unlabeled: dict[str, int] = field(default_factory=dict)
     unknown_shares: dict[str, float] = field(default_factory=dict)
 
     def raise_for_problems(self) -> None:
@@ -45,7 +47,15 @@ class Report:
     def lines(self) -> list[str]:
         """Return both tables and the warnings, line by line."""
         warnings = [f"warning: {warning}" for warning in self.warnings]
-        return [*self.count_table().split("\n"), *self.length_table().split("\n"), *warnings]
+        tables = [*self.count_table().split("\n"), *self.length_table().split("\n")]
+        return [*tables, *self.notes(), *warnings]
+
+    def notes(self) -> list[str]:
+        """Return what there is to say beside the tables."""
+        if not any(self.unlabeled.values()):
+            return []
+        by_domain = ", ".join(f"{domain} {count:,}" for domain, count in self.unlabeled.items())
+        return [f"{sum(self.unlabeled.values()):,} texts without labels: {by_domain}"]
 
     def count_table(self) -> str:
         """Return texts per domain, class and part, as aligned text."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from easymft.config.data import DataConfig
+from easymft.data.corpus.parts import UNLABELED
 from easymft.data.corpus.rows import SPLIT_NAMES
 from easymft.data.files.reader import SUFFIXES, format_of, suffix_of
 from easymft.errors import InputError, shown
@@ -20,7 +21,7 @@ class DataFile:
     Args:
         path: The file.
         form: Its format; see `easymft.data.files.reader.read_file`.
-        split: train, dev or test; None: to be cut here, or named by a column.
+        split: train, dev, test or unlabeled; None: to be cut here, or named by a column.
     """
 
     path: Path
@@ -34,7 +35,7 @@ def find_files(data: DataConfig) -> list[DataFile]:
     Raises:
         InputError: None is found, one stands under two keys, or the format cannot be told.
     """
-    keys = set(data.files or {})
+    keys = set(data.files or {}) - {UNLABELED}
     if not keys or ("all" in keys and len(keys) > 1) or not keys & {"train", "all"}:
         raise InputError(
             "name either `all`, or `train` and, if there are any, `dev` and `test`. Received:"

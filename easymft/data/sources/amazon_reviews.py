@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow.compute as pc
 
 from easymft.data.corpus.intake import Intake, OnBadRow
+from easymft.data.corpus.parts import UNLABELED
 from easymft.data.corpus.schema import Corpus
 from easymft.data.files.text_files import open_bytes
 from easymft.errors import InputError, shown
@@ -56,6 +57,8 @@ def find_folder(root: str | Path) -> Path | None:
 def read_folder(folder: str | Path, on_bad_row: OnBadRow = "error") -> Corpus:
     """Read the 8,000 labelled reviews of `folder` (`books/positive.review`, ...).
 
+    `unlabeled.review` files beside them, where there are any, are texts without labels.
+
     Args:
         folder: The folder.
         on_bad_row: See `easymft.data.corpus.intake.Intake`.
@@ -70,6 +73,13 @@ def read_folder(folder: str | Path, on_bad_row: OnBadRow = "error") -> Corpus:
             row = {"text": review["text"], "label": label, "domain": domain}
             identifier = f"{domain}/{label}/{review['number']}"
             intake.add(row, id=identifier, file=str(path), line=review["line"])
+    for domain, inside in DOMAINS.items():
+        path = Path(folder) / inside / "unlabeled.review"
+        for review in read_reviews(path) if path.is_file() else ():
+            decoded += review["decoded"]
+            identifier = f"{domain}/unlabeled/{review['number']}"
+            place = {"file": str(path), "line": review["line"], "split": UNLABELED}
+            intake.add({"text": review["text"], "domain": domain}, id=identifier, **place)
     corpus = intake.finish(name=NAME, origin=f"original files in {folder}")
     notes = [f"{_repeated(corpus)} repeated bodies within a domain"]
     if decoded:

@@ -10,6 +10,7 @@ from typing import Any
 
 from easymft.config import Columns
 from easymft.data.corpus.intake import Intake, OnBadRow
+from easymft.data.corpus.parts import UNLABELED
 from easymft.data.corpus.rows import SPLIT_NAMES
 from easymft.data.corpus.schema import Corpus
 from easymft.errors import InputError, did_you_mean, listed, shown
@@ -59,7 +60,10 @@ def read_tfds(
         place = f"{TFDS_PREFIX}{name}/{split}"
         kept = our_split if several else None
         for line, row in enumerate(_rows(builder, split, features), 1):
-            intake.add(row, id=f"{split}/{count}", file=place, line=line, split=kept)
+            # In a part that trains, a text without label is one to learn from without.
+            trains = our_split == "train" and row["label"] is None
+            own = UNLABELED if trains else kept
+            intake.add(row, id=f"{split}/{count}", file=place, line=line, split=own)
             count += 1
     origin = f"TensorFlow Datasets, {builder.info.full_name}"
     return intake.finish(name=builder.name, origin=origin, notes=notes)

@@ -13,7 +13,7 @@ from easymft.config.method import (
     FIRST_LEARNER,
     META_LEARNER,
 )
-from easymft.data.corpus.parts import UNLABELED
+from easymft.data.corpus.parts import TRAINING_PARTS, UNLABELED, joined_rows
 from easymft.data.corpus.splits import Splits
 from easymft.errors import InputError
 from easymft.methods import phases
@@ -51,7 +51,7 @@ def validate(run: Run) -> dict[str, Any]:
         "origin": corpus.origin,
         "is_sample": corpus.is_sample,
         "fingerprint": data.fingerprint,
-        "notes": [*corpus.notes, *report.warnings],
+        "notes": [*corpus.notes, *report.notes(), *report.warnings],
         "leaks_dropped": dropped,
         "counts": report.counts,
         "lengths": report.lengths,
@@ -141,6 +141,11 @@ def _fine_tuned(
     if run.folder.is_done(part):
         return run.folder.facts(part)
     rows, dev_rows = data.rows_of("train", code), data.rows_of("dev", code)
+    if not len(rows):  # Only texts without labels.
+        run.keep(run.load(META_LEARNER), name)
+        facts = {"history": [], "dev_accuracy": {}, "is_kept": False}
+        run.mark_done(part, facts)
+        return facts
     history = tuning.run(code, run.record, rows, dev_rows)
     dev = {} if learner is None else _dev_accuracies(run, learner, tuning.model, code)
     better = not dev or dev["fine_tuned"] > dev["meta_learner"]
@@ -227,7 +232,7 @@ def _check_label_sets(run: Run) -> None:
         return
     allowed = allowed_classes(run.data.label_sets, run.data.num_domains, run.data.num_classes)
     codes = corpus.codes("domain"), corpus.codes("label")
-    outside = np.flatnonzero(~allowed[codes])
+    outside = np.flatnonzero(~allowed[codes] & (codes[1] >= 0))
     if len(outside):
         row = int(outside[0])
         domain, label = corpus.domains[codes[0][row]], corpus.labels[codes[1][row]]
@@ -241,6 +246,15 @@ def _check_unlabeled(run: Run, splits: Splits) -> None:
         raise InputError(
             f"`{run.method.name}` learns from texts without labels, and there are none; give them, "
             'or take `data.split.few_shot.rest` "unlabeled"',
+            field="method",
+        )
+    trained = run.data.corpus.codes("domain")[joined_rows(splits, TRAINING_PARTS)]
+    bare = np.setdiff1d(np.arange(run.data.num_domains), trained)
+    if len(bare) and run.method.model in (None, "multi_task"):
+        domain = run.data.corpus.domains[bare[0]]
+        raise InputError(
+            f"`{run.method.name}` has nothing to teach domain {domain!r} by, whose texts have no "
+            "labels; take another method, such as `mix_self`",
             field="method",
         )
 

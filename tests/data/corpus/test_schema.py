@@ -83,7 +83,7 @@ def test_corpus_refuses_wrong_columns_and_codes():
     good = corpus({("d", "a"): 1, ("d", "b"): 1})
     with pytest.raises(ValueError, match="Received: no \\['id'\\]"):
         Corpus(good.table.drop(["id"]), good.labels, good.domains, "n", "o")
-    with pytest.raises(ValueError, match="must be in \\[0, 1\\)"):
+    with pytest.raises(ValueError, match="must be in \\[-1, 1\\)"):
         Corpus(good.table, ("a",), good.domains, "n", "o")
     wide = good.table.set_column(2, "label", pa.array([0, 1], pa.int64()))
     with pytest.raises(ValueError, match="label: int64"):

@@ -43,14 +43,12 @@ def by_text(corpus, column):
 @pytest.mark.parametrize(
     ("features", "change", "field"),
     [
-        ({"label": F.ClassLabel(names=["a", "b"])}, {"label": [0, 1, -1, 1]}, "label"),
-        ({"label": F.ClassLabel(num_classes=2)}, {"label": [0, 1, -1, 1]}, "label"),
         ({"label": np.float32}, {"label": [1.0, 0.0, np.nan, 0.0]}, "label"),
         ({}, {"domain": ["x", "y", "", "y"]}, "domain"),
         ({}, {"text": ["one", "two", " ", "four"]}, "text"),
         ({}, {"text": ["one", "two", b"\xff\xfe", "four"]}, "text"),
     ],
-    ids=["unlabelled", "unlabelled of unnamed classes", "nan", "domain", "text", "no utf-8"],
+    ids=["nan", "domain", "text", "no utf-8"],
 )
 def test_rows_are_checked_as_those_of_files(folder, features, change, field):
     write_tfds(folder, "checked_set", {**PLAIN, **features}, {"train": rows(**change)})
@@ -60,6 +58,20 @@ def test_rows_are_checked_as_those_of_files(folder, features, change, field):
     corpus = load_corpus(DataConfig(source="tfds:checked_set", on_bad_row="skip"))
     assert corpus.table["line"].to_pylist() == [n for n in range(1, 5) if n != line]
     assert f"first: tfds:checked_set/train:{line}: `{field}`" in corpus.notes[-1]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("names", [{"names": ["a", "b"]}, {"num_classes": 2}])
+def test_training_texts_may_have_no_label_and_others_must(folder, names):
+    features = {**PLAIN, "label": F.ClassLabel(**names)}
+    bare = rows(label=[0, 1, -1, 1])
+    write_tfds(folder, "bare_set", features, {"train": bare})
+    corpus = load_corpus(DataConfig(source="tfds:bare_set"))
+    assert sorted(corpus.codes("label").tolist()) == [-1, 0, 1, 1]
+    assert corpus.given_splits() is None
+    write_tfds(folder, "tested_set", features, {"train": rows(label=[0, 1, 0, 1]), "test": bare})
+    with pytest.raises(InputError, match=r"^tfds:tested_set/test:[1-4]: `label`: is empty"):
+        load_corpus(DataConfig(source="tfds:tested_set"))
 
 
 def test_numbers_and_truth_are_named_as_everywhere(folder):
