@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 import pyarrow as pa
-from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
+from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, recall_score
 
 from easymft.data.batches.tokenized import TokenizedTexts
 from easymft.data.corpus.schema import Corpus
@@ -55,7 +55,8 @@ def metrics(predictions: pa.Table, labels: Sequence[str], domains: Sequence[str]
 
     Returns:
         `{model: {split: {"domains": {domain: figures}, "average_accuracy",
-        "worst_domain_accuracy", "average_macro_f1"}}}`; see `domain_figures`.
+        "worst_domain_accuracy", "average_macro_f1", "average_balanced_accuracy"}}}`;
+        see `domain_figures`.
     """
     frame = predictions.to_pandas()
     code = {label: index for index, label in enumerate(labels)}
@@ -71,9 +72,10 @@ def metrics(predictions: pa.Table, labels: Sequence[str], domains: Sequence[str]
 
 
 def domain_figures(labels: np.ndarray, predicted: np.ndarray, num_classes: int) -> dict[str, Any]:
-    """Texts, accuracy with its 95 % Wilson interval, macro-F1 and confusions of one domain.
+    """Texts, accuracy with its 95 % Wilson interval, two averages over classes, and confusions.
 
-    Macro-F1 averages over the classes present or predicted in the domain.
+    Macro-F1 averages over the classes present or predicted in the domain, balanced accuracy the
+    recall of those present.
     """
     count = len(labels)
     if not count:
@@ -83,6 +85,9 @@ def domain_figures(labels: np.ndarray, predicted: np.ndarray, num_classes: int) 
         "accuracy": float(accuracy_score(labels, predicted)),
         "accuracy_interval": list(accuracy_interval(int((labels == predicted).sum()), count)),
         "macro_f1": float(f1_score(labels, predicted, average="macro")),
+        "balanced_accuracy": float(
+            recall_score(labels, predicted, labels=np.unique(labels), average="macro")
+        ),
         "confusion": confusion_matrix(labels, predicted, labels=range(num_classes)).tolist(),
     }
 
@@ -96,4 +101,5 @@ def summarize(domains: dict[str, dict[str, Any]]) -> dict[str, Any]:
         "average_accuracy": float(np.mean(accuracies)),
         "worst_domain_accuracy": float(np.min(accuracies)),
         "average_macro_f1": float(np.mean([figures["macro_f1"] for figures in present])),
+        "average_balanced_accuracy": float(np.mean([f["balanced_accuracy"] for f in present])),
     }

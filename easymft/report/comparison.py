@@ -14,8 +14,9 @@ from easymft.report.templating import render
 from easymft.report.words import percent_and_error
 
 _TRAINING = ("typicality", "meta_fine_tune", "fine_tune")
+_OTHERS = ("balanced accuracy", "macro-F1", "worst domain")
 _HEADER = (
-    *("method", "accuracy", "macro-F1", "worst domain", "folds"),
+    *("method", "accuracy", *_OTHERS, "folds"),
     *("train, s", "ms a text", "size, MB"),
 )
 _HOW = (
@@ -65,8 +66,8 @@ def comparison_table(
         body.append(
             [
                 row.title,
-                *(percent_and_error(*part) for part in (row.average, row.others["macro-F1"])),
-                percent_and_error(*row.others["worst domain"]),
+                percent_and_error(*row.average),
+                *(percent_and_error(*row.others[name]) for name in _OTHERS),
                 str(len(row.seeds)),
                 f"{mean['training']:.0f}",
                 f"{mean['prediction']:.1f}",

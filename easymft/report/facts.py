@@ -6,7 +6,7 @@ from easymft.config.method import BY_FINE_TUNED, BY_META_LEARNER, METHODS
 from easymft.report.intervals import macro_f1_interval
 from easymft.report.words import counted, duration, is_number, listed, percent
 
-KINDS = {BY_META_LEARNER: "one model for all", BY_FINE_TUNED: "fine-tuned per domain"}
+KINDS = {BY_META_LEARNER: "one model for all", BY_FINE_TUNED: "one per domain"}
 FEW_TEST_TEXTS, FEW_TRAINING_TEXTS = 30, 5
 _STAGES = {
     "validate": "checks",

@@ -155,21 +155,21 @@ def read_evidence(folder: str | Path) -> dict[RunKey, RunEvidence]:
 
 
 def recompute_tables(folder: str | Path) -> str:
-    """Return the tables of a sweep as Markdown, made from the files that `write_evidence` wrote.
+    """Return the tables of a sweep or comparison as Markdown, from what `write_evidence` wrote.
 
     Raises:
         InputError: See `read_evidence`.
     """
     runs, path = read_evidence(folder).values(), Path(folder) / "config.json"
     sweep = load_config(path).sweep
-    if sweep is None:
-        raise InputError("is the recipe of one run, not of a sweep", file=path)
-    return render_markdown_tables(evidence_figures(runs, sweep.compare_with, sweep.compare_in))
+    # What `--mode compare` leaves is of one recipe, which names no methods to compare with.
+    compared = (sweep.compare_with, sweep.compare_in) if sweep else ()
+    return render_markdown_tables(evidence_figures(runs, *compared))
 
 
 def evidence_figures(
     runs: Iterable[RunEvidence],
-    compare_with: Sequence[str],
+    compare_with: Sequence[str] = (),
     compare_in: Mapping[str, str] | None = None,
 ) -> dict[str, list[MethodFigures]]:
     """Return what runs found together; see `sweep_figures`."""

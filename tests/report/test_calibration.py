@@ -30,7 +30,7 @@ def test_accuracy_is_that_of_equally_sure_answers():
     ]
     assert label(calibration({}, predictions(*rows))) == (
         "Accuracy by confidence. one model for all: 50 at confidence 65 to 100 at confidence 96; "
-        "fine-tuned per domain: 100 at confidence 100"
+        "one per domain: 100 at confidence 100"
     )
 
 

@@ -126,7 +126,8 @@ def test_damage_is_named(folder, spoil, message):
     assert error.value.file == path
 
 
-def test_the_recipe_of_one_run_is_no_sweep(folder):
+def test_a_comparison_has_tables_too_with_no_method_to_compare_with(folder):
     (folder / "config.json").write_text("{}")
-    with pytest.raises(InputError, match="not of a sweep"):
-        recompute_tables(folder)
+    text = recompute_tables(folder)
+    assert "| MFT \\(Full\\) | 100.0 | 100.0 | 1 |" in text
+    assert "minus" not in text
