@@ -99,9 +99,11 @@ class DomainMetrics(keras.metrics.Metric):
             "worst_domain_accuracy": worst * ops.max(seen),
             "average_macro_f1": ops.sum(macro_f1 * seen) / domains,
         }
-        for k in range(self.num_domains):
-            result[f"accuracy_domain_{k}"] = accuracy[k]
-            result[f"macro_f1_domain_{k}"] = macro_f1[k]
+        # Unstacked at once: a thousand domains would be two thousand slices a step.
+        by_domain = (ops.unstack(figures, self.num_domains) for figures in (accuracy, macro_f1))
+        for k, (own_accuracy, own_f1) in enumerate(zip(*by_domain, strict=True)):
+            result[f"accuracy_domain_{k}"] = own_accuracy
+            result[f"macro_f1_domain_{k}"] = own_f1
         return result
 
     def get_config(self) -> dict[str, Any]:
