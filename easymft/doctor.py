@@ -26,6 +26,7 @@ BACKENDS = ("tensorflow", "jax")
 GPU_SECONDS = 5
 EXTRAS = {
     "beam": "pipelines over many files (python -m easymft.beam)",
+    "hf": "data of Hugging Face (data.source hf:NAME)",
 }
 """What each extra of pyproject.toml is for."""
 

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import shlex
 import sys
 from collections.abc import Callable
@@ -229,6 +230,9 @@ def _show_little_of_each() -> None:
 
 def _many_runs(config: "Config") -> int:
     """Do the runs of a recipe's `sweep`, or with --mode search of its `search`."""
+    if FLAGS.jobs > 1:
+        own, *others = launcher.devices(FLAGS.jobs)
+        os.environ["CUDA_VISIBLE_DEVICES"] = own
     _start_tensorflow()
     from easymft.devices.distribution import Distribution
     from easymft.runs.search import Search
@@ -245,9 +249,16 @@ def _many_runs(config: "Config") -> int:
         for line in many.plan():
             print(line, flush=True)
         return 0
-    settings = config.distribution
+    settings, restart = config.distribution, FLAGS.restart
+    if FLAGS.jobs > 1 and restart:
+        many.move_aside()
+        restart = False
     with Distribution.of(settings.strategy, settings.tpu).only_chief_writes(many.folder):
-        print(many.run(FLAGS.restart))
+        if FLAGS.jobs > 1:
+            with launcher.helpers(others, sys.argv[1:]):
+                many.run()
+        # Once more after helpers: what they did is in the tables, and what they left is done.
+        print(many.run(restart))
     print(f"Folder: {many.folder}")
     return 0
 

@@ -98,6 +98,14 @@ flags.DEFINE_float(
     lower_bound=0,
 )
 flags.DEFINE_integer(
+    "jobs",
+    1,
+    "For sweeps and searches: that many processes on this machine do runs side by side. Further "
+    "commands, on any machine that shares `output_dir`, help too: runs that others work on are "
+    "passed over. With GPUs, name one a process in CUDA_VISIBLE_DEVICES.",
+    lower_bound=1,
+)
+flags.DEFINE_integer(
     "local_workers",
     0,
     "Try a distributed run out: start that many worker processes on this machine.",

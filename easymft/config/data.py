@@ -86,7 +86,8 @@ class DataConfig(Section):
     """Where the texts come from."""
 
     source: str = "sample"
-    """amazon_reviews, multi_nli_genre, snippets, sample (bundled), files, packed, or tfds:NAME."""
+    """amazon_reviews, multi_nli_genre, snippets, sample (bundled), files, packed, tfds:NAME, or
+    hf:NAME (Hugging Face: OWNER/NAME, OWNER/NAME:CONFIG, or a folder made by `save_to_disk`)."""
     dir: str | None = None
     """Folder of the corpus; looked at before $EASYMFT_DATA_DIR and the TFDS cache."""
     fallback: Literal["sample", "none"] = "none"

@@ -1,15 +1,19 @@
-"""Starts several workers of one run on this machine, to try a distributed run out."""
+"""Starts processes on this machine: the workers of one run, or helpers with a sweep's runs."""
 
+import contextlib
 import json
+import logging
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from easymft import preemption
+
+logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.5
 STOP_SECONDS = 30.0  # what workers have to save and end, before they are killed
@@ -42,6 +46,48 @@ def run_workers(count: int, arguments: Sequence[str]) -> int:
     return code
 
 
+def devices(count: int) -> list[str]:
+    """Return what CUDA_VISIBLE_DEVICES is to be for each of `count` processes.
+
+    Two processes cannot share a GPU: each gets its own of those that the user named, or none.
+    """
+    named = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
+    return named[:count] if len(named) >= count else [""] * count
+
+
+@contextlib.contextmanager
+def helpers(own_devices: Sequence[str], arguments: Sequence[str]) -> Iterator[None]:
+    """Let other processes do runs of the same sweep while the block does; wait for them.
+
+    Of what they say, warnings and errors are shown. When the block fails, or the program is asked
+    to stop, they are stopped. One that ends early is told; its runs are left for who comes after.
+
+    Args:
+        own_devices: Of each of them, see `devices`.
+        arguments: The command line, `--jobs` among it.
+    """
+    command = [sys.executable, "-m", "easymft.run", *arguments]
+    command += ["--jobs=1", "--norestart", "--verbosity=-1"]
+    started = [
+        subprocess.Popen(
+            command,
+            env={**os.environ, "CUDA_VISIBLE_DEVICES": device},
+            stdout=subprocess.DEVNULL,
+        )
+        for device in own_devices
+    ]
+    try:
+        yield
+        while None in [process.poll() for process in started]:
+            preemption.check()
+            time.sleep(POLL_SECONDS)
+    finally:
+        _end(started)
+    for process in started:
+        if process.returncode:
+            logger.warning("A process beside this one ended with code %d.", process.returncode)
+
+
 def tf_configs(count: int) -> list[str]:
     """Return the TF_CONFIG of each of `count` workers on free ports of this machine."""
     cluster = {"worker": [f"127.0.0.1:{port}" for port in _free_ports(count)]}
@@ -50,10 +96,8 @@ def tf_configs(count: int) -> list[str]:
 
 
 def _start(command: list[str], index: int, count: int, config: str) -> subprocess.Popen:
-    environment = {**os.environ, "TF_CONFIG": config}
-    # Two processes cannot share a GPU: each gets its own of those that the user named, or none.
-    devices = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
-    environment["CUDA_VISIBLE_DEVICES"] = devices[index] if len(devices) >= count else ""
+    own = {"CUDA_VISIBLE_DEVICES": devices(count)[index], "TF_CONFIG": config}
+    environment = {**os.environ, **own}
     if index == 0:
         return subprocess.Popen(command, env=environment)
     quiet = [*command, "--verbosity=-1"]

@@ -10,8 +10,10 @@ from typing import Any
 from easymft.config import DataConfig
 from easymft.data.corpus.rows import to_name
 from easymft.data.files.file_search import DataFile
+from easymft.data.files.parquet_rows import holds
 from easymft.data.files.reader import column_names, read_file
 from easymft.data.files.row_source import RowSource
+from easymft.data.sources.hugging_face import open_splits, rows
 from easymft.errors import InputError, Problems
 
 # Enough to tell classes from texts; the whole file is read when it is validated.
@@ -82,7 +84,7 @@ def read_columns(files: list[DataFile], data: DataConfig) -> list[Column]:
     """
     problems, faults = Problems(), Problems()
     names: list[str] = []
-    rows: list[dict[str, Any]] = []
+    read: list[dict[str, Any]] = []
     for file in files:
         source = RowSource(
             path=file.path,
@@ -99,12 +101,33 @@ def read_columns(files: list[DataFile], data: DataConfig) -> list[Column]:
         source = replace(source, columns=columns, optional=columns.keys())
         found = (row for _, row in read_file(source, file.form))
         most = min(MAX_ROWS, MAX_CELLS // len(names))
-        rows += itertools.islice(found, most - len(rows))
+        read += itertools.islice(found, most - len(read))
     problems.raise_if_any()
-    if not rows:
+    if not read:
         faults.raise_if_any()
         raise InputError("holds no row below its header", file=files[0].path)
-    return [Column(name, [row[name] for row in rows]) for name in names]
+    return [Column(name, [row[name] for row in read]) for name in names]
+
+
+def read_hugging_face_columns(name: str) -> list[Column]:
+    """Return the columns of a data set's first split, with the first `MAX_ROWS` rows of all splits.
+
+    Args:
+        name: See `easymft.data.sources.hugging_face.read_hugging_face`.
+
+    Raises:
+        InputError: There is no such data set, or nothing in it holds texts or numbers.
+    """
+    splits = list(open_splits(name).values())
+    schema = splits[0].features.arrow_schema
+    names = [field.name for field in schema if holds("text or numbers", field.type)]
+    if not names:
+        raise InputError(f"{name} has no feature of texts or numbers", field="--input")
+    most = min(MAX_ROWS, MAX_CELLS // len(names))
+    wanted = dict(zip(names, names, strict=True))
+    every = itertools.chain.from_iterable(rows(split, wanted, name) for split in splits)
+    found = list(itertools.islice(every, most))
+    return [Column(column, [row[column] for row in found]) for column in names]
 
 
 def _names(found: list[str]) -> list[str]:

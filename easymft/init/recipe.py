@@ -4,9 +4,10 @@ import json
 import shlex
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from easymft import files
-from easymft.config import Columns, Config
+from easymft.config import Columns, Config, DataConfig
 from easymft.config.loading import (
     apply_overrides,
     config_from_dict,
@@ -16,8 +17,9 @@ from easymft.config.loading import (
 )
 from easymft.data.corpus.rows import SPLIT_NAMES
 from easymft.data.files.file_search import find_files
+from easymft.data.sources.hugging_face import HF_PREFIX
 from easymft.errors import InputError
-from easymft.init.columns import MAX_ROWS, Column, read_columns
+from easymft.init.columns import MAX_ROWS, Column, read_columns, read_hugging_face_columns
 from easymft.init.roles import REQUIRED, Guess, guess_roles
 
 SCHEMA = "schema/recipe.schema.json"
@@ -40,7 +42,8 @@ def init_recipe(source: str, output: str = "-", overrides: Iterable[str] = ()) -
 
     Args:
         source: A file or glob of CSV, TSV, JSONL or Parquet (gzip or not); a folder
-            domain/label/*.txt; or a folder with a file for each of train, dev and test.
+            domain/label/*.txt; a folder with a file for each of train, dev and test; or `hf:NAME`,
+            a data set of Hugging Face.
         output: The recipe; `-`: the source's name with .json, in the current folder.
         overrides: `section.key=value`, as given to `--set`; they come before every guess and
             stand in the recipe.
@@ -58,14 +61,17 @@ def init_recipe(source: str, output: str = "-", overrides: Iterable[str] = ()) -
     if path.exists():
         raise InputError("exists already; name another by --output", file=path)
     given = apply_overrides({}, overrides)
-    start = {"data": {"source": "files", "files": _files(source)}, **TRAINING}
+    start: dict[str, Any] = {"data": _data(source), **TRAINING}
     data = config_from_dict({"name": "init", **merge(start, given)}).data
-    found = find_files(data)
+    found = [] if source.startswith(HF_PREFIX) else find_files(data)
     if any(file.form == "folder" for file in found):
         columns, guesses = [], {}
         description = f"Texts of {source}: a folder a domain, in it a folder a class."
     else:
-        columns = read_columns(found, data)
+        if found:
+            columns = read_columns(found, data)
+        else:
+            columns = read_hugging_face_columns(source.removeprefix(HF_PREFIX))
         guesses = guess_roles(columns, _stated(data.columns))
         _require(columns, guesses, source)
         start["data"]["columns"] = {role: guess.column.name for role, guess in guesses.items()}
@@ -102,7 +108,7 @@ def recipe_of(source: str, overrides: Iterable[str] = ()) -> Path:
     path = _path_for(source)
     if not path.exists():
         init_recipe(source, str(path), overrides)
-    elif load_config(path, overrides).data.files != _files(source):
+    elif not _is_of(load_config(path, overrides).data, source):
         raise InputError(
             f"exists already and is for other data than {source}; name a recipe by --config",
             file=path,
@@ -117,10 +123,21 @@ def schema_text() -> str:
 
 def _path_for(source: str) -> Path:
     """Return where the recipe for a file, folder or glob is written unless the user says."""
-    name = Path(Path(source).name.removesuffix(".gz"))
+    name = Path(Path(source.removeprefix(HF_PREFIX)).name.removesuffix(".gz"))
     stem = files.slug(name.stem).lstrip("._-") or "recipe"
     # Data may be called `.json` too, and stand in this very folder.
     return Path(f"{stem}-recipe.json" if name.suffix.lower() == ".json" else f"{stem}.json")
+
+
+def _data(source: str) -> dict[str, Any]:
+    """Return where `data` finds what `--input` names."""
+    if source.startswith(HF_PREFIX):
+        return {"source": source}
+    return {"source": "files", "files": _files(source)}
+
+
+def _is_of(data: DataConfig, source: str) -> bool:
+    return all(getattr(data, name) == value for name, value in _data(source).items())
 
 
 def _files(source: str) -> dict[str, str]:

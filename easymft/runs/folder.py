@@ -67,6 +67,13 @@ class RunFolder:
         Raises:
             InputError: The folder holds a run with other settings.
         """
+        self.check_settings()
+        if os.path.exists(self.path):
+            for leftover in self.path.rglob(f"{files.TEMPORARY}*"):
+                files.remove(leftover)
+
+    def check_settings(self) -> None:
+        """Raise `InputError` if the folder holds a run with other settings."""
         path = self.path / "config.json"
         # Not `Path.exists`, which raises an error of its own where a name is too long.
         if os.path.exists(path):
@@ -78,9 +85,6 @@ class RunFolder:
                     "`--set name=...`, or `--restart` to move it aside",
                     file=self.path,
                 )
-        if os.path.exists(self.path):
-            for leftover in self.path.rglob(f"{files.TEMPORARY}*"):
-                files.remove(leftover)
 
     def begin(self) -> None:
         """Write down whose run this is: the first files of a run whose data are in order.

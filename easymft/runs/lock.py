@@ -15,7 +15,12 @@ from typing import IO, Any
 from easymft import preemption
 from easymft.errors import InputError
 
+TURN_SECONDS = 0.2  # between two looks at a lock that is waited for
 SHARED_SECONDS = 60.0  # longest time until a file that one host wrote is seen by another
+
+
+class BusyError(InputError):
+    """Another process holds the lock."""
 
 
 @contextlib.contextmanager
@@ -27,7 +32,8 @@ def locked(folder: Path) -> Iterator[int]:
     left is ignored.
 
     Raises:
-        InputError: Another process is at work, or the lock cannot be written.
+        BusyError: Another process is at work.
+        InputError: The lock cannot be written.
     """
     made = []
     try:
@@ -52,6 +58,20 @@ def locked(folder: Path) -> Iterator[int]:
         file.close()
         # A run that was refused for its data leaves nothing behind.
         _remove_empty(made)
+
+
+@contextlib.contextmanager
+def in_turn(folder: Path) -> Iterator[None]:
+    """Do as `locked` does, but wait for others, who need it for moments."""
+    with contextlib.ExitStack() as stack:
+        while True:
+            try:
+                stack.enter_context(locked(folder))
+                break
+            except BusyError:
+                preemption.check()
+                time.sleep(TURN_SECONDS)
+        yield
 
 
 def check_shared(folder: Path, token: int) -> None:
@@ -97,9 +117,9 @@ def _take(path: Path) -> IO[str]:
         file.close()
 
 
-def _busy(path: Path) -> InputError:
+def _busy(path: Path) -> BusyError:
     holder = {"pid": "?", "host": "?", "since": "?", **_holder(path)}
-    return InputError(
+    return BusyError(
         "another process works on this run: {pid} on {host}, since {since}; wait for it, or stop "
         "it and give the command again".format(**holder),
         file=path,

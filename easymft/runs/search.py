@@ -17,6 +17,9 @@ from easymft import files
 from easymft.config import METHODS
 from easymft.config.loading import load_config
 from easymft.report.markdown import escape, table
+from easymft.runs.evidence import RunKey
+from easymft.runs.lock import in_turn
+from easymft.runs.run import Run
 from easymft.runs.sweep import SweepRun, SweepRunner
 
 logger = logging.getLogger(__name__)
@@ -59,27 +62,51 @@ class Search:
         return self._runner.plan(self.trials())
 
     def run(self, restart: bool = False) -> str:
-        """Run the unfinished trials, or all anew; return the best of each method as Markdown."""
-        rows = []
-        for sweep_run, run, summary, _ in self._runner.run(self.trials(), restart):
-            dev = summary["metrics"][run.method.answers_by]["dev"]
-            settings = {k: v for k, v in sweep_run.settings.items() if k not in _FIXED}
-            rows.append(
-                {
-                    "method": sweep_run.method,
-                    "trial": sweep_run.variation,
-                    "seed": sweep_run.seed,
-                    "settings": json.dumps(settings),
-                    "dev_accuracy": dev["average_accuracy"],
-                    "dev_error": _standard_error(dev["domains"].values()),
-                }
-            )
-            files.write_parquet(self.folder / "trials.parquet", pa.Table.from_pylist(rows))
-        best = best_settings(rows)
-        files.write_json(self.folder / "best.json", best)
-        text = _trials_table(rows)
-        files.write_text(self.folder / "trials.md", text)
-        return text
+        """Run the unfinished trials, or all anew; return the best of each method as Markdown.
+
+        Several processes may do so at once, each the trials that no other works on; what the last
+        one writes is of all.
+        """
+        trials, rows = self.trials(), {}
+        for sweep_run, run, summary, _ in self._runner.run(trials, restart):
+            rows[sweep_run.key] = _row(sweep_run, run, summary)
+            self._write(trials, rows, restart)
+        return self._write(trials, rows, restart)
+
+    def move_aside(self) -> None:
+        """Move all trials aside, before several processes begin anew."""
+        self._runner.move_aside(self.trials())
+
+    def _write(
+        self, trials: Sequence[SweepRun], rows: dict[RunKey, dict[str, Any]], restart: bool
+    ) -> str:
+        """Write what is known of the trials, and the best ones once all are done."""
+        with in_turn(self.folder / "trials"):
+            for sweep_run in () if restart else trials:
+                others = None if sweep_run.key in rows else self._runner.finished(sweep_run)
+                if others is not None:
+                    rows[sweep_run.key] = _row(sweep_run, *others)
+            known = [rows[sweep_run.key] for sweep_run in trials if sweep_run.key in rows]
+            text = _trials_table(known)
+            files.write_parquet(self.folder / "trials.parquet", pa.Table.from_pylist(known))
+            if len(known) == len(trials):
+                files.write_json(self.folder / "best.json", best_settings(known))
+                files.write_text(self.folder / "trials.md", text)
+            return text
+
+
+def _row(sweep_run: SweepRun, run: Run, summary: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what `trials.parquet` says of a trial."""
+    dev = summary["metrics"][run.method.answers_by]["dev"]
+    settings = {k: v for k, v in sweep_run.settings.items() if k not in _FIXED}
+    return {
+        "method": sweep_run.method,
+        "trial": sweep_run.variation,
+        "seed": sweep_run.seed,
+        "settings": json.dumps(settings),
+        "dev_accuracy": dev["average_accuracy"],
+        "dev_error": _standard_error(dev["domains"].values()),
+    }
 
 
 def draw(

@@ -1,5 +1,6 @@
 """Many runs of one recipe and the tables made of them: methods x seeds x variations."""
 
+import contextlib
 import gc
 import json
 import logging
@@ -30,9 +31,11 @@ from easymft.runs.evidence import (
 )
 from easymft.runs.execution import execute
 from easymft.runs.folder import RunFolder, first_difference, with_later_settings
+from easymft.runs.lock import BusyError, in_turn, locked
 from easymft.runs.plan import plan
 from easymft.runs.run import Run
 from easymft.runs.shared_learners import SharedLearners
+from easymft.runs.summary import summary as summary_of
 
 logger = logging.getLogger(__name__)
 
@@ -118,39 +121,103 @@ class SweepRunner:
     ) -> Iterator[tuple[SweepRun, Run, dict[str, Any], bool]]:
         """Yield each with its run, the run's summary, and whether it ran just now.
 
+        A run that another process works on is passed over, and looked at again after all others;
+        the runs that others still work on then are left to them, and not yielded.
+
         Args:
             planned: What to run, in this order.
             restart: Move finished and unfinished runs aside, and begin anew.
         """
         # All recipes are checked before the first hour is spent.
         configs = [self.config(sweep_run) for sweep_run in planned]
-        shared, spent, ran = SharedLearners(configs), 0.0, 0
-        for number, (sweep_run, config) in enumerate(zip(planned, configs, strict=True), start=1):
-            run = Run(config)
-            fresh = restart or not run.folder.is_done("report")
-            start = time.monotonic()
-            if not restart:
-                shared.begin(run)
-            summary = execute(run, restart=restart)
-            shared.end(run)
-            if fresh:
-                spent, ran = spent + time.monotonic() - start, ran + 1
-                waiting = [
-                    later
-                    for later in configs[number:]
-                    if restart or not Run(later).folder.is_done("report")
-                ]
-                left = len(waiting) * spent / ran
-                logger.info(
-                    "%d of %d: %s: %s; %.0f s, about %.0f min left",
-                    *(number, len(planned), sweep_run, outcome(run, summary)),
-                    *(time.monotonic() - start, left / 60),
-                )
-            yield sweep_run, run, summary, fresh
-            # A finished run's graphs are of no use to the next.
-            del run
-            keras.utils.clear_session()
-            gc.collect()
+        shared, clock = SharedLearners(configs), _Clock(len(planned), restart)
+        waiting = list(zip(planned, configs, strict=True))
+        while waiting:
+            busy = []
+            for number, (sweep_run, config) in enumerate(waiting, start=1):
+                run = Run(config)
+                fresh = restart or not run.folder.is_done("report")
+                start = time.monotonic()
+                try:
+                    summary = _do(run, shared, restart)
+                except BusyError:
+                    if run.distribution.workers > 1:  # the other workers wait in this run
+                        raise
+                    if not run.folder.is_done("report"):
+                        busy.append((sweep_run, config))
+                        continue
+                    summary, fresh = summary_of(run), False
+                if fresh:
+                    clock.tell(sweep_run, outcome(run, summary), start, waiting[number:] + busy)
+                yield sweep_run, run, summary, fresh
+                # A finished run's graphs are of no use to the next.
+                del run
+                keras.utils.clear_session()
+                gc.collect()
+            if len(busy) == len(waiting):
+                logger.info("%d runs are left to other processes, which work on them.", len(busy))
+                return
+            waiting, restart = busy, False
+
+    def finished(self, sweep_run: SweepRun) -> tuple[Run, dict[str, Any]] | None:
+        """Return a run that is finished, whoever did it, with its summary; else None.
+
+        Raises:
+            InputError: Its folder holds a run with other settings.
+        """
+        run = Run(self.config(sweep_run))
+        if not run.folder.is_done("report"):
+            return None
+        run.folder.check_settings()
+        return run, summary_of(run)
+
+    def move_aside(self, planned: Sequence[SweepRun]) -> None:
+        """Move what earlier runs left aside, before several processes begin anew.
+
+        Raises:
+            InputError: Another process works on one of them.
+        """
+        for sweep_run in planned:
+            folder = RunFolder(self.config(sweep_run))
+            with locked(folder.path):
+                folder.move_aside()
+
+
+def _do(run: Run, shared: SharedLearners, restart: bool) -> dict[str, Any]:
+    """Execute a run, with the meta-learner of another that trained the same.
+
+    Raises:
+        BusyError: Another process works on it.
+    """
+    if not restart:
+        # Workers of one run are in step, and share its lock later.
+        alone = run.distribution.workers == 1
+        with locked(run.folder.path) if alone else contextlib.nullcontext():
+            shared.begin(run)
+    summary = execute(run, restart=restart)
+    shared.end(run)
+    return summary
+
+
+class _Clock:
+    """Tells how far a process is with its runs."""
+
+    def __init__(self, total: int, restart: bool):
+        self._total, self._restart = total, restart
+        self._spent, self._ran = 0.0, 0
+
+    def tell(
+        self, sweep_run: SweepRun, result: str, start: float, later: Sequence[tuple[Any, Config]]
+    ) -> None:
+        """Log a run that is done now: its result, its time, and how long the others may take."""
+        seconds = time.monotonic() - start
+        self._spent, self._ran = self._spent + seconds, self._ran + 1
+        left = sum(self._restart or not RunFolder(config).is_done("report") for _, config in later)
+        logger.info(
+            "%d of %d: %s: %s; %.0f s, about %.0f min left",
+            *(self._total - left, self._total, sweep_run, result),
+            *(seconds, left * self._spent / self._ran / 60),
+        )
 
 
 class Sweep:
@@ -192,14 +259,22 @@ class Sweep:
             yield from self._runner.plan(waiting)
 
     def run(self, restart: bool = False) -> str:
-        """Run what is not finished, or all anew; return the tables as Markdown."""
+        """Run what is not finished, or all anew; return the tables as Markdown.
+
+        Several processes may do so at once, each the runs that no other works on: the tables that
+        the last one writes are those of all.
+        """
         planned, text = self.planned_runs(), ""
         found = {} if restart else self._kept(planned)
         waiting = [sweep_run for sweep_run in planned if sweep_run.key not in found]
         for sweep_run, run, summary, fresh in self._runner.run(waiting, restart):
             found[sweep_run.key] = run_evidence(sweep_run.key, run, summary)
-            text = self._write(planned, found) if fresh else ""
-        return text or self._write(planned, found)
+            text = self._write(planned, found, restart) if fresh else ""
+        return text or self._write(planned, found, restart)
+
+    def move_aside(self) -> None:
+        """Move all runs aside, before several processes begin anew."""
+        self._runner.move_aside(self.planned_runs())
 
     def _kept(self, planned: Sequence[SweepRun]) -> dict[RunKey, RunEvidence]:
         """Return the runs that stand in `sweep.results` and are not finished in the own folder.
@@ -227,8 +302,20 @@ class Sweep:
                     raise _other_runs(folder, f"{variation}: their data are not those found here")
         return kept
 
-    def _write(self, planned: Sequence[SweepRun], found: Mapping[RunKey, RunEvidence]) -> str:
-        runs = [found[sweep_run.key] for sweep_run in planned if sweep_run.key in found]
+    def _write(
+        self, planned: Sequence[SweepRun], found: dict[RunKey, RunEvidence], restart: bool
+    ) -> str:
+        # One after another, or who knows fewer runs could write over what another wrote.
+        with in_turn(self.folder / "tables"):
+            # What is to begin anew does not count, even if it is finished.
+            for sweep_run in () if restart else planned:
+                others = None if sweep_run.key in found else self._runner.finished(sweep_run)
+                if others is not None:
+                    found[sweep_run.key] = run_evidence(sweep_run.key, *others)
+            runs = [found[sweep_run.key] for sweep_run in planned if sweep_run.key in found]
+            return self._write_tables(runs)
+
+    def _write_tables(self, runs: Sequence[RunEvidence]) -> str:
         write_evidence(self.folder, runs, self.config)
         figures = evidence_figures(
             runs, self.config.sweep.compare_with, self.config.sweep.compare_in

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 
 import pyarrow.parquet as pq
 import pytest
@@ -18,6 +20,8 @@ from easymft.report.sweep_tables import (
 )
 from easymft.runs import execution, sweep
 from easymft.runs.evidence import recompute_tables
+from easymft.runs.folder import RunFolder
+from easymft.runs.lock import locked
 from easymft.runs.search import Search, _standard_error, best_settings, draw
 from easymft.runs.sweep import Sweep
 from tests.small_run import write_recipe
@@ -360,3 +364,55 @@ def test_runs_that_differ_in_fine_tuning_share_a_meta_learner(tmp_path, monkeypa
     # Nothing is trained or copied a second time.
     planned.run()
     assert len(trained) == 4
+
+
+@pytest.mark.long
+def test_a_run_that_another_process_does_is_passed_over_and_the_last_one_writes_all(
+    tmp_path, monkeypatch
+):
+    """The other process does its run while this one does the next; here it is the same program."""
+    small = {**SWEEP, "methods": ["single"], "variations": {"few": SWEEP["variations"]["few"]}}
+    path = recipe(tmp_path, sweep=small)
+    alone = Sweep(path, [f"output_dir={tmp_path / 'alone'}"]).run()
+    many, ran = Sweep(path), []
+    first, second = many.planned_runs()
+    runner = many._runner
+
+    def execute(run, **given):
+        ran.append(run.config.seed)
+        return execution.execute(run, **given)
+
+    monkeypatch.setattr(sweep, "execute", execute)
+    with locked(RunFolder(runner.config(first)).path):
+        text = many.run()
+        assert ran == [second.seed]
+        assert runner.finished(first) is None
+    assert "seed 1" not in text
+
+    # The other process ends: it knows of its own run only, and still writes the tables of both.
+    assert Sweep(path).run() == alone
+    assert ran == [2, 1, 2]  # what is finished is only read
+    assert (tmp_path / "runs/tiny/tables.md").read_text() == alone
+
+
+@pytest.mark.slow
+def test_two_processes_do_a_sweep_together(tmp_path):
+    small = {**SWEEP, "variations": {"few": SWEEP["variations"]["few"]}}
+    path = recipe(tmp_path, sweep=small)
+    command = [sys.executable, "-m", "easymft.run", "--config", str(path), "--jobs", "2"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    folder = tmp_path / "runs/tiny"
+    assert (folder / "tables.md").read_text() in done.stdout
+    rows = pq.read_table(folder / "results.parquet").to_pandas()
+    assert set(zip(rows["method"], rows["seed"], strict=True)) == {
+        (method, seed) for method in ("single", "mft") for seed in (1, 2)
+    }
+    assert not list(folder.rglob("*.old-*"))
+    logs = [log.read_text().count("Stage evaluate: done") for log in folder.rglob("run.log")]
+    assert logs == [1, 1, 1, 1]  # each run was done once
+
+    again = subprocess.run([*command, "--restart"], capture_output=True, text=True)
+    assert again.returncode == 0, again.stderr
+    assert len(list(folder.rglob("seed-*.old-1"))) == 4
+    assert not list(folder.rglob("*.old-2"))

@@ -32,10 +32,10 @@ def read_parquet(source: RowSource) -> Iterator[tuple[int, dict[str, Any]]]:
     number = 0
     try:
         for batch in _batches(source, schema):
-            values = {role: _cells(batch.column(role)) for role in batch.schema.names}
-            for cells in zip(*values.values(), strict=True):
+            values = {role: cells(batch.column(role)) for role in batch.schema.names}
+            for row in zip(*values.values(), strict=True):
                 number += 1
-                yield number, dict(zip(values, cells, strict=True))
+                yield number, dict(zip(values, row, strict=True))
     except (pa.ArrowException, OSError) as error:
         message = f"damaged Parquet file ({_reason(error)})"
         raise InputError(message, file=source.path, line=number + 1) from None
@@ -72,13 +72,13 @@ def _batches(source: RowSource, schema: "pa.Schema") -> Iterator["pa.RecordBatch
     names = {role: schema.names[place] for role, place in places.items()}
     for role, place in places.items():
         rule = "text" if role in ("text", "text_pair") else "text or numbers"
-        if not _holds(rule, schema.types[place]):
+        if not holds(rule, schema.types[place]):
             raise InputError(
                 f"column {names[role]!r} must hold {rule}. Received: {schema.types[place]}",
                 file=source.path,
                 field=f"data.columns.{role}",
             )
-    texts = [name for name in names.values() if _holds("text", schema.field(name).type)]
+    texts = [name for name in names.values() if holds("text", schema.field(name).type)]
     unpacked, most = 0, most_unpacked(source.path)
     with pq.ParquetFile(source.path, read_dictionary=texts) as file:
         if _stated_bytes(file.metadata, set(names.values())) > most:
@@ -95,7 +95,7 @@ def _batches(source: RowSource, schema: "pa.Schema") -> Iterator["pa.RecordBatch
                 yield batch.slice(start, end - start)
 
 
-def _holds(rule: str, kind: "pa.DataType") -> bool:
+def holds(rule: str, kind: "pa.DataType") -> bool:
     """Return whether a column of this type keeps the rule "text" or "text or numbers"."""
     from pyarrow import types
 
@@ -127,7 +127,7 @@ def _sizes(batch: "pa.RecordBatch") -> np.ndarray:
     return sizes
 
 
-def _cells(column: "pa.Array") -> list[Any]:
+def cells(column: "pa.Array") -> list[Any]:
     """Return Python values; what is no UTF-8 stays bytes, no text to whoever checks it."""
     import pyarrow as pa
 

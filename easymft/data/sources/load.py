@@ -10,6 +10,7 @@ from easymft.data import sample
 from easymft.data.corpus.intake import OnBadRow
 from easymft.data.corpus.schema import Corpus, limit_per_domain
 from easymft.data.sources import amazon_reviews, multi_nli_genre, own_files, packed, snippets
+from easymft.data.sources.hugging_face import HF_PREFIX, read_hugging_face
 from easymft.data.sources.tfds_source import TFDS_PREFIX, read_tfds
 from easymft.errors import InputError, did_you_mean, shown
 from easymft.fetch import packages as fetch
@@ -34,10 +35,14 @@ def load_corpus(data: DataConfig) -> Corpus:
         corpus = read_tfds(
             source.removeprefix(TFDS_PREFIX), data.columns, on_bad_row=data.on_bad_row
         )
+    elif source.startswith(HF_PREFIX):
+        corpus = read_hugging_face(
+            source.removeprefix(HF_PREFIX), data.columns, on_bad_row=data.on_bad_row
+        )
     elif source in _READERS:
         corpus = _READERS[source](data)
     else:
-        known = ", ".join([*_READERS, "tfds:NAME"])
+        known = ", ".join([*_READERS, "tfds:NAME", "hf:NAME"])
         raise InputError(
             f"no such source; known: {known}. Received: {shown(source)}"
             f"{did_you_mean(source, _READERS)}",
