@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from easymft.config import Config
-from easymft.config.earlier_names import explain_earlier_name
+from easymft.config.earlier_names import explain_earlier_name, with_present_names
 from easymft.config.shipped import find_recipe, hint, shipped_folder
 from easymft.config.strict_json import MAX_DEPTH, Place, dotted, parse
 from easymft.errors import InputError, nearest
@@ -36,7 +36,9 @@ class _Layer:
     lines: dict[Place, int]
 
 
-def load_config(path: str | Path, overrides: Iterable[str] = ()) -> Config:
+def load_config(
+    path: str | Path, overrides: Iterable[str] = (), *, is_saved: bool = False
+) -> Config:
     """Read a recipe, the fragments it includes, and `section.key=value` overrides.
 
     Later layers win: included fragments in their order, then the recipe, then overrides. An
@@ -47,6 +49,8 @@ def load_config(path: str | Path, overrides: Iterable[str] = ()) -> Config:
         path: The recipe, a JSON object; or the bare name of one that comes along, such as
             `amazon`. An `include` may be a bare name too.
         overrides: `a.b=c` strings, as given to `--set`.
+        is_saved: Whether a run wrote the file, perhaps of an earlier version, whose names of
+            settings then are as good as those of now.
 
     Returns:
         The complete, checked configuration.
@@ -64,6 +68,8 @@ def load_config(path: str | Path, overrides: Iterable[str] = ()) -> Config:
     merged: dict[str, Any] = {}
     for layer in layers:
         merged = merge(merged, layer.values)
+    if is_saved:
+        merged = with_present_names(merged)
     # The file's name is the recipe's name unless it says otherwise.
     merged.setdefault("name", name_of(path))
     return config_from_dict(merged, layers)

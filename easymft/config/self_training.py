@@ -23,7 +23,8 @@ class SelfTraining(Section):
     epochs: Count = 2
     """Passes of a round over labelled and chosen texts."""
     weights: Literal["none", "typicality"] = "none"
-    """typicality: a chosen text counts by how typical it is of its class (of mean 1)."""
+    """typicality: a chosen text counts by how typical it is of its class (of mean 1), for mix_self;
+    mft_self weights all its texts so in any case."""
     gate: Literal["cross_fit", "dev", "none"] = "cross_fit"
     """Drop a round, and those after it, that gets no more labelled texts right than what it began
     with. cross_fit: of the training texts, in folds that the models compared never saw. dev: of the

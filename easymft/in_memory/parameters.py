@@ -8,9 +8,10 @@ from sklearn.utils import check_random_state
 
 from easymft.config import METHODS, Config
 from easymft.config.loading import config_from_dict, merge
+from easymft.config.method import SUPERVISED
 from easymft.errors import InputError
 
-USABLE_METHODS = tuple(name for name, method in METHODS.items() if method.answers_any_domain)
+USABLE_METHODS = tuple(name for name in SUPERVISED if METHODS[name].answers_any_domain)
 # Sections and keys of a recipe that say something about a model.
 USABLE_SETTINGS = (
     *("backbone", "mft", "meta_fine_tune", "fine_tune", "optimizer"),

@@ -151,14 +151,12 @@ def learn(
     student, rows = _student_task(task, chosen, settings), task.splits["train"]
     scores = None
     if task.method.uses_typicality:
-        train = {"train": student.splits["train"]}
-        scores = phases.score(student, teacher, train)
-    if settings.weights == "typicality":
+        scores = phases.score(student, teacher, {"train": student.splits["train"]})
+    elif settings.weights == "typicality":
         own = np.maximum(chosen.typicality, 0)
         own = own / own.mean() if own.any() else np.ones_like(own)
-        if scores is None:
-            labelled = np.ones(settings.labeled_repeats * len(rows), np.float32)
-            scores = {"train": np.concatenate([labelled, own]).astype(np.float32)}
+        labelled = np.ones(settings.labeled_repeats * len(rows), np.float32)
+        scores = {"train": np.concatenate([labelled, own]).astype(np.float32)}
     return phases.meta_fine_tune(student, backbone, record, scores)
 
 

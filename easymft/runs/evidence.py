@@ -161,7 +161,7 @@ def recompute_tables(folder: str | Path) -> str:
         InputError: See `read_evidence`.
     """
     runs, path = read_evidence(folder).values(), Path(folder) / "config.json"
-    sweep = load_config(path).sweep
+    sweep = load_config(path, is_saved=True).sweep
     # What `--mode compare` leaves is of one recipe, which names no methods to compare with.
     compared = (sweep.compare_with, sweep.compare_in) if sweep else ()
     return render_markdown_tables(evidence_figures(runs, *compared))

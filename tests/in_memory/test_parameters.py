@@ -58,3 +58,10 @@ def test_a_generator_gives_another_seed_each_time():
 def test_what_breaks_a_rule_is_named(parameters, message):
     with pytest.raises(InputError, match=message):
         of(**parameters)
+
+
+@pytest.mark.parametrize("method", ["mix_self", "mft_self"])
+def test_methods_that_need_texts_without_labels_are_refused(method):
+    # `fit` has none to give them: they would train as `mix` and `mft` do, and not say so.
+    with pytest.raises(InputError, match="`method`: must be one of mix,"):
+        of(method=method)

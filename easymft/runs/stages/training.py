@@ -248,6 +248,9 @@ def _check_unlabeled(run: Run, splits: Splits) -> None:
             'or take `data.split.few_shot.rest` "unlabeled"',
             field="method",
         )
+    if run.method.self_trains and run.config.self_train.gate == "dev" and not len(splits["dev"]):
+        message = 'needs development texts, and there are none; take "cross_fit"'
+        raise InputError(message, field="self_train.gate")
     trained = run.data.corpus.codes("domain")[joined_rows(splits, TRAINING_PARTS)]
     bare = np.setdiff1d(np.arange(run.data.num_domains), trained)
     if len(bare) and run.method.model in (None, "multi_task"):

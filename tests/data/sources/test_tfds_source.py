@@ -127,15 +127,16 @@ def test_split_and_weight_are_features_too(folder):
 
 @pytest.mark.long
 def test_splits_of_the_data_set_are_ours_and_ids_stay_what_they_were(folder):
-    parts = {"train": rows(4), "validation": rows(2), "unsupervised": rows(1)}
+    parts = {"train": rows(4), "validation": rows(2), "unsupervised": rows(1), "extra": rows(1)}
     write_tfds(folder, "cut_set", PLAIN, parts)
     corpus = read_tfds("cut_set", Columns())
     assert corpus.table["id"].to_pylist() == [
         *("train/0", "train/1", "train/2", "train/3"),
-        *("validation/4", "validation/5"),
+        *("validation/4", "validation/5", "unsupervised/6"),
     ]
-    assert corpus.table["split"].to_pylist() == ["train"] * 4 + ["dev"] * 2
-    assert corpus.notes == ("split 'unsupervised' of the data set left out",)
+    assert corpus.table["split"].to_pylist() == ["train"] * 4 + ["dev"] * 2 + ["unlabeled"]
+    assert corpus.codes("label")[-1] == -1
+    assert corpus.notes == ("split 'extra' of the data set left out",)
 
 
 def test_several_bad_rows_are_named_in_one_pass(folder):
