@@ -85,8 +85,9 @@ def classes_of(labels: np.ndarray) -> np.ndarray:
     """
     classes = np.unique(labels)
     if len(classes) < 2:
-        found = listed(classes.tolist())
-        raise InputError(f"a classifier needs two classes or more. Received: {found}", field="y")
+        found, count = listed(classes.tolist()), "one class" if len(classes) else "no class"
+        message = f"has {count}; a classifier needs two classes or more. Received: {found}"
+        raise InputError(message, field="y")
     if len(set(map(to_name, classes.tolist()))) < len(classes):
         raise InputError(
             "holds classes that differ only by white space around them or by how their accents are "

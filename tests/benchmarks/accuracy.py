@@ -39,7 +39,7 @@ from tests.benchmarks.peers import PEERS
 
 _RECIPE = flags.DEFINE_string("recipe", "app_zoo/beside_other_tools.json", "A sweep's recipe.")
 _SETTINGS = flags.DEFINE_multi_string("setting", [], "A setting of the recipe, key=value.")
-_FOLDER = flags.DEFINE_string("folder", None, "Folder for the tables.", required=True)
+_FOLDER = flags.DEFINE_string("folder", "beside_other_tools", "Folder for the tables.")
 _PEERS = flags.DEFINE_list("peers", list(PEERS), f"Of {', '.join(PEERS)}.")
 _PYTHON = flags.DEFINE_string("peer_python", sys.executable, "Interpreter that has the tools.")
 _STEPS = flags.DEFINE_integer("setfit_steps", 400, "Most steps of SetFit, 16 pairs each.", 1)
