@@ -53,7 +53,7 @@ def test_without_time_there_are_the_cheap_rows_and_every_text_is_held_out_once(t
     assert config.data.files == load_config(recipe).data.files
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_rows_are_added_fold_by_fold_as_long_as_there_is_time(tmp_path, monkeypatch):
     path = write_recipe(tmp_path)
     recipe = json.loads(path.read_text())

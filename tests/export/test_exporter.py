@@ -128,7 +128,7 @@ def test_curl_examples_of_the_readme_hold_json(export_folder):
 def quick(monkeypatch, export_folder, preprocessor):
     """An export of models that are names only: every graph is a copy of one made before."""
 
-    def copy(folder, models, *_, pair):
+    def copy(folder, models, *_, **settings):
         shutil.copytree(export_folder / "books" / "1", folder)
 
     monkeypatch.setattr(exporter, "write_saved_model", copy)

@@ -58,6 +58,7 @@ def answers(run, domain):
     return np.array(predictor(given)["probability_good"])
 
 
+@pytest.mark.slow
 def test_a_new_domain_leaves_all_others_as_they_were_bit_for_bit(run, tmp_path):
     tables = run.domain_parts().tables
     before = {domain: answers(run, domain) for domain in (*DOMAINS, "", "garden")}

@@ -45,7 +45,13 @@ SETS = {"books": ["bad", "good"], "films": ["bad", "good"], "tools": list(OF_TOO
 
 @pytest.mark.long
 @pytest.mark.parametrize("parts", ["all", "lora"])
-@pytest.mark.parametrize("sets", ["found", json.dumps(SETS)], ids=["found", "given"])
+@pytest.mark.parametrize(
+    "sets",
+    [
+        pytest.param("found", id="found", marks=pytest.mark.slow),
+        pytest.param(json.dumps(SETS), id="given"),
+    ],
+)
 def test_no_domain_is_answered_with_a_class_it_does_not_have(recipe, parts, sets):
     settings = [f"data.label_sets={sets}", f"fine_tune.parts={parts}", "precision=float32"]
     run = Run(load_config(recipe, [*settings, "export.at_end=true", "export.single=true"]))

@@ -76,6 +76,7 @@ def test_the_labels_of_unlabeled_texts_change_nothing(tmp_path):
     np.testing.assert_array_equal(*found)
 
 
+@pytest.mark.slow
 def test_a_killed_stage_ends_with_the_same_numbers(tmp_path, monkeypatch):
     whole, killed = (
         _cross_fitted(tmp_path / name, name == "killed", monkeypatch)

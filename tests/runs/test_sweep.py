@@ -333,7 +333,7 @@ def test_a_search_never_looks_at_the_test_texts(tmp_path):
         assert set(pq.read_table(predictions)["split"].to_pylist()) == {"dev"}
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_runs_that_differ_in_fine_tuning_share_a_meta_learner(tmp_path, monkeypatch):
     trained = []
 
@@ -366,7 +366,7 @@ def test_runs_that_differ_in_fine_tuning_share_a_meta_learner(tmp_path, monkeypa
     assert len(trained) == 4
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_run_that_another_process_does_is_passed_over_and_the_last_one_writes_all(
     tmp_path, monkeypatch
 ):

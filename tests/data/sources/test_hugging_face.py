@@ -38,12 +38,12 @@ def test_splits_classes_and_ids(tmp_path):
     corpus = read(tmp_path / "reviews")
     assert corpus.labels == ("bad", "good")
     assert corpus.domains == ("books", "dvd")
-    assert corpus.table["text"].to_pylist() == ["fine", "dull", "so so"]
-    assert corpus.codes("label").tolist() == [1, 0, 0]
-    assert corpus.table["split"].to_pylist() == ["train", "train", "dev"]
-    assert corpus.table["id"].to_pylist() == ["train/0", "train/1", "validation/0"]
+    assert corpus.table["text"].to_pylist() == ["fine", "dull", "so so", "who knows"]
+    assert corpus.codes("label").tolist() == [1, 0, 0, -1]
+    assert corpus.table["split"].to_pylist() == ["train", "train", "dev", "unlabeled"]
+    ids = ["train/0", "train/1", "validation/0", "unsupervised/0"]
+    assert corpus.table["id"].to_pylist() == ids
     assert corpus.name == "reviews"
-    assert corpus.notes == ("split 'unsupervised' of the data set left out",)
 
 
 @pytest.mark.parametrize("as_dict", [True, False])
