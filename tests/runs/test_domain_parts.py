@@ -117,7 +117,7 @@ def test_damaged_parts_are_named(tmp_path):
     assert caught.value.file == run.folder.domain_parts
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_an_export_is_one_model_unless_single_ones_are_asked_for(tmp_path):
     path = write_recipe(tmp_path)
     run = Run(load_config(path, [*SETTINGS, "export=true"]))

@@ -84,6 +84,7 @@ def test_a_new_domain_leaves_all_others_as_they_were_bit_for_bit(run, tmp_path):
     assert not list((run.folder.path / "added").iterdir())
 
 
+@pytest.mark.slow
 def test_a_run_is_evaluated_as_before_with_domains_added(run, tmp_path):
     before = pq.read_table(run.folder.predictions)
     add_domain(run, write_texts(tmp_path / "new.csv"), "a garden")

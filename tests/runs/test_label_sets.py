@@ -44,7 +44,7 @@ SETS = {"books": ["bad", "good"], "films": ["bad", "good"], "tools": list(OF_TOO
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("parts", ["all", "lora"])
+@pytest.mark.parametrize("parts", [pytest.param("all", marks=pytest.mark.slow), "lora"])
 @pytest.mark.parametrize(
     "sets",
     [
