@@ -11,6 +11,7 @@ RENAMED = {
     "meta_fine_tune.dev_every": "meta_fine_tune.validation_freq",
     "mft.embedding": "backbone.pooling",
     "optimizer.warmup": "optimizer.warmup_ratio",
+    "self_train.weights": "self_train.weight_by",
 }
 # What says the same now in other settings; a saved run of then has whole copies.
 REPLACED = {

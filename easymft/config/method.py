@@ -119,6 +119,8 @@ class Method:
         section, _, name = key.partition(".")
         if not self.trains_encoder and section in _TRAINING:
             return False
+        if key == "self_train.weight_by":
+            return self.self_trains and not self.uses_typicality
         if section == "self_train":
             return self.self_trains
         if key == "mft.keep_class_head" or name == "epochs":

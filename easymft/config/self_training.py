@@ -22,9 +22,12 @@ class SelfTraining(Section):
     """How often an epoch of a round sees each labelled text."""
     epochs: Count = 2
     """Passes of a round over labelled and chosen texts."""
-    weights: Literal["none", "typicality"] = "none"
-    """typicality: a chosen text counts by how typical it is of its class (of mean 1), for mix_self;
-    mft_self weights all its texts so in any case."""
+    targets: Literal["hard", "soft"] = "hard"
+    """What a chosen text is taught. hard: its most probable class. soft: the probabilities of all
+    classes, by cross-entropy with them."""
+    weight_by: Literal["none", "typicality", "confidence"] = "none"
+    """What a chosen text counts by in the loss, at a mean of 1: how typical it is of its class, or
+    how probable that is. For mix_self; mft_self weights all its texts by typicality."""
     gate: Literal["cross_fit", "dev", "none"] = "cross_fit"
     """Drop a round, and those after it, that gets no more labelled texts right than what it began
     with. cross_fit: of the training texts, in folds that the models compared never saw. dev: of the

@@ -95,6 +95,8 @@ def meta_fine_tune(
     backbone: keras.Model,
     record: Record,
     scores: dict[str, np.ndarray] | None = None,
+    sample_weight: np.ndarray | None = None,
+    targets: np.ndarray | None = None,
 ) -> tuple[TextClassifier, History]:
     """Train one model on all domains mixed.
 
@@ -103,6 +105,9 @@ def meta_fine_tune(
         backbone: The encoder as it was pre-trained.
         record: Runs the training.
         scores: Typicality of the training (and dev) texts, for methods that weight by it.
+        sample_weight: float `(training texts,)`, what each counts, for the other methods.
+        targets: float `(training texts, classes)`, probabilities to teach in place of labels: the
+            loss is then the cross-entropy with them.
 
     Returns:
         The meta-learner, without the heads that only training has; and the history.
@@ -120,10 +125,11 @@ def meta_fine_tune(
         phase.steps(len(rows)),
         task.label_sets,
     )
-    weight, dev_weight = _loss_weights(task, model, scores)
-    texts = TrainingTexts(task.tokens, rows, weight, task.splits["dev"], dev_weight)
+    weights = (sample_weight, None) if scores is None else _loss_weights(task, model, scores)
+    texts = TrainingTexts(task.tokens, rows, weights[0], task.splits["dev"], weights[1], targets)
     title = "meta fine-tuning" if task.method.fine_tunes else "training"
-    history = record(Trainer(model, phase, config.optimizer, config.seed), title, texts)
+    trainer = Trainer(model, phase, config.optimizer, config.seed, soft=targets is not None)
+    history = record(trainer, title, texts)
     return model.without_heads(), history
 
 
@@ -224,14 +230,12 @@ def no_better_on_dev(task: Task, model: AdaptedTextClassifier) -> list[str]:
 
 
 def _loss_weights(
-    task: Task, model: TextClassifier, scores: dict[str, np.ndarray] | None
-) -> tuple[np.ndarray | Callable[[], np.ndarray] | None, np.ndarray | None]:
-    """Return the weights of training and dev texts, where the method has them.
+    task: Task, model: TextClassifier, scores: dict[str, np.ndarray]
+) -> tuple[np.ndarray | Callable[[], np.ndarray], np.ndarray | None]:
+    """Return the weights of training and, where they have some, dev texts.
 
     With `mft.refresh_typicality` those of training are a function, for each epoch to call anew.
     """
-    if scores is None:
-        return None, None
     mft = task.config.mft
     weights = typicality.loss_weights(scores, mft)
     dev = weights["dev"] if mft.weighted_evaluation and "dev" in weights else None

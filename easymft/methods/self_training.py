@@ -1,7 +1,9 @@
 """Self-training: label texts that have none, choose the surest, train a fresh encoder on them too.
 
 Reference: Lee: Pseudo-label, ICML workshop 2013; Xie et al.: Self-training with noisy student, CVPR
-2020, for the fresh learner. The choice by typicality is our own.
+2020, for the fresh learner and soft targets. The loss of these is the cross-entropy with the
+teacher's probabilities, -sum_m q_m log p_m (Hinton et al.: Distilling the knowledge in a neural
+network, 2015, at temperature 1). The choice by typicality, and weights by it, are our own.
 """
 
 import dataclasses
@@ -28,16 +30,21 @@ class PseudoLabels:
     Attributes:
         rows: int `(n,)`, rows of the tokens.
         labels: int32 `(n,)`, the most probable class.
-        confidence: float32 `(n,)`, its probability.
+        probabilities: float32 `(n, classes)`, those of all.
         typicality: float32 `(n,)`, typicality as a text of that class.
         margin: float32 `(n,)`, by how much that exceeds the typicality as one of any other class.
     """
 
     rows: np.ndarray
     labels: np.ndarray
-    confidence: np.ndarray
+    probabilities: np.ndarray
     typicality: np.ndarray
     margin: np.ndarray
+
+    @property
+    def confidence(self) -> np.ndarray:
+        """Return the probability of the most probable class, float32 `(n,)`."""
+        return self.probabilities.max(axis=1)
 
     def take(self, places: np.ndarray) -> "PseudoLabels":
         """Return those at the given places, in that order."""
@@ -99,7 +106,7 @@ def _of_scores(
     own, others = typicalities[places, labels], typicalities.copy()
     others[places, labels] = -np.inf
     margin = own - others.max(axis=1)
-    return PseudoLabels(rows, labels.astype(np.int32), probabilities[places, labels], own, margin)
+    return PseudoLabels(rows, labels.astype(np.int32), probabilities, own, margin)
 
 
 def choose(task: Task, guesses: PseudoLabels, settings: SelfTraining) -> PseudoLabels:
@@ -146,18 +153,27 @@ def learn(
         chosen: The pseudo-labelled texts.
         backbone: The encoder to begin with.
         record: Runs the training.
-        settings: How often labelled texts are seen, for how long, and what the others weigh.
+        settings: How often labelled texts are seen, for how long, and what the others are taught
+            and weigh.
     """
-    student, rows = _student_task(task, chosen, settings), task.splits["train"]
-    scores = None
+    student, scores, weights, targets = _student_task(task, chosen, settings), None, None, None
+    rows = student.splits["train"]
+    pseudo = slice(len(rows) - len(chosen.rows), None)  # the places of the pseudo-labelled
     if task.method.uses_typicality:
-        scores = phases.score(student, teacher, {"train": student.splits["train"]})
-    elif settings.weights == "typicality":
-        own = np.maximum(chosen.typicality, 0)
-        own = own / own.mean() if own.any() else np.ones_like(own)
-        labelled = np.ones(settings.labeled_repeats * len(rows), np.float32)
-        scores = {"train": np.concatenate([labelled, own]).astype(np.float32)}
-    return phases.meta_fine_tune(student, backbone, record, scores)
+        scores = phases.score(student, teacher, {"train": rows})
+    elif settings.weight_by != "none":
+        weights = np.ones(len(rows), np.float32)
+        weights[pseudo] = _weights(getattr(chosen, settings.weight_by))
+    if settings.targets == "soft":
+        targets = keras.utils.to_categorical(student.tokens.labels[rows], task.num_classes)
+        targets[pseudo] = chosen.probabilities
+    return phases.meta_fine_tune(student, backbone, record, scores, weights, targets)
+
+
+def _weights(sureness: np.ndarray) -> np.ndarray:
+    """Return non-negative weights of mean 1 in proportion to what texts are sure by."""
+    weights = np.maximum(sureness, 0)
+    return weights / weights.mean() if weights.any() else np.ones_like(weights)
 
 
 def _student_task(task: Task, chosen: PseudoLabels, settings: SelfTraining) -> Task:

@@ -46,6 +46,8 @@ class TrainingTexts:
             them at the start of every epoch.
         dev_rows: Rows to validate on; `None`: none.
         dev_weight: One weight per entry of `dev_rows`, for the validation loss.
+        targets: float `(n, classes)`, what `rows` are taught in place of their labels; the model
+            is then compiled for such targets, and validated on dev labels written like them.
     """
 
     tokens: TokenizedTexts
@@ -53,6 +55,15 @@ class TrainingTexts:
     sample_weight: np.ndarray | Callable[[], np.ndarray] | None = None
     dev_rows: np.ndarray | None = None
     dev_weight: np.ndarray | None = None
+    targets: np.ndarray | None = None
+
+    @property
+    def dev_targets(self) -> np.ndarray | None:
+        """Dev labels as the model takes them, `(dev texts, classes)`; `None`: as codes."""
+        if self.targets is None or self.dev_rows is None:
+            return None
+        labels = self.tokens.labels[self.dev_rows]
+        return keras.utils.to_categorical(labels, self.targets.shape[1])
 
 
 class TrainingSession:
@@ -89,11 +100,15 @@ class TrainingSession:
         self.parts = phase.gradient_accumulation_steps
         labels, domains = texts.tokens.labels[texts.rows], texts.tokens.domains[texts.rows]
         groups = balance.groups(labels, domains, phase)
-        self.batches = make(texts.rows, seed=seed, parts=self.parts, groups=groups)
+        self.batches = make(
+            texts.rows, seed=seed, parts=self.parts, groups=groups, targets=texts.targets
+        )
         self.class_weights = balance.class_weights(labels, phase)
         self.dev = None
         if phase.validation_freq and texts.dev_rows is not None and len(texts.dev_rows):
-            self.dev = make(texts.dev_rows, sample_weight=texts.dev_weight)
+            self.dev = make(
+                texts.dev_rows, sample_weight=texts.dev_weight, targets=texts.dev_targets
+            )
         self.per_epoch = self.batches.steps_per_epoch
         self.total = self.per_epoch * phase.epochs
         self.history: History = []

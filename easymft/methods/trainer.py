@@ -25,9 +25,17 @@ class Trainer:
         phase: Epochs, learning rate and batch size.
         optimizer: Settings of AdamW.
         seed: Seed of the order of texts, of dropout and of corrupted labels.
+        soft: Whether texts are taught probabilities of the classes in place of a class each.
     """
 
-    def __init__(self, model: TextClassifier, phase: Phase, optimizer: Optimizer, seed: int):
+    def __init__(
+        self,
+        model: TextClassifier,
+        phase: Phase,
+        optimizer: Optimizer,
+        seed: int,
+        soft: bool = False,
+    ):
         self.model = model
         self.phase = phase
         self.seed = seed
@@ -36,11 +44,9 @@ class Trainer:
         self._schedule = WarmupLinearDecay(phase.learning_rate, 1, optimizer.warmup_ratio, parts)
         adam = adamw(self._schedule, optimizer.weight_decay, optimizer.clip_norm, parts)
         use_cpu_kernels(model)
-        model.compile(
-            adam,
-            keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-            jit_compile=jit_compile(),
-        )
+        kind = "CategoricalCrossentropy" if soft else "SparseCategoricalCrossentropy"
+        loss = getattr(keras.losses, kind)(from_logits=True)
+        model.compile(adam, loss, jit_compile=jit_compile())
         adam.build(model.trainable_variables)
 
     def run(

@@ -51,6 +51,28 @@ def test_steps_in_parts_learn_what_whole_steps_learn(tmp_path):
     assert np.abs(weights[0] - mft().get_weights()[0]).max() > 1e-2
 
 
+@pytest.mark.long
+def test_soft_targets_are_taught_by_cross_entropy_with_them(tmp_path):
+    keras.utils.set_random_seed(7)
+    model = TextClassifier(tiny_backbone(num_layers=1), NUM_CLASSES, 2, dropout=0.0)
+    random = np.random.default_rng(3)
+    targets, weights = random.dirichlet([1, 1], TEXTS), random.uniform(0, 2, TEXTS)
+    rows = np.arange(TEXTS)
+    batches = Batches(TOKENS, rows, BATCH)
+    trainer = Trainer(model, Phase(epochs=1, batch_size=TEXTS), Optimizer(), seed=5, soft=True)
+    logits = batches.in_input_order(model.predict(batches.to_keras(), verbose=0))["logits"]
+    log_probabilities = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    expected = (weights * -(targets * log_probabilities).sum(axis=1)).mean()
+    texts = TrainingTexts(TOKENS, rows, weights, rows, targets=targets)
+    history = trainer.run("soft", texts, Checkpoint(tmp_path / "state"))
+    assert history[-1]["loss"] == pytest.approx(expected, rel=1e-5)
+    # The labels of dev texts are classes still.
+    after = batches.in_input_order(model.predict(batches.to_keras(), verbose=0))["logits"]
+    right = after.argmax(axis=1) == TOKENS.labels
+    by_domain = [right[TOKENS.domains == domain].mean() for domain in (0, 1)]
+    assert history[-1]["dev_average_accuracy"] == pytest.approx(np.mean(by_domain))
+
+
 def test_parts_make_up_the_batch():
     whole = Batches(TOKENS, np.arange(TEXTS), BATCH, seed=1)
     parts = Batches(TOKENS, np.arange(TEXTS), BATCH, seed=1, parts=3).span(4, 6)

@@ -31,9 +31,10 @@ def made(folder, *settings):
     return Run(load_config(recipe, [*FEW, 'self_train.gate="none"', *settings]))
 
 
-@pytest.mark.parametrize("method", ["mix_self", "mft_self"])
-def test_a_run_leaves_the_chosen_texts_and_one_model_more_than_the_first(tmp_path, method):
-    run = made(tmp_path, f"method={method}", "self_train.rounds=2", "self_train.share=0.5")
+@pytest.mark.parametrize(("method", "targets"), [("mix_self", "hard"), ("mft_self", "soft")])
+def test_a_run_leaves_the_chosen_texts_and_one_model_more_than_the_first(tmp_path, method, targets):
+    settings = ["self_train.rounds=2", "self_train.share=0.5", f'self_train.targets="{targets}"']
+    run = made(tmp_path, f"method={method}", *settings)
     summary = execute(run)
     splits = json.loads(run.folder.splits.read_text())
     chosen = pq.read_table(run.folder.pseudo_labels).to_pandas()

@@ -33,7 +33,8 @@ class Batches(keras.utils.PyDataset):
     Batch i is `(inputs, labels)` or `(inputs, labels, weights)`. `inputs` holds `token_ids`,
     `padding_mask` and `segment_ids`, each `(batch, length)`, and `domain`, `(batch,)`; labels and
     weights are `(batch,)`. Weights are float32, all else int32. `length` is the smallest bucket
-    that holds the longest text of the batch, so few shapes occur.
+    that holds the longest text of the batch, so few shapes occur. With `targets` these come in the
+    place of the labels, `(batch, classes)` float32.
 
     The global step says everything: step s is batch `s % steps_per_epoch` of epoch
     `s // steps_per_epoch`, and `batch_plan` gives that epoch's batches from the seed. `span` cuts
@@ -50,6 +51,7 @@ class Batches(keras.utils.PyDataset):
         buckets: Ascending lengths to pad to; beyond the last, and with none, `tokens.max_length`.
         sample_weight: float array `(n,)`, weights of `rows`.
         domains: int array `(n,)`, domains of `rows` in place of those of `tokens`.
+        targets: float array `(n, classes)`, what `rows` are taught in place of their labels.
         start: First global step.
         stop: Step after the last; by default the end of the epoch that `start` lies in.
         parts: Parts that the batch of each step comes in, one after the other, as an optimizer
@@ -79,6 +81,7 @@ class Batches(keras.utils.PyDataset):
         buckets: tuple[int, ...] = BUCKETS,
         sample_weight: np.ndarray | None = None,
         domains: np.ndarray | None = None,
+        targets: np.ndarray | None = None,
         start: int = 0,
         stop: int | None = None,
         parts: int = 1,
@@ -94,6 +97,7 @@ class Batches(keras.utils.PyDataset):
             buckets=buckets,
             sample_weight=sample_weight,
             domains=domains,
+            targets=targets,
             parts=parts,
             groups=groups,
             **kwargs,
@@ -108,6 +112,9 @@ class Batches(keras.utils.PyDataset):
         self.tokens, self.rows, self.batch_size, self.seed = tokens, rows, batch_size, seed
         self.start, self.stop, self.parts = start, stop, parts
         self._labels = tokens.labels[rows].astype(np.int32)
+        if targets is not None:
+            _check_aligned(rows, targets=targets[:, 0])
+            self._labels = np.asarray(targets, np.float32)
         self._domains = np.asarray(tokens.domains[rows] if domains is None else domains, np.int32)
         self._weights = None if sample_weight is None else np.asarray(sample_weight, np.float32)
         self._buckets, self._lengths = np.array(buckets, int), tokens.lengths[rows]
@@ -176,15 +183,19 @@ class Batches(keras.utils.PyDataset):
         """
         import tensorflow as tf
 
-        def spec(array):
+        def of_any_length(array):
             return tf.TensorSpec([None] * array.ndim, array.dtype)
+
+        def of_any_batch(array):
+            return tf.TensorSpec([None, *array.shape[1:]], array.dtype)
 
         def parts():
             for index in range(len(self)):
                 for number in shards:
                     yield self.shard(index, number, count)
 
-        signature = keras.tree.map_structure(spec, self[0])
+        inputs, *others = self[0]
+        signature = (keras.tree.map_structure(of_any_length, inputs), *map(of_any_batch, others))
         dataset = tf.data.Dataset.from_generator(parts, output_signature=signature)
         cardinality = tf.data.experimental.assert_cardinality(len(self) * len(shards))
         return without_autotuning(dataset.apply(cardinality).prefetch(_PREFETCHED))

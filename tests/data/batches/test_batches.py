@@ -142,6 +142,19 @@ def test_domains_may_be_replaced():
     np.testing.assert_array_equal(batches[0][0]["domain"], [7, 8])
 
 
+def test_targets_take_the_place_of_labels():
+    targets = np.array([[0.25, 0.75], [1.0, 0.0]])
+    batches = Batches(_texts([4, 3, 2]), [1, 2], 2, targets=targets)
+    assert batches[0][1].dtype == np.float32
+    np.testing.assert_array_equal(batches.span(0, 1)[0][1], targets)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="is about tf.data")
+def test_tf_dataset_says_how_many_classes_targets_have():
+    batches = Batches(_texts([4, 3, 2]), [1, 2], 2, targets=np.eye(2))
+    assert batches.as_tf_dataset().element_spec[1].shape.as_list() == [None, 2]
+
+
 def test_a_span_goes_on_with_the_same_batches():
     whole = Batches(_mixed(), np.arange(50), 8, seed=3, buckets=(4, 8, 16)).span(0, 21)
     assert whole.steps_per_epoch == 7
@@ -179,6 +192,7 @@ def test_shards_make_up_the_whole_batch_at_its_width():
         ({"batch_size": 0}, "`batch_size` must be"),
         ({"sample_weight": [1.0]}, r"`sample_weight`.*shape \(3,\)"),
         ({"domains": [1]}, "`domains` must"),
+        ({"targets": np.eye(2)}, "`targets` must"),
         ({"start": 3, "stop": 2}, "`start` must"),
     ],
 )
