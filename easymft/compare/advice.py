@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from easymft.report.sweep import MethodFigures
 
+_FOR_RARE_CLASSES = ("balanced accuracy", "macro-F1")
+
 
 def simplest_unbeaten(rows: Mapping[str, MethodFigures]) -> str:
     """Return the name of the simplest row that no other beats beyond chance.
@@ -70,6 +72,31 @@ def worth_of_labels(
         f"From {half:,} to {whole:,} labelled texts it gained {gained}, to "
         f"{_percent(accuracy)} %: {hope}."
     )
+
+
+def rare_classes(balances: Mapping[str, MethodFigures], counts: Mapping[str, int]) -> list[str]:
+    """Return sentences on what `class_balance` did where some classes are rare.
+
+    Args:
+        balances: Figures of one row by its `class_balance`, `none` first.
+        counts: Texts of each class.
+    """
+    plain, *_ = balances.values()
+    largest = max(counts, key=lambda label: counts[label])
+    share = round(100 * counts[largest] / sum(counts.values()))
+    sentences = [f"Classes are of unequal size: {share} % of the texts are `{largest}`."]
+    for balance, row in balances.items():
+        if row is not plain:
+            pairs = {
+                **{name: (plain.others[name], row.others[name]) for name in _FOR_RARE_CLASSES},
+                "accuracy": (plain.average, row.average),
+            }
+            measures = [
+                f"{name} from {_percent(before[0])} to {_percent(after[0])} %"
+                for name, (before, after) in pairs.items()
+            ]
+            sentences.append(f"`class_balance` {balance} takes {' and '.join(measures)}.")
+    return sentences
 
 
 def _beats(one: MethodFigures, other: MethodFigures) -> bool:

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from easymft import files
-from easymft.compare.advice import advice, simplest_unbeaten, worth_of_labels
+from easymft.compare.advice import advice, rare_classes, simplest_unbeaten, worth_of_labels
 from easymft.compare.budget import Budget
 from easymft.config import METHODS
 from easymft.config.loading import apply_overrides, load_config
@@ -38,6 +39,9 @@ FOLDS = 5
 WHOLE = "all-labels"
 # The learning curve: part of the training texts by the name of its variation.
 PARTS = {"25-percent": 0.25, "50-percent": 0.5}
+# Where some classes are rare: `class_balance` by the name of its variation.
+BALANCES = {"classes-weighted": "loss", "classes-drawn": "batch"}
+_RARE = 1.5  # texts of the largest class to each of the smallest
 # Every labelled text is held out once; nothing is looked at or kept beyond the answers.
 _FIXED = {
     "data.split": {"kind": "folds", "folds": FOLDS, "dev": 0.1},
@@ -106,17 +110,47 @@ class Comparison:
             if trained and (fold == 1 or budget.allows(self._seconds(trained))):
                 yield self._fold(fold, trained)
         best = simplest_unbeaten(self._rows(WHOLE))
+        yield from self._balanced(best, budget)
         for fold in range(1, FOLDS + 1):
             for part in reversed(PARTS):
                 expected = PARTS[part] * self._seconds([best])
                 if fold in self._done(WHOLE)[best] and budget.allows(expected):
                     yield self._fold(fold, [best], part)
 
+    def _balanced(self, best: str, budget: Budget) -> Iterator[list[SweepRun]]:
+        """Yield runs of the best row that make classes even, where some are rare."""
+        if not self._has_rare_classes():
+            return
+        trains = METHODS[best].trains_encoder
+        for fold in self._done(WHOLE)[best]:
+            for name, balance in BALANCES.items():
+                # Without batches both mean the same, and take seconds.
+                if budget.allows(self._seconds([best])) if trains else balance == "loss":
+                    yield self._fold(fold, [best], name)
+
+    def _has_rare_classes(self) -> bool:
+        if self.config.meta_fine_tune.class_balance != "none":
+            return False
+        counts = self._class_counts()
+        return max(counts.values()) >= _RARE * min(counts.values())
+
+    def _class_counts(self) -> Counter[str]:
+        """Return the texts of each class, of those that the first row answered."""
+        first, *_ = self._done(WHOLE).items()
+        name, folds = first
+        counts: Counter[str] = Counter()
+        for fold in folds:
+            counts.update(self._evidence[WHOLE, name, fold].predictions["label"].to_pylist())
+        return counts
+
     def _fold(self, fold: int, names: Sequence[str], part: str = WHOLE) -> list[SweepRun]:
         settings = dict(_FIXED)
         if part in PARTS:
             thinned = {"fraction": PARTS[part], "per_class": None}
             settings["data.split"] = {**settings["data.split"], "few_shot": thinned}
+        if part in BALANCES:
+            phases = ("meta_fine_tune", "fine_tune")
+            settings |= {f"{phase}.class_balance": BALANCES[part] for phase in phases}
         return [SweepRun(part, name, fold, settings) for name in names]
 
     def _planned_seconds(self, names: Sequence[str]) -> dict[str, float]:
@@ -157,10 +191,14 @@ class Comparison:
         }
         return {name: folds for name, folds in done.items() if folds}
 
-    def _rows(self, part: str) -> dict[str, MethodFigures]:
+    def _rows(self, part: str, among: Sequence[int] | None = None) -> dict[str, MethodFigures]:
+        """Return the figures of each method, over all its folds or those `among` some."""
         names = list(self._done(part))
         chosen = [
-            self._evidence[part, name, fold] for name in names for fold in self._done(part)[name]
+            self._evidence[part, name, fold]
+            for name in names
+            for fold in self._done(part)[name]
+            if among is None or fold in among
         ]
         figures = evidence_figures(chosen, names).get(part, [])
         return dict(zip(names, figures, strict=True))
@@ -173,15 +211,28 @@ class Comparison:
         curve, gained = self._curve(name)
         if worth := worth_of_labels(curve, gained):
             sentences.append(worth)
+        balances = self._balances(name)
+        if balances:
+            sentences += rare_classes(balances, self._class_counts())
         recommended = self._write_recipe(name)
         sentences.append(f"Run it: python -m easymft.run --config {recommended}")
         costs = {other: self._costs[other] for other in rows}
-        text = render_comparison_markdown(rows, costs, sentences)
+        text = render_comparison_markdown(rows, costs, sentences, balances)
         write_evidence(self.folder, self._evidence.values(), self.config)
         files.write_text(self.folder / "compare.md", text)
-        page = render_comparison_html(self.config.name, rows, costs, sentences, curve)
+        title = self.config.name
+        page = render_comparison_html(title, rows, costs, sentences, curve, balances)
         files.write_text(self.folder / "compare.html", page)
         return text
+
+    def _balances(self, name: str) -> dict[str, MethodFigures]:
+        """Return a row's figures by `class_balance`, over the folds that all of them did."""
+        variations = [part for part in BALANCES if name in self._done(part)]
+        if not variations:
+            return {}
+        folds = set.intersection(*(set(self._done(part)[name]) for part in variations))
+        parts = {"none": WHOLE, **{BALANCES[part]: part for part in variations}}
+        return {balance: self._rows(part, sorted(folds))[name] for balance, part in parts.items()}
 
     def _curve(
         self, name: str

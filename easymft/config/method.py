@@ -118,7 +118,8 @@ class Method:
                 return term in self.terms
         section, _, name = key.partition(".")
         if not self.trains_encoder and section in _TRAINING:
-            return False
+            # What is fitted at once has weights, and a head per domain where there is an encoder.
+            return name == "class_balance" and (section == "meta_fine_tune" or self.has_encoder)
         if key == "self_train.weight_by":
             return self.self_trains and not self.uses_typicality
         if section == "self_train":

@@ -26,7 +26,7 @@ class Phase(Section):
     extension); a domain keeps the meta-learner unless fine-tuning does better. false: the last."""
     class_balance: Literal["none", "loss", "batch"] = "none"
     """Where classes are rare (an extension). loss: weight texts by how rare their class is. batch:
-    see as many texts of every class, those of rare ones more often."""
+    see as many texts of every class, those of rare ones more often; for tfidf and embed as loss."""
     domain_balance: Literal["none", "batch"] = "none"
     """batch: see as many texts of every domain, those of small ones more often (an extension)."""
 

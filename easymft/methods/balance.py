@@ -5,14 +5,12 @@ import numpy as np
 from easymft.config import Phase
 
 
-def class_weights(labels: np.ndarray, phase: Phase) -> np.ndarray | None:
-    """Return the weight of each text's class in the loss: `(n,)` float32 of mean 1, or `None`.
+def class_weights(labels: np.ndarray) -> np.ndarray:
+    """Return the weight of each text in the loss that makes classes even: `(n,)` float32 of mean 1.
 
     It is n / (M * n_m) for a text of class m of the M that occur (King & Zeng: Logistic regression
     in rare events data, 2001; "balanced" in scikit-learn).
     """
-    if phase.class_balance != "loss":
-        return None
     _, classes, counts = np.unique(labels, return_inverse=True, return_counts=True)
     return (len(labels) / (len(counts) * counts[classes])).astype(np.float32)
 

@@ -30,7 +30,13 @@ class Head(NamedTuple):
     bias: np.ndarray
 
 
-def fit_head(features: Features, labels: np.ndarray, cells: np.ndarray, num_classes: int) -> Head:
+def fit_head(
+    features: Features,
+    labels: np.ndarray,
+    cells: np.ndarray,
+    num_classes: int,
+    weights: np.ndarray | None = None,
+) -> Head:
     """Fit one head, its strength chosen by cross-validation.
 
     Args:
@@ -38,11 +44,12 @@ def fit_head(features: Features, labels: np.ndarray, cells: np.ndarray, num_clas
         labels: `(n,)` int.
         cells: `(n,)` int, by which the folds are stratified: domain and class.
         num_classes: Number of classes; some may have no text.
+        weights: `(n,)` float, of the texts in the loss; `None`: all count alike.
     """
     if len(set(labels)) == 1:
         return _constant(labels[0], features.shape[1], num_classes)
-    strength, _ = _best(features, labels, cells)
-    return _as_head(_fitted(features, labels, strength), num_classes)
+    strength, _ = _best(features, labels, cells, weights)
+    return _as_head(_fitted(features, labels, weights, strength), num_classes)
 
 
 def fit_domain_heads(
@@ -51,6 +58,7 @@ def fit_domain_heads(
     domains: np.ndarray,
     num_classes: int,
     num_domains: int,
+    weights: np.ndarray | None = None,
 ) -> list[Head]:
     """Fit one head per domain, shrunk towards what all domains share.
 
@@ -64,6 +72,7 @@ def fit_domain_heads(
         domains: `(n,)` int.
         num_classes: Number of classes.
         num_domains: Number of domains; one without texts gets the shared part.
+        weights: `(n,)` float, of the texts in the loss; `None`: all count alike.
 
     Reference: Daumé III: Frustratingly easy domain adaptation, ACL 2007; Finkel, Manning:
     Hierarchical Bayesian domain adaptation, NAACL 2009, for the view as shrinkage.
@@ -74,11 +83,11 @@ def fit_domain_heads(
     trials = {}
     for freedom in FREEDOMS:
         augmented = _augmented(features, domains, num_domains, freedom)
-        strength, loss = _best(augmented, labels, cells)
+        strength, loss = _best(augmented, labels, cells, weights)
         trials[freedom] = (loss, strength)
     freedom = min(trials, key=lambda freedom: trials[freedom])
     augmented = _augmented(features, domains, num_domains, freedom)
-    whole = _as_head(_fitted(augmented, labels, trials[freedom][1]), num_classes)
+    whole = _as_head(_fitted(augmented, labels, weights, trials[freedom][1]), num_classes)
     shared, *own = np.split(whole.kernel, num_domains + 1)
     return [Head(shared + np.float32(freedom) * part, whole.bias) for part in own]
 
@@ -108,7 +117,9 @@ def _augmented(
     return scipy.sparse.hstack([scipy.sparse.csr_array(features), own], "csr")
 
 
-def _best(features: Features, labels: np.ndarray, cells: np.ndarray) -> tuple[float, float]:
+def _best(
+    features: Features, labels: np.ndarray, cells: np.ndarray, weights: np.ndarray | None
+) -> tuple[float, float]:
     """Return the strength with the lowest log loss on held-out folds, and that loss."""
     folds = list(_folds(labels, cells))
     if not folds:
@@ -117,9 +128,11 @@ def _best(features: Features, labels: np.ndarray, cells: np.ndarray) -> tuple[fl
     for strength in STRENGTHS:
         parts = []
         for train, test in folds:
-            model = _fitted(features[train], labels[train], strength)
+            own, others = (None if weights is None else weights[part] for part in (train, test))
+            model = _fitted(features[train], labels[train], own, strength)
             answers = model.predict_proba(features[test])
-            parts.append(log_loss(labels[test], answers, labels=model.classes_))
+            loss = log_loss(labels[test], answers, sample_weight=others, labels=model.classes_)
+            parts.append(loss)
         losses.append(float(np.mean(parts)))
     best = int(np.argmin(losses))
     return STRENGTHS[best], losses[best]
@@ -135,8 +148,11 @@ def _folds(labels: np.ndarray, cells: np.ndarray) -> Iterator[tuple[np.ndarray, 
     yield from folds.split(np.zeros(len(labels)), by)
 
 
-def _fitted(features: Features, labels: np.ndarray, strength: float) -> LogisticRegression:
-    return LogisticRegression(C=strength, max_iter=1000).fit(features, labels)
+def _fitted(
+    features: Features, labels: np.ndarray, weights: np.ndarray | None, strength: float
+) -> LogisticRegression:
+    model = LogisticRegression(C=strength, max_iter=1000)
+    return model.fit(features, labels, sample_weight=weights)
 
 
 def _constant(label: int, width: int, num_classes: int) -> Head:

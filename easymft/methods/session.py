@@ -103,7 +103,9 @@ class TrainingSession:
         self.batches = make(
             texts.rows, seed=seed, parts=self.parts, groups=groups, targets=texts.targets
         )
-        self.class_weights = balance.class_weights(labels, phase)
+        self.class_weights = (
+            balance.class_weights(labels) if phase.class_balance == "loss" else None
+        )
         self.dev = None
         if phase.validation_freq and texts.dev_rows is not None and len(texts.dev_rows):
             self.dev = make(

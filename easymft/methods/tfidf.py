@@ -39,7 +39,11 @@ class TfidfClassifier:
         self.head = Head(np.zeros((0, num_classes), np.float32), np.zeros(num_classes, np.float32))
 
     def fit(
-        self, texts: Sequence[Sequence[str]], labels: np.ndarray, cells: np.ndarray
+        self,
+        texts: Sequence[Sequence[str]],
+        labels: np.ndarray,
+        cells: np.ndarray,
+        weights: np.ndarray | None = None,
     ) -> "TfidfClassifier":
         """Learn vocabulary, weights and classifier.
 
@@ -47,9 +51,11 @@ class TfidfClassifier:
             texts: `(columns, n)`, one list a column.
             labels: `(n,)` int, classes.
             cells: `(n,)` int, by which cross-validation is stratified.
+            weights: `(n,)` float, of the texts in the loss; `None`: all count alike.
         """
         parts = [union.fit_transform(column) for union, column in self._columns(texts)]
-        self.head = fit_head(scipy.sparse.hstack(parts, "csr"), labels, cells, self.num_classes)
+        features = scipy.sparse.hstack(parts, "csr")
+        self.head = fit_head(features, labels, cells, self.num_classes, weights)
         return self
 
     def predict_proba(self, texts: Sequence[Sequence[str]]) -> np.ndarray:

@@ -77,15 +77,29 @@ def comparison_table(
     return Table(_HOW, body)
 
 
+def _balance_tables(balances: Mapping[str, MethodFigures]) -> list[Table]:
+    """Return the table of one row under each `class_balance`, or none where none was tried."""
+    if not balances:
+        return []
+    body = [["classes balanced by", "accuracy", *_OTHERS, "folds"]]
+    for name, row in balances.items():
+        others = (percent_and_error(*row.others[other]) for other in _OTHERS)
+        body.append([name, percent_and_error(*row.average), *others, str(len(row.seeds))])
+    titles = {row.title for row in balances.values()}
+    caption = f"{' and '.join(titles)}, by how classes of unequal size are balanced:"
+    return [Table(caption, body)]
+
+
 def render_comparison_markdown(
     rows: Mapping[str, MethodFigures],
     costs: Mapping[str, Sequence[Cost]],
     sentences: Sequence[str],
+    balances: Mapping[str, MethodFigures],
 ) -> str:
-    """Return table and advice as Markdown."""
-    one = comparison_table(rows, costs)
-    listed = "\n".join(f"- {sentence}" for sentence in sentences)
-    return f"{one.caption}\n\n{plain_table(one.rows)}\n\n{listed}\n"
+    """Return the tables and the advice as Markdown."""
+    whole = [comparison_table(rows, costs), *_balance_tables(balances)]
+    text = "".join(f"{one.caption}\n\n{plain_table(one.rows)}\n\n" for one in whole)
+    return text + "\n".join(f"- {sentence}" for sentence in sentences) + "\n"
 
 
 def render_comparison_html(
@@ -94,8 +108,9 @@ def render_comparison_html(
     costs: Mapping[str, Sequence[Cost]],
     sentences: Sequence[str],
     curve: Sequence[tuple[int, float]],
+    balances: Mapping[str, MethodFigures],
 ) -> str:
-    """Return one self-contained page: advice, table, gains, learning curve."""
+    """Return one self-contained page: advice, table, gains, rare classes, learning curve."""
     # Imported here: only those who draw need matplotlib.
     from easymft.report import plots
     from easymft.report.sections.sweep import variation_section
@@ -105,6 +120,9 @@ def render_comparison_html(
     sections = [Section("table", "Side by side", lead, notes=others, part="table", tables=whole)]
     figures = list(rows.values())
     sections.append(variation_section(0, "Differences", figures, tables(figures)[1:]))
+    for one in _balance_tables(balances):
+        how = "Accuracy may fall where rare classes are found more often."
+        sections.append(Section("rare", "Rare classes", how, part="table", tables=[one]))
     if len(curve) > 1:
         line = plots.Line("", [n for n, _ in curve], [100 * accuracy for _, accuracy in curve])
         picture = plots.lines([line], "labelled texts", "average accuracy, %", "Learning curve")

@@ -1,4 +1,5 @@
-"""Accuracy beside other tools: the same texts, encoder, length and epochs, each tool's defaults.
+"""Accuracy beside other tools: the same texts, encoder, length, epochs and precision, each tool's
+defaults.
 
     python -m tests.benchmarks.accuracy --folder results --peer_python /path/to/python
 
@@ -21,6 +22,7 @@ import numpy as np
 import pyarrow as pa
 from absl import app, flags, logging
 
+from easymft.devices.machine import precision_policy
 from easymft.models.presets import resolve_preset
 from easymft.report.markdown import plain_table
 from easymft.report.sweep import PREDICTIONS
@@ -84,6 +86,7 @@ def _ask(peer: str, key: RunKey, run: Run) -> RunEvidence:
         "batch": config.meta_fine_tune.batch_size,
         "epochs": config.meta_fine_tune.epochs + config.fine_tune.epochs,
         "seed": config.seed,
+        "bfloat16": precision_policy(config.precision) == "mixed_bfloat16",
         "setfit_steps": _STEPS.value,
         "num_classes": len(corpus.labels),
         "texts": train.table["text"].to_pylist(),

@@ -1,4 +1,5 @@
-"""Other tools that classify texts, each told no more than its documentation's example tells it.
+"""Other tools that classify texts, each told no more than its documentation's example tells it,
+but for what is the same for all: texts, encoder, length, batch, epochs and precision.
 
     python -m tests.benchmarks.peers TOLD.json ANSWER.json
 
@@ -32,6 +33,7 @@ def setfit(told: dict[str, Any]) -> Probabilities:
         # All its pairs of some hundred texts are some ten thousand: hours on two cores.
         max_steps=told["setfit_steps"],
         seed=told["seed"],
+        bf16=told["bfloat16"],
         save_strategy="no",
         report_to="none",
     )
@@ -68,6 +70,7 @@ def trainer(told: dict[str, Any]) -> Probabilities:
         per_device_train_batch_size=told["batch"],
         num_train_epochs=told["epochs"],
         seed=told["seed"],
+        bf16=told["bfloat16"],
         use_cpu=True,
         save_strategy="no",
         report_to=[],
@@ -88,6 +91,8 @@ def keras_hub(told: dict[str, Any]) -> Probabilities:
     import numpy as np
 
     keras.utils.set_random_seed(told["seed"])
+    if told["bfloat16"]:
+        keras.config.set_dtype_policy("mixed_bfloat16")
     kind = keras_hub.models.BertTextClassifierPreprocessor
     model = keras_hub.models.BertTextClassifier(
         keras_hub.models.BertBackbone.from_preset(told["encoder"]),
@@ -98,7 +103,7 @@ def keras_hub(told: dict[str, Any]) -> Probabilities:
     batch, epochs = told["batch"], told["epochs"]
     model.fit(np.array(told["texts"]), labels, batch_size=batch, epochs=epochs, verbose=0)
     logits = model.predict(np.array(told["questions"]), batch_size=batch, verbose=0)
-    return keras.ops.convert_to_numpy(keras.ops.softmax(logits)).tolist()
+    return keras.ops.convert_to_numpy(keras.ops.softmax(logits.astype("float32"))).tolist()
 
 
 @dataclass(frozen=True)

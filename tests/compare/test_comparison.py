@@ -53,6 +53,31 @@ def test_without_time_there_are_the_cheap_rows_and_every_text_is_held_out_once(t
     assert config.data.files == load_config(recipe).data.files
 
 
+@pytest.mark.long
+def test_where_classes_are_rare_it_shows_what_balancing_them_does(tmp_path):
+    path = write_recipe(tmp_path)
+    lines = (tmp_path / "texts.csv").read_text().splitlines(keepends=True)
+    good = [line for line in lines[1:] if ",good," in line]
+    kept = [line for line in lines if line not in good or good.index(line) % 12 < 6]
+    (tmp_path / "texts.csv").write_text("".join(kept))
+    compared = Comparison(path, [], minutes=0)
+    text = compared.run()
+    name = json.loads((tmp_path / "runs/tiny/compare/recommended.json").read_text())["method"]
+    balanced = {key for key in compared._evidence if key[0] != comparison.WHOLE}
+    assert balanced == {("classes-weighted", name, fold) for fold in range(1, FOLDS + 1)}
+    # 36 bad ones and 18 good ones.
+    assert "- Classes are of unequal size: 67 % of the texts are `bad`." in text
+    assert "- `class_balance` loss takes balanced accuracy from " in text
+    lines = [line.strip("|").split("|") for line in text.splitlines() if line.startswith("| ")]
+    rows = [[cell.strip() for cell in line] for line in lines]
+    assert [(row[0], row[-1]) for row in rows[-4:] if row[-1] != "---:"] == [
+        ("classes balanced by", "folds"),
+        ("none", "5"),
+        ("loss", "5"),
+    ]
+    assert "Rare classes" in (tmp_path / "runs/tiny/compare/compare.html").read_text()
+
+
 @pytest.mark.slow
 def test_rows_are_added_fold_by_fold_as_long_as_there_is_time(tmp_path, monkeypatch):
     path = write_recipe(tmp_path)

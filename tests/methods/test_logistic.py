@@ -4,6 +4,7 @@ from scipy.special import softmax
 from sklearn.linear_model import LogisticRegression
 
 from easymft.methods import logistic
+from easymft.methods.balance import class_weights
 from easymft.methods.logistic import Head, fit_domain_heads, fit_head
 from easymft.methods.tfidf import TfidfClassifier
 
@@ -22,6 +23,34 @@ def test_a_head_answers_as_scikit_learn_does(classes, monkeypatch):
     head = fit_head(features, labels, labels, classes)
     expected = LogisticRegression(C=0.5, max_iter=1000).fit(features, labels)
     np.testing.assert_allclose(answers(head, features), expected.predict_proba(features), atol=1e-5)
+
+
+def test_weights_count_as_scikit_learns_balanced_classes_do(monkeypatch):
+    labels = np.array([0] * 40 + [1] * 15 + [2] * 5)
+    features = RNG.normal(size=(60, 4)) + labels[:, None]
+    monkeypatch.setattr(logistic, "STRENGTHS", (0.5,))
+    expected = LogisticRegression(C=0.5, max_iter=1000, class_weight="balanced")
+    expected = expected.fit(features, labels).predict_proba(features)
+    head = fit_head(features, labels, labels, 3, class_weights(labels))
+    np.testing.assert_allclose(answers(head, features), expected, atol=1e-5)
+    # One domain without a part of its own is the same problem.
+    monkeypatch.setattr(logistic, "FREEDOMS", (0.0,))
+    (head,) = fit_domain_heads(features, labels, 0 * labels, 3, 1, class_weights(labels))
+    np.testing.assert_allclose(answers(head, features), expected, atol=1e-3)
+
+
+def test_the_strength_is_chosen_by_what_the_weights_count(monkeypatch):
+    seen = []
+
+    def log_loss(*arguments, sample_weight, **others):
+        seen.append(sample_weight)
+        return 0.0
+
+    monkeypatch.setattr(logistic, "log_loss", log_loss)
+    labels = np.array([0] * 20 + [1] * 5)
+    fit_head(RNG.normal(size=(25, 2)), labels, labels, 2, class_weights(labels))
+    # 25 / (2 * 20) and 25 / (2 * 5): four texts of the one and one of the other in each fold.
+    assert all(sorted(weights) == [0.625] * 4 + [2.5] for weights in seen)
 
 
 @pytest.mark.long

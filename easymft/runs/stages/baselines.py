@@ -5,9 +5,11 @@ from typing import Any
 import numpy as np
 
 from easymft import files
+from easymft.config import Phase
 from easymft.config.method import META_LEARNER
 from easymft.data.corpus.schema import Corpus
 from easymft.methods import logistic
+from easymft.methods.balance import class_weights
 from easymft.methods.inference import predict
 from easymft.methods.tfidf import TfidfClassifier
 from easymft.models import TextClassifier, TextEmbedder
@@ -20,13 +22,15 @@ def fit_shared(run: Run) -> dict[str, Any]:
     """Fit one classifier over all domains."""
     rows, tokens = run.data.splits["train"], run.data.training_tokens
     labels, cells = tokens.labels[rows], _cells(run, rows)
+    weights = _weights(labels, run.config.meta_fine_tune)
     if run.method.model == "tfidf":
         texts = text_columns(run.data.corpus, rows)
-        model = TfidfClassifier(run.data.num_classes, len(texts)).fit(texts, labels, cells)
+        model = TfidfClassifier(run.data.num_classes, len(texts))
+        model.fit(texts, labels, cells, weights)
     else:
         model = run.new_classifier()
         embeddings, *scale = logistic.standardized(_embeddings(run, model))
-        head = logistic.fit_head(embeddings, labels, cells, run.data.num_classes)
+        head = logistic.fit_head(embeddings, labels, cells, run.data.num_classes, weights)
         model.class_head.set_weights(logistic.unstandardized(head, *scale))
     run.keep(model, META_LEARNER)
     return {"history": []}
@@ -39,9 +43,10 @@ def fit_domains(run: Run) -> dict[str, Any]:
     rows = np.concatenate([rows, left_out])
     embeddings = _embeddings(run, model, left_out)
     embeddings, *scale = logistic.standardized(embeddings)
-    tokens = data.training_tokens
+    labels, domains = data.training_tokens.labels[rows], data.training_tokens.domains[rows]
+    weights = _weights(labels, run.config.fine_tune)
     heads = logistic.fit_domain_heads(
-        embeddings, tokens.labels[rows], tokens.domains[rows], data.num_classes, data.num_domains
+        embeddings, labels, domains, data.num_classes, data.num_domains, weights
     )
     for name, code in run.models().items():
         if code is not None:
@@ -61,6 +66,10 @@ def text_columns(corpus: Corpus, rows: np.ndarray) -> list[list[str]]:
 def _cells(run: Run, rows: np.ndarray) -> np.ndarray:
     tokens = run.data.training_tokens
     return tokens.domains[rows] * run.data.num_classes + tokens.labels[rows]
+
+
+def _weights(labels: np.ndarray, phase: Phase) -> np.ndarray | None:
+    return None if phase.class_balance == "none" else class_weights(labels)
 
 
 def _embeddings(run: Run, model: TextClassifier, more: np.ndarray | None = None) -> np.ndarray:
