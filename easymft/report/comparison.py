@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from easymft.report.markdown import plain_table
+from easymft.report.markdown import Table, plain_table
 from easymft.report.sections.section import Panel, Section
 from easymft.report.sweep import MethodFigures
-from easymft.report.sweep_tables import Table, tables
+from easymft.report.sweep_tables import tables
 from easymft.report.templating import render
 from easymft.report.words import percent_and_error
 

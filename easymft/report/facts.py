@@ -12,6 +12,7 @@ _STAGES = {
     "validate": "checks",
     "typicality": "typicality",
     "meta_fine_tune": "meta fine-tuning",
+    "self_train": "self-training",
     "fine_tune": "fine-tuning",
     "evaluate": "evaluation",
     "diagnose": "diagnostics",
@@ -224,6 +225,12 @@ def _budget(config: Facts, stages: Facts) -> str:
         parts.append(
             f"{title}: {epochs} epoch{'s' if epochs != 1 else ''}, batch {phase['batch_size']},"
             f" learning rate {phase['learning_rate']:g}"
+        )
+    if rounds := stages.get("self_train"):
+        own = config["self_train"]
+        parts.append(
+            f"self-training: {rounds['kept']} of {counted(rounds['asked'], 'round')},"
+            f" {counted(own['epochs'], 'epoch')} each"
         )
     if kept := stages.get("fine_tune", {}).get("keep_meta_learner"):
         parts.append(f"{listed(kept)}: the meta-learner, since dev does as well without")

@@ -2,12 +2,21 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from easymft.report.words import one_line
 
 # Characters that Markdown or embedded HTML would act on; a user's text must only ever be shown.
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|<>~&])")
 _ENTITIES = {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
+
+
+@dataclass(frozen=True)
+class Table:
+    """A caption, and rows of plain cells of which the first is the header."""
+
+    caption: str
+    rows: Sequence[Sequence[str]]
 
 
 def escape(text: str, limit: int | None = 300) -> str:

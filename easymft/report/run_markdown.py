@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from easymft.report import facts
-from easymft.report.markdown import escape, table
+from easymft.report import facts, pseudo_labels
+from easymft.report.markdown import escape, plain_table, table
 from easymft.report.templating import render
 from easymft.report.words import percent
 
@@ -59,4 +59,6 @@ def render_markdown(summary: Mapping[str, Any]) -> str:
         summary=summary,
         results_table=results_table,
         case_study_table=case_study_table,
+        pseudo_labels=pseudo_labels,
+        plain_table=plain_table,
     )

@@ -2,9 +2,8 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from easymft.report.markdown import escape, plain_table
+from easymft.report.markdown import Table, escape, plain_table
 from easymft.report.sweep import MethodFigures, compared_with
 from easymft.report.templating import render
 from easymft.report.words import percent, percent_and_error
@@ -19,14 +18,6 @@ _DIFFERENCES = (
     " seeds, paired)."
 )
 _LATEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
-
-
-@dataclass(frozen=True)
-class Table:
-    """A caption, and rows of cells of which the first is the header."""
-
-    caption: str
-    rows: Sequence[Sequence[str]]
 
 
 def tables(methods: Sequence[MethodFigures]) -> list[Table]:

@@ -7,6 +7,7 @@ import pytest
 
 from easymft.report.html import render_html
 from tests.report.plain_results import figures, summary, tables
+from tests.report.test_pseudo_labels import found
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -63,12 +64,16 @@ class Page(html.parser.HTMLParser):
 
 @pytest.mark.long
 def test_shows_all_parts_in_order():
-    page = Page(render_html(summary(), **tables()))
+    plain = summary()
+    plain["stages"]["self_train"] = {"seconds": 0.0, **found()}
+    plain["config"]["self_train"] = {"epochs": 2}
+    page = Page(render_html(plain, **tables()))
     assert page.sections == [
         "run",
         "results",
         "confusion",
         "curves",
+        "self-training",
         "typicality",
         "texts",
         "errors",
@@ -78,8 +83,9 @@ def test_shows_all_parts_in_order():
         "calibration",
         "again",
     ]
-    # 2 figures, 2 confusions, 4 + 2 curves, 2 histograms, errors, centroids, 4 maps, probe, 2
-    assert len(page.pictures) == len(set(page.pictures)) == 21
+    # 2 figures, 2 confusions, 4 + 1 + 2 curves, right pseudo-labels, 2 histograms, errors,
+    # centroids, 4 maps, probe, 2
+    assert len(page.pictures) == len(set(page.pictures)) == 23
     assert all(svg["role"] == "img" for svg in page.all("svg"))
     for fact in ("MFT (Full) on reviews", "bert_tiny", "160 train, 40 dev, 160 test", "2.1 min"):
         assert fact in page.words

@@ -43,6 +43,7 @@ def test_a_run_leaves_the_chosen_texts_and_one_model_more_than_the_first(tmp_pat
     assert set(splits["unlabeled"]).isdisjoint(splits["train"] + splits["dev"] + splits["test"])
     facts = summary["stages"]["self_train"]
     assert (facts["kept"], facts["asked"], facts["right"]) == (2, 2, [])
+    assert "## Self-training\n\nNo gate: 2 rounds" in (run.folder.path / "report.md").read_text()
     for number, found in enumerate(facts["rounds"], start=1):
         own = chosen[chosen["round"] == number]
         for domain in DOMAINS:

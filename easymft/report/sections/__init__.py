@@ -7,6 +7,7 @@ from easymft.report.sections.calibration import calibration
 from easymft.report.sections.encoder import centroids, domain_probe, text_maps
 from easymft.report.sections.results import confusions, results
 from easymft.report.sections.section import Section
+from easymft.report.sections.self_training import self_training
 from easymft.report.sections.training import learning_curves
 from easymft.report.sections.typicality import case_study, errors, typicality
 
@@ -26,6 +27,7 @@ def build(
         results(summary),
         confusions(summary),
         learning_curves(summary["stages"]),
+        self_training(summary["stages"]),
         typicality(summary, typicality_scores),
         case_study(summary),
         errors(diagnostics),

@@ -9,9 +9,10 @@ History = list[Facts]
 
 
 def learning_curves(stages: Facts) -> Section:
-    """Show curves of the mixed phase, then of each domain's own."""
+    """Show curves of the mixed phase, of rounds of self-training, then of each domain's own."""
     mixed = stages.get("meta_fine_tune", {}).get("history") or []
     own = stages.get("fine_tune", {}).get("history") or {}
+    rounds = stages.get("self_train", {}).get("rounds") or []
     phase = "meta fine-tuning" if own else "training"
     label_loss = "label_loss" if any("label_loss" in entry for entry in mixed) else "loss"
     panels = [
@@ -25,6 +26,7 @@ def learning_curves(stages: Facts) -> Section:
             {"training": "average_accuracy", "dev": "dev_average_accuracy"},
         ),
         *_mixed("Mean typicality weight", phase, "weight", mixed, {"training": "mean_weight"}),
+        *_of_rounds("Training loss", "loss, nats", rounds, "loss"),
         *_own("Training loss", "loss, nats", own, "loss"),
         *_own("Dev accuracy", "accuracy, %", own, "dev_average_accuracy"),
     ]
@@ -58,12 +60,20 @@ def _own(title: str, ylabel: str, histories: dict[str, History], key: str) -> li
     return _panel(title, "fine-tuning per domain", ylabel, curves)
 
 
-def _panel(title: str, phase: str, ylabel: str, curves: list[plots.Line]) -> list[Panel]:
+def _of_rounds(title: str, ylabel: str, rounds: list[Facts], key: str) -> list[Panel]:
+    histories = [part.get("history") or [] for part in rounds]
+    curves = [_line(f"round {n}", history, key) for n, history in enumerate(histories, start=1)]
+    return _panel(title, "self-training", ylabel, curves, each="each round")
+
+
+def _panel(
+    title: str, phase: str, ylabel: str, curves: list[plots.Line], each: str = "each domain"
+) -> list[Panel]:
     curves = [curve for curve in curves if len(curve.x)]
     if not curves:
         return []
     label = f"{title} over the epochs of {phase}"
-    return [Panel(title, plots.lines(curves, "epoch", ylabel, label, each="each domain"), phase)]
+    return [Panel(title, plots.lines(curves, "epoch", ylabel, label, each=each), phase)]
 
 
 def _line(name: str, history: History, key: str) -> plots.Line:

@@ -51,11 +51,13 @@ def self_train(run: Run) -> dict[str, Any]:
     run.keep(model, META_LEARNER)
     for name in _part_names(run):
         files.remove(run.folder.model(name))
+    asked = {"cross_fit": "train", "dev": "dev"}.get(settings.gate)
     return {
         "rounds": facts,
         "kept": len(facts),
         "asked": settings.rounds,
         "gate": settings.gate,
+        "gate_texts": len(run.task.splits[asked]) if asked else 0,
         "right": right,
     }
 
