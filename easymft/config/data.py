@@ -72,6 +72,10 @@ class Split(Section):
     """Keep only a part of the training texts."""
     leave_out: str | None = None
     """A domain the meta-learner never sees (leave-one-domain-out)."""
+    left_out: Literal["labeled", "unlabeled"] = "labeled"
+    """What the training texts of `leave_out` are. labeled: for its own fine-tuning, thinned by
+    `few_shot`. unlabeled: without labels, for methods that learn from such texts; the labels of
+    its dev and test texts score it only, and `few_shot` thins the other domains."""
     ids: str | None = None
     """A `splits.json` of an earlier run, for kind `saved`."""
 
@@ -79,6 +83,12 @@ class Split(Section):
     def _saved_needs_ids(self) -> "Split":
         if (self.kind == "saved") != (self.ids is not None):
             raise ValueError("`ids` names the file of kind `saved`, and only of that kind")
+        return self
+
+    @model_validator(mode="after")
+    def _left_out_needs_a_domain(self) -> "Split":
+        if self.left_out != "labeled" and self.leave_out is None:
+            raise ValueError("`left_out` is about the domain that `leave_out` names; name one")
         return self
 
 

@@ -234,6 +234,8 @@ def _budget(config: Facts, stages: Facts) -> str:
         )
     if kept := stages.get("fine_tune", {}).get("keep_meta_learner"):
         parts.append(f"{listed(kept)}: the meta-learner, since dev does as well without")
+    if bare := stages.get("fine_tune", {}).get("without_labels"):
+        parts.append(f"{listed(bare)}: the meta-learner, for want of labels")
     return "; ".join(parts)
 
 

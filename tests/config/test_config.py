@@ -216,6 +216,11 @@ def test_saved_split_and_its_file_belong_together(split):
     assert Split(kind="saved", ids="a.json").ids == "a.json"
 
 
+def test_left_out_texts_are_those_of_a_domain():
+    with pytest.raises(InputError, match="about the domain that `leave_out` names"):
+        config_from_dict({"name": "a", "data": {"split": {"left_out": "unlabeled"}}})
+
+
 @pytest.mark.parametrize("character", ["\0", "\ud800"])
 @pytest.mark.parametrize("field", ["description", "output_dir", "data.dir", "data.files.train"])
 def test_no_text_that_cannot_be_written(field, character):
@@ -246,15 +251,19 @@ texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"
 few_shots = st.builds(FewShot, fraction=st.floats(0.001, 1.0)) | st.builds(
     FewShot, per_class=st.integers(1, 100)
 )
-splits = st.builds(
-    Split,
-    kind=st.sampled_from(["auto", "paper", "seeded", "given"]),
-    dev=shares,
-    test=shares,
-    seed=st.none() | st.integers(),
-    few_shot=st.none() | few_shots,
-    leave_out=st.none() | texts,
-) | st.builds(Split, kind=st.just("saved"), ids=texts)
+splits = (
+    st.builds(
+        Split,
+        kind=st.sampled_from(["auto", "paper", "seeded", "given"]),
+        dev=shares,
+        test=shares,
+        seed=st.none() | st.integers(),
+        few_shot=st.none() | few_shots,
+        leave_out=st.none() | texts,
+    )
+    | st.builds(Split, leave_out=texts, left_out=st.just("unlabeled"))
+    | st.builds(Split, kind=st.just("saved"), ids=texts)
+)
 phases = {
     "epochs": st.integers(0, 50),
     "learning_rate": st.floats(0, 1e3, exclude_min=True),

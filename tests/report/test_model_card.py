@@ -199,3 +199,5 @@ def test_a_domain_left_out_of_training_is_named():
     sentence = "trained without texts of dvd"
     assert sentence in render_model_card(summary, "meta-learner")
     assert sentence not in render_model_card(summary, "books")
+    summary["config"]["data"]["split"]["left_out"] = "unlabeled"
+    assert "trained without labels of dvd" in render_model_card(summary, "meta-learner")

@@ -11,6 +11,7 @@ from easymft.config.loading import load_config
 from easymft.errors import InputError
 from easymft.methods import self_training as methods
 from easymft.runs.execution import execute
+from easymft.runs.plan import plan
 from easymft.runs.run import Run
 from tests.small_run import DOMAINS, LABELS, write_recipe
 
@@ -114,4 +115,47 @@ def _cross_fitted(folder, is_killed, monkeypatch):
 def test_without_unlabeled_texts_there_is_a_clear_error(tmp_path):
     run = Run(load_config(write_recipe(tmp_path), ["method=mix_self"]))
     with pytest.raises(InputError, match="learns from texts without labels"):
+        execute(run)
+
+
+BARE = ['data.split.leave_out="tools"', 'data.split.left_out="unlabeled"']
+
+
+@pytest.mark.parametrize("method", ["mix_self", pytest.param("mft_self", marks=pytest.mark.slow)])
+def test_domains_without_labels_get_pseudo_labels_from_the_others(tmp_path, method):
+    path = write_recipe(tmp_path, method=method, diagnose=method == "mft_self")
+    more = tmp_path / "more.csv"
+    rows = [f"g{number},cafe {'good ' * number}!,garden\n" for number in range(8)]
+    more.write_text("".join(["id,text,domain\n", *rows]))
+    files = {"all": str(tmp_path / "texts.csv"), "unlabeled": str(more)}
+    run = Run(
+        load_config(path, [*BARE, 'self_train.gate="none"', f"data.files={json.dumps(files)}"])
+    )
+    words = "no labels to learn from in domains 'garden', 'tools': others alone teach its classes"
+    assert f"warning: {words}" in plan(run, text_seconds=0.1).lines()
+    summary = execute(run)
+    chosen = pq.read_table(run.folder.pseudo_labels).to_pandas()
+    assert set(chosen["domain"]) == {"garden", "tools"}
+    for domain, is_known in (("garden", False), ("tools", True)):
+        own = chosen[chosen["domain"] == domain]
+        asked = run.data.splits["unlabeled"]
+        texts = (
+            run.data.corpus.codes("domain")[asked] == run.data.corpus.domains.index(domain)
+        ).sum()
+        # Half of them, shared out among the classes as the labelled texts of the others are.
+        assert own["pseudo_label"].value_counts().max() <= texts // 4
+        assert (own["label"].notna() == is_known).all()
+    tested = summary["metrics"]["meta_learner"]["test"]["domains"]
+    assert tested["tools"]["texts"] > 0 == tested["garden"]["texts"]
+    if method == "mft_self":
+        assert summary["metrics"]["fine_tuned"]["test"]["domains"]["tools"] == tested["tools"]
+        assert summary["stages"]["fine_tune"]["without_labels"] == ["garden", "tools"]
+        report = (run.folder.path / "report.md").read_text()
+        assert "garden, tools: the meta-learner, for want of labels" in report
+
+
+@pytest.mark.parametrize("method", ["mtl", "single"])
+def test_methods_that_nothing_teaches_such_a_domain_by_say_so(tmp_path, method):
+    run = Run(load_config(write_recipe(tmp_path), [*BARE, f"method={method}"]))
+    with pytest.raises(InputError, match="nothing to teach domain 'tools' by"):
         execute(run)

@@ -59,8 +59,9 @@ def make_splits(
     `few_shot` keeps a part of each training cell, at least one text; the smaller parts of one
     seed lie inside the larger. `leave_out` takes a domain's train and dev texts out and returns
     them as `left_out_train` and `left_out_dev`; `few_shot` then thins `left_out_train` alone,
-    since the other domains have their data. With its `rest` the texts taken out are part
-    `unlabeled`.
+    since the other domains have their data. With `left_out` "unlabeled" the train texts are part
+    `unlabeled` instead, and `few_shot` thins the other domains. With its `rest` the texts that it
+    takes out are part `unlabeled` too.
 
     Args:
         labels: int array `(texts,)`, codes into `label_names`; -1: none, part `unlabeled`.
@@ -119,13 +120,16 @@ def make_splits(
     thinned = "train"
     if config.leave_out is not None:
         splits, thinned = _leave_out(cells, splits, config.leave_out), "left_out_train"
+        if config.left_out == "unlabeled":
+            splits, thinned = _without_labels(splits, "left_out_train"), "train"
     if config.few_shot is not None:
         # By the run's own seed: runs tested on the same texts still learn from samples of theirs.
         drawn = Cells(labels, domains, ids, seed, domain_names, label_names)
         whole = splits[thinned]
         splits[thinned] = _thin(drawn, whole, config.few_shot)
         if config.few_shot.rest == "unlabeled":
-            splits[UNLABELED] = np.setdiff1d(whole, splits[thinned])
+            rest = np.setdiff1d(whole, splits[thinned])
+            splits[UNLABELED] = joined([splits.get(UNLABELED, rest[:0]), rest])
     return {part: np.sort(rows) for part, rows in splits.items()}
 
 
@@ -275,7 +279,7 @@ def _leave_out(cells: Cells, splits: Splits, name: str) -> Splits:
             field="data.split.leave_out",
         )
     left_out = cells.domains == names.index(name)
-    result = {"test": splits["test"]}
+    result = {part: rows for part, rows in splits.items() if part in ("test", UNLABELED)}
     for part in ("train", "dev"):
         # A saved split may already have a domain left out: all its texts are dealt anew.
         rows = joined([splits[part], splits.get(f"left_out_{part}", np.array([], int))])
@@ -287,6 +291,13 @@ def _leave_out(cells: Cells, splits: Splits, name: str) -> Splits:
             field="data.split.leave_out",
         )
     return result
+
+
+def _without_labels(splits: Splits, part: str) -> Splits:
+    """Move the texts of a part to those without labels."""
+    rows = splits[part]
+    unlabeled = joined([splits.get(UNLABELED, rows[:0]), rows])
+    return {**splits, part: rows[:0], UNLABELED: unlabeled}
 
 
 def _thin(cells: Cells, rows: np.ndarray, few_shot: "FewShot") -> np.ndarray:

@@ -3,8 +3,8 @@
 Errors are what would make results wrong: texts that are empty, classes or domains in dev or test
 that training never shows, a class tested in a domain whose training texts lack it, training texts
 without the weight that others have. Warnings are what makes them weak: few training texts in a
-domain-class cell (or none, where none is tested either), a class of one domain only, a single
-domain, many texts left out, texts that the encoder cannot read.
+domain-class cell (or none, where none is tested either), domains with texts without labels only, a
+class of one domain only, a single domain, many texts left out, texts that the encoder cannot read.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ from easymft.data.corpus.parts import (
 from easymft.data.corpus.pieces import Pieces
 from easymft.data.corpus.schema import UNKNOWN, Corpus
 from easymft.data.corpus.validation_report import Report, count_rows, length_rows
-from easymft.errors import Problems
+from easymft.errors import Problems, listed
 
 MIN_CELL = 5
 MISSING_NAMES = ("nan", "none", "null", "na", "n/a", "<na>", "nat")
@@ -101,6 +101,7 @@ def check(corpus: Corpus, splits: Splits, dropped: Mapping[str, int] | None = No
         return findings
     _check_weights(corpus, splits, findings)
     _check_unknown(corpus, splits, findings, hint)
+    _check_bare(corpus, splits, findings)
     _check_cells(corpus, splits, findings, hint)
     return findings
 
@@ -187,6 +188,8 @@ def _check_unknown(corpus: Corpus, splits: Splits, findings: Findings, hint: str
     for column, names in (("label", corpus.labels), ("domain", corpus.domains)):
         codes = corpus.codes(column)
         known = np.isin(np.arange(len(names)), codes[train])
+        if column == "domain":
+            known |= _without_labels_only(corpus, splits)
         for part in HELD_OUT_PARTS:
             rows = splits.get(part, train[:0])
             unknown, counts = np.unique(codes[rows[~known[codes[rows]]]], return_counts=True)
@@ -196,6 +199,23 @@ def _check_unknown(corpus: Corpus, splits: Splits, findings: Findings, hint: str
                     message += f"; {count:,} such texts, of which this is the first"
                 first = rows[codes[rows] == code].min()
                 _add(findings, corpus, first, message + hint, column)
+
+
+def _without_labels_only(corpus: Corpus, splits: Splits) -> np.ndarray:
+    """Return which domains have texts without labels and none with, to learn from: bool `(K,)`."""
+    codes, domains = corpus.codes("domain"), np.arange(len(corpus.domains))
+    train, bare = joined_rows(splits, TRAINING_PARTS), splits.get(UNLABELED, np.array([], int))
+    return np.isin(domains, codes[bare]) & ~np.isin(domains, codes[train])
+
+
+def _check_bare(corpus: Corpus, splits: Splits, findings: Findings) -> None:
+    """Warn of domains that have texts without labels only."""
+    bare = [corpus.domains[code] for code in np.flatnonzero(_without_labels_only(corpus, splits))]
+    if bare:
+        word = "domain" if len(bare) == 1 else "domains"
+        findings.warnings.append(
+            f"no labels to learn from in {word} {listed(bare)}: others alone teach its classes"
+        )
 
 
 def _check_cells(corpus: Corpus, splits: Splits, findings: Findings, hint: str) -> None:
@@ -220,7 +240,8 @@ def _check_cells(corpus: Corpus, splits: Splits, findings: Findings, hint: str) 
         else:
             findings.warnings.append(f"{cell}: no texts")
     if domains_known.sum() == 1:
-        findings.warnings.append("one domain only: nothing to share between domains")
+        if not _without_labels_only(corpus, splits).any():
+            findings.warnings.append("one domain only: nothing to share between domains")
         return
     for label in np.flatnonzero((train > 0).sum(axis=0) == 1):
         only = corpus.domains[int(np.argmax(train[:, label] > 0))]

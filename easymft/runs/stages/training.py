@@ -127,9 +127,13 @@ def fine_tune(run: Run) -> dict[str, Any]:
     for name, code in run.models().items():
         if code is not None:
             facts[run.data.corpus.domains[code]] = _fine_tuned(run, tuning, learner, name, code)
+    domains = enumerate(run.data.corpus.domains)
+    bare = [domain for code, domain in domains if not len(run.data.rows_of("train", code))]
+    kept = [domain for domain, own in facts.items() if not own["is_kept"] and domain not in bare]
     return {
         "history": {domain: own["history"] for domain, own in facts.items()},
-        "keep_meta_learner": [domain for domain, own in facts.items() if not own["is_kept"]],
+        "keep_meta_learner": kept,
+        "without_labels": bare,
     }
 
 

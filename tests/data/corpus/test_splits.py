@@ -28,6 +28,7 @@ def _config(**settings):
         "folds": 5,
         "few_shot": None,
         "leave_out": None,
+        "left_out": "labeled",
         "ids": None,
     }
     return SimpleNamespace(**{**defaults, **settings})
@@ -259,6 +260,22 @@ def test_leave_out_and_few_shot_of_the_left_out_domain():
     assert set(splits["left_out_train"]) <= set(whole["train"])
 
 
+def test_a_domain_left_out_may_keep_its_texts_without_their_labels():
+    corpus = _corpus({(d, label): 50 for d in range(3) for label in range(2)})
+    whole, kitchen = _split(corpus, _config()), corpus[1] == 2
+    settings = {"leave_out": "kitchen", "left_out": "unlabeled"}
+    splits = _split(corpus, _config(**settings, few_shot=_fraction(0.1)))
+    train = whole["train"]
+    np.testing.assert_array_equal(splits["unlabeled"], train[kitchen[train]])
+    assert len(splits["left_out_train"]) == 0
+    # `few_shot` thins the domains that have labels.
+    np.testing.assert_array_equal(_cell_sizes(corpus, splits["train"]), [[4, 4], [4, 4], [0, 0]])
+    np.testing.assert_array_equal(splits["test"], whole["test"])
+    rest = _split(corpus, _config(**settings, few_shot=_fraction(0.1, "unlabeled")))
+    assert {*rest["unlabeled"], *rest["train"]} == set(train)
+    assert set(splits["unlabeled"]) < set(rest["unlabeled"])
+
+
 def test_leave_out_names_the_nearest_domain_and_needs_another():
     with pytest.raises(InputError, match="did you mean 'kitchen'"):
         _split(_corpus({(0, 0): 10, (2, 0): 10}), _config(leave_out="kitchn"))
@@ -276,6 +293,10 @@ def test_saved_splits_come_back_by_id(tmp_path):
     assert set(again) == set(first)
     for part, rows in first.items():
         assert set(mixed[2][again[part]]) == set(corpus[2][rows])
+    bare = _config(leave_out="kitchen", left_out="unlabeled")
+    save_splits(path, _split(corpus, bare), corpus[2])
+    again = _split(corpus, _config(kind="saved", ids=path, leave_out="kitchen"))
+    np.testing.assert_array_equal(again["unlabeled"], first["left_out_train"])
 
 
 @pytest.mark.parametrize(

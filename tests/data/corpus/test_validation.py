@@ -132,6 +132,19 @@ def test_a_domain_left_out_on_purpose_is_known():
     assert "'y' of a test text is in no training text; 2 such texts" in str(problems.shown[0])
 
 
+def test_a_domain_with_texts_without_labels_only_is_known_and_warned_of():
+    data = full()
+    rest, left = np.arange(12), np.arange(12, 24)
+    report = validate(data, cut(train=rest, test=left[:2], unlabeled=left[2:]))
+    assert report.problems.count == 0
+    words = "no labels to learn from in domain 'y': others alone teach its classes"
+    assert words in report.warnings
+    assert not any("domain only" in warning for warning in report.warnings)
+    # With a label of its own it is one like the others.
+    report = validate(data, cut(train=np.arange(14), unlabeled=left[2:]))
+    assert words not in report.warnings
+
+
 def test_cells():
     data = full()
     # x/a whole, x/b 4 texts, y/a tested but not trained, y/b neither.
