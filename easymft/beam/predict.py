@@ -13,7 +13,7 @@ from easymft.export.predictor import Predictor
 
 
 class Predict(beam.PTransform):
-    """Adds `label`, `score` and `probability_<label>` to rows with `text`.
+    """Adds `label`, `score`, `abstain` and `probability_<label>` to rows with `text`.
 
     The domain of a row, where the model asks for it and the row has none, is the empty one, for
     which the meta-learner answers.
@@ -43,7 +43,8 @@ def columns_of(export: str) -> dict[str, pa.DataType]:
     """Return names and types of what `Predict` adds."""
     labels = Predictor(export).labels
     numbers = ["score", *(f"probability_{label}" for label in labels)]
-    return {"label": pa.string(), **dict.fromkeys(numbers, pa.float32())}
+    kinds = {"label": pa.string(), **dict.fromkeys(numbers, pa.float32())}
+    return {**kinds, "abstain": pa.bool_()}
 
 
 class _Exported(ModelHandler[Row, Row, Predictor]):

@@ -4,6 +4,7 @@ The docstring under a field is its description in the JSON schema and in error m
 hold the paper's setting by default; `app_zoo/` says what differs for a given backbone.
 """
 
+from easymft.config.answers import Answers
 from easymft.config.data import Columns, DataConfig, FewShot, Split
 from easymft.config.method import METHODS, Method
 from easymft.config.mft import MFT, VARIANTS
@@ -19,6 +20,7 @@ __all__ = [
     "VARIANTS",
     "Adapters",
     "Adversary",
+    "Answers",
     "Backbone",
     "Columns",
     "Config",

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
+from easymft.config.answers import Answers
 from easymft.config.data import DataConfig
 from easymft.config.method import MethodName
 from easymft.config.mft import MFT, POOLING_OF_VARIANT
@@ -111,6 +112,8 @@ class Config(Section):
     """Phase 2: once per domain."""
     optimizer: Optimizer = Optimizer()
     """Shared by both phases."""
+    answers: Answers = Answers()
+    """What is made of the models' probabilities: calibrated, and withheld where not sure enough."""
     distribution: Distribution = Distribution()
     """The devices."""
     export: Annotated[

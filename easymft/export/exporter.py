@@ -16,6 +16,7 @@ from easymft.export.version_folder import (
     COMBINED,
     DOMAINS_FILE,
     LABELS_FILE,
+    RULES_FILE,
     next_version,
     remove_versions,
     versions,
@@ -23,13 +24,14 @@ from easymft.export.version_folder import (
 from easymft.export.warmup import write_warmup_requests
 from easymft.files import TEMPORARY, read_json, slug, without_leftovers, write_json, write_text
 from easymft.models import AdaptedTextClassifier, TextClassifier
+from easymft.models.answer_rules import AnswerRules
 from easymft.progress import progress_bar
 
 logger = logging.getLogger(__name__)
 
 SOURCE_FILE = "assets.extra/made_from.json"
 CARD_FILE = "README.md"
-_FORMAT = 2  # of the graphs: rises when the same models give another one
+_FORMAT = 3  # of the graphs: rises when the same models give another one
 
 # Of a model's key, and None for all of them combined.
 Card = Callable[[str | None], str]
@@ -46,6 +48,7 @@ def export_run(
     *,
     combined: AdaptedTextClassifier | None = None,
     single: bool = True,
+    rules: Callable[[str | None], AnswerRules] | None = None,
     sources: Mapping[str | None, str] | None = None,
     remove_superseded: bool = False,
 ) -> list[Path]:
@@ -72,6 +75,8 @@ def export_run(
         combined: The meta-learner with parts of all `domains` beside it, which `combined` is
             then made of.
         single: Whether each of `models` is exported by itself, too.
+        rules: Gives the temperatures and thresholds of a model, for each key of `models`, and for
+            `None` those of `combined`. Without it there are none.
         sources: For each key of `models` what tells its weights from others, such as a hash of
             the file it is loaded from; for `None` of `combined`, if that is given. Without it
             every export is a new version.
@@ -93,7 +98,7 @@ def export_run(
     folder.mkdir(parents=True, exist_ok=True)
     names: dict[str | None, str] = {**(model_names(models) if single else {}), None: COMBINED}
     config = read_models_config(folder)
-    exporter = _Exporter(models, combined, preprocessor, labels, domains, pair, sources)
+    exporter = _Exporter(models, combined, preprocessor, labels, domains, pair, rules, sources)
     paths = []
     with (
         without_leftovers(folder, f"**/{TEMPORARY}*"),
@@ -143,9 +148,11 @@ class _Exporter:
         labels: Sequence[str],
         domains: Sequence[str],
         pair: bool,
+        rules: Callable[[str | None], AnswerRules] | None,
         sources: Mapping[str | None, str] | None,
     ):
         self._models, self._preprocessor, self._sources = models, preprocessor, sources
+        self._rules = rules or (lambda key: AnswerRules.none(domains))
         # Every model of one graph is to be run by a warm-up request.
         self._combined, self._routes = models, domains
         if combined is not None:
@@ -170,10 +177,11 @@ class _Exporter:
     def _made_from(self, key: str | None) -> dict[str, Any] | None:
         if self._sources is None:
             return None
+        shared = {**self._shared, "rules": self._rules(key).to_dict()}
         if key is None and key in self._sources:
-            return {**self._shared, "combined": self._sources[key]}
+            return {**shared, "combined": self._sources[key]}
         keys = self._models if key is None else [key]
-        return {**self._shared, "models": {key: self._sources[key] for key in keys}}
+        return {**shared, "models": {key: self._sources[key] for key in keys}}
 
     def _new_version(
         self, model_folder: Path, key: str | None, made_from: dict[str, Any] | None
@@ -182,13 +190,16 @@ class _Exporter:
         models = self._combined if key is None else self._models[key]
         routes = self._routes if key is None else None
         with next_version(model_folder) as new:
-            home = key if key in domains else None
             write_saved_model(
-                new.staging, models, self._preprocessor, labels, domains, pair=pair, home=home
+                *(new.staging, models, self._preprocessor, labels, domains),
+                pair=pair,
+                home=key if key in domains else None,
+                rules=self._rules(key),
             )
             check_ops(new.staging)
             write_warmup_requests(new.staging, model_folder.name, pair=pair, domains=routes)
             write_text(new.staging / LABELS_FILE, "".join(f"{label}\n" for label in labels))
+            write_json(new.staging / RULES_FILE, self._rules(key).to_dict())
             write_text(new.staging / DOMAINS_FILE, "".join(f"{domain}\n" for domain in domains))
             if made_from is not None:
                 source = {"made_from": made_from, "bytes": _sizes(new.staging)}

@@ -71,10 +71,10 @@ class _Tables:
         self._waiting: list[Any] = []
 
     def write(self, columns: Columns) -> None:
-        """Append columns, each of texts or of numbers."""
+        """Append columns, each of texts, of numbers or of truth values."""
         import pyarrow as pa
 
-        kinds = {str: pa.string(), float: pa.float32()}
+        kinds = {str: pa.string(), float: pa.float32(), bool: pa.bool_()}
         table = pa.table(
             {
                 name: pa.array(map(_no_half_surrogate, values), kinds[type(values[0])])

@@ -39,7 +39,11 @@ class Predictor:
         self.inputs = [name for name in ("text", "text_pair", "domain") if name in given]
 
     def __call__(self, texts: Mapping[str, Sequence[str]]) -> dict[str, list[Any]]:
-        """Return `label`, `score` and `probability_<label>` of each row; `texts` by input name."""
+        """Return `label`, `score`, `abstain` and `probability_<label>` of each row.
+
+        Args:
+            texts: By input name.
+        """
         import tensorflow as tf
 
         answers = self._signature(
@@ -50,9 +54,12 @@ class Predictor:
             }
         )
         probabilities = answers["probabilities"].numpy()
+        never = [False] * len(probabilities)
         return {
             "label": [label.decode() for label in answers["label"].numpy()],
             "score": answers["score"].numpy().tolist(),
+            # Exports of earlier releases answer every text.
+            "abstain": answers["abstain"].numpy().tolist() if "abstain" in answers else never,
             **{
                 f"probability_{label}": probabilities[:, code].tolist()
                 for code, label in enumerate(self.labels)

@@ -11,6 +11,7 @@ from easymft.errors import InputError
 from easymft.export.combined import DomainModels
 from easymft.export.text_input import check_rows, plain_name, tokenize
 from easymft.models import TextClassifier
+from easymft.models.answer_rules import AnswerRules
 from easymft.models.cpu_kernels import use_keras_kernels
 
 CLASSIFY_METHOD = "tensorflow/serving/classify"
@@ -25,6 +26,7 @@ def write_saved_model(
     *,
     pair: bool = False,
     home: str | None = None,
+    rules: AnswerRules | None = None,
 ) -> None:
     """Write trained models as one SavedModel over raw text.
 
@@ -32,8 +34,9 @@ def write_saved_model(
 
     * `serving_default`: `text`, for pair models `text_pair`, for several models `domain` (its
       name; the meta-learner answers for an unknown or empty one), each `(batch,)` strings, to
-      `label` `(batch,)` string, `score` `(batch,)` float32, the label's probability, and
-      `probabilities` `(batch, classes)` float32 in the order of `labels`.
+      `label` `(batch,)` string, `score` `(batch,)` float32, the label's probability,
+      `probabilities` `(batch, classes)` float32 in the order of `labels`, and `abstain` `(batch,)`
+      bool, whether the score is below the threshold of `rules`.
     * `embed`: the same inputs to `embedding` `(batch, hidden)` float32.
     * `classify`: `inputs` `(batch,)`, serialized `tf.Example`s with these features, to `classes`
       and `scores`, each `(batch, classes)`: what TensorFlow Serving's Classify API calls.
@@ -50,6 +53,8 @@ def write_saved_model(
         domains: Domain names in the order of the codes in training.
         pair: Whether a text has a second one.
         home: The domain that all texts of a single model are of, if it is for one.
+        rules: Temperatures and thresholds of `domains`; `None`: probabilities as the models give
+            them, and no abstaining.
 
     Raises:
         InputError: Keras runs on another backend than TensorFlow.
@@ -71,7 +76,8 @@ def write_saved_model(
         )
     has = {"text": True, "text_pair": pair, "domain": routed}
     inputs = [name for name, given in has.items() if given]
-    signatures = _Signatures(answers, preprocessor, inputs, labels, domains, home)
+    rules = rules or AnswerRules.none(domains)
+    signatures = _Signatures(answers, preprocessor, inputs, labels, domains, home, rules)
     _write(folder, signatures, preprocessor)
 
 
@@ -110,12 +116,13 @@ class _Signatures:
         labels: Sequence[str],
         domains: Sequence[str],
         home: str | None,
+        rules: AnswerRules,
     ):
         import tensorflow as tf
 
         self._home = len(domains) if home is None else domains.index(home)
         self.columns = [tf.TensorSpec([None], tf.string, name) for name in inputs]
-        self._answers, self._labels, self._domains = answers, list(labels), list(domains)
+        self._answers, self._labels, self._rules = answers, list(labels), rules
         self.codes = None
         if "domain" in inputs and domains:
             codes = tf.lookup.KeyValueTensorInitializer(
@@ -132,12 +139,14 @@ class _Signatures:
     def predict(self, *values: Any) -> dict[str, Any]:
         import tensorflow as tf
 
-        probabilities = self._answers.probabilities(*self._read(values))
+        probabilities, domains = self._probabilities(values)
+        scores = tf.reduce_max(probabilities, 1)
         return {
             # A constant, since a lookup table would have to be tracked and initialized.
             "label": tf.gather(tf.constant(self._labels), tf.argmax(probabilities, 1)),
-            "score": tf.reduce_max(probabilities, 1),
+            "score": scores,
             "probabilities": probabilities,
+            "abstain": self._rules.abstains(scores, domains),
         }
 
     def embed(self, *values: Any) -> dict[str, Any]:
@@ -150,9 +159,15 @@ class _Signatures:
         features = {column.name: string for column in self.columns}
         parsed = tf.io.parse_example(examples, features)
         values = tuple(parsed[column.name] for column in self.columns)
-        probabilities = self._answers.probabilities(*self._read(values))
+        probabilities, _ = self._probabilities(values)
         classes = tf.tile(tf.constant([self._labels]), [tf.shape(examples)[0], 1])
         return {"classes": classes, "scores": probabilities}
+
+    def _probabilities(self, values: tuple[Any, ...]) -> tuple[Any, Any]:
+        """Return calibrated probabilities and the code of every row's domain."""
+        tokens, domains = self._read(values)
+        raw = self._answers.probabilities(tokens, domains)
+        return self._rules.calibrated(raw, domains), domains
 
     def _read(self, values: tuple[Any, ...]) -> tuple[dict[str, Any], Any]:
         """Return the backbone's inputs and the code of every row's domain."""

@@ -12,6 +12,7 @@ from easymft.files import TEMPORARY, remove, staged
 COMBINED = "combined"  # the model of all domains' models
 # What a version holds beside the graph: names in the order of their codes.
 LABELS_FILE = "assets.extra/labels.txt"
+RULES_FILE = "assets.extra/answers.json"  # temperatures and thresholds of the domains
 DOMAINS_FILE = "assets.extra/domains.txt"
 
 

@@ -3,6 +3,7 @@
 import yaml
 
 from easymft.config.method import BY_FINE_TUNED, BY_META_LEARNER, META_LEARNER
+from easymft.report.answers import answer_sentences
 from easymft.report.facts import Facts, data_notes, overview, test_metrics, warnings
 from easymft.report.markdown import escape, table
 from easymft.report.run_markdown import figure_cells
@@ -36,6 +37,7 @@ def render_model_card(summary: Facts, model: str | None, pair: bool = False) -> 
         pair=pair,
         results=_results_table(figures),
         calibration=_calibration(summary, model),
+        promises=_promises(summary, model),
         overview=overview(summary),
         notes=data_notes(summary),
         warnings=warnings(summary),
@@ -102,6 +104,15 @@ def _results_table(figures: dict[str, Facts]) -> str | None:
         for domain, part in figures.items()
     ]
     return table([header, *rows]) if rows else None
+
+
+def _promises(summary: Facts, model: str | None) -> list[str]:
+    """Return what is promised of the answers, of the texts that this model answers."""
+    sentences = answer_sentences(summary, BY_META_LEARNER if model == META_LEARNER else None)
+    if model in (None, META_LEARNER):
+        return sentences
+    others = set(summary["stages"]["validate"]["domains"]) - {model}
+    return [own for own in sentences if own.partition(":")[0] not in others]
 
 
 def _calibration(summary: Facts, model: str | None) -> float | None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from easymft.report import facts, pseudo_labels
+from easymft.report.answers import answer_sentences
 from easymft.report.markdown import escape, plain_table, table
 from easymft.report.templating import render
 from easymft.report.words import percent
@@ -58,6 +59,7 @@ def render_markdown(summary: Mapping[str, Any]) -> str:
         facts=facts,
         summary=summary,
         results_table=results_table,
+        promises=answer_sentences(summary),
         case_study_table=case_study_table,
         pseudo_labels=pseudo_labels,
         plain_table=plain_table,

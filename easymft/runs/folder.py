@@ -19,8 +19,9 @@ from easymft.errors import InputError
 from easymft.runs.lock import SHARED_SECONDS
 
 PACKAGES = ("easymft", "tensorflow", "keras", "keras-hub", "tensorflow-text", "numpy")
-# Settings that say where results go or how they look, not what they are.
+# Settings that change nothing that is trained.
 _INERT = {
+    "answers",
     "output_dir",
     "description",
     "case_study",
@@ -50,6 +51,7 @@ class RunFolder:
         self.pseudo_labels = self.path / "pseudo_labels.parquet"
         self.predictions = self.path / "predictions.parquet"
         self.metrics = self.path / "metrics.json"
+        self.answers = self.path / "answers.json"
         self.diagnostics = self.path / "diagnostics.json"
         self.embeddings = self.path / "embeddings.parquet"
         self.logs = self.path / "logs"

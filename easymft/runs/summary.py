@@ -8,7 +8,7 @@ from easymft.runs.run import Run
 
 
 def summary(run: Run) -> dict[str, Any]:
-    """Recipe, versions, facts of the finished stages, metrics, diagnostics, case study."""
+    """Recipe, versions, facts of the finished stages, metrics, answers, diagnostics, case study."""
     folder = run.folder
     count = run.config.case_study
     return {
@@ -18,6 +18,7 @@ def summary(run: Run) -> dict[str, Any]:
         "folder": str(folder.path),
         "stages": {name: folder.facts(name) for name in run.stages() if folder.is_done(name)},
         "metrics": files.read_json(folder.metrics) if folder.metrics.exists() else None,
+        "answers": files.read_json(folder.answers) if folder.answers.exists() else None,
         "diagnostics": (
             files.read_json(folder.diagnostics) if folder.diagnostics.exists() else None
         ),

@@ -47,6 +47,7 @@ def test_sections_are_all_found():
         *(
             "Adapters",
             "Adversary",
+            "Answers",
             "FineTune",
             "Optimizer",
             "Distribution",

@@ -54,7 +54,8 @@ def test_reads_files(tmp_path, export_folder, answers, form):
     assert predict_file(export_folder, write(tmp_path / f"in.{form}"), output, batch_size=2) == 3
     table = pq.read_table(output)
     probabilities = [f"probability_{label}" for label in LABELS]
-    assert set(table.column_names) == {"id", "text", "domain", "label", "score", *probabilities}
+    answered = {"label", "score", "abstain", *probabilities}
+    assert set(table.column_names) == {"id", "text", "domain", *answered}
     assert table.select(["text", "domain", "id"]).to_pylist() == ROWS
     matrix = np.stack([table[name].to_numpy() for name in probabilities], 1)
     np.testing.assert_allclose(matrix, answers, atol=1e-5)

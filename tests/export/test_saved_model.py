@@ -5,6 +5,7 @@ import tensorflow as tf
 from easymft.errors import InputError
 from easymft.export.saved_model import write_saved_model
 from easymft.models import use_cpu_kernels
+from easymft.models.answer_rules import AnswerRules
 from tests.export.conftest import DOMAINS, HOSTILE, LABELS, expected, make_model
 
 TEXTS = ["good", "the CAFÉ is bad!", "", "good goods good goods good goods good", "cafe\u0301s"]
@@ -32,6 +33,7 @@ def test_signatures(meta_learner):
         "label": ([None], tf.string),
         "score": ([None], tf.float32),
         "probabilities": ([None, 3], tf.float32),
+        "abstain": ([None], tf.bool),
     }
     assert list(meta_learner.signatures) == ["serving_default", "embed", "classify"]
 
@@ -168,3 +170,38 @@ def _meta_graph(folder):
 
     model = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
     return model.meta_graphs[0]
+
+
+@pytest.mark.long
+def test_rules_calibrate_and_abstain_by_the_texts_domain(tmp_path, models, preprocessor):
+    # A temperature and a threshold for each domain, and for texts of no known one.
+    rules = AnswerRules(
+        DOMAINS, np.array([4, 1, 0.5, 2], "float32"), np.array([0, 1, np.inf, 0.6], "float32")
+    )
+    write_saved_model(tmp_path / "model", models, preprocessor, LABELS, DOMAINS, rules=rules)
+    served = tf.saved_model.load(str(tmp_path / "model"))
+    text, routes = "the bad cafe", [*DOMAINS, "", "garden"]
+    answer = served.signatures["serving_default"](
+        text=tf.constant([text] * 5), domain=tf.constant(routes)
+    )
+    names = [name if name in models else "meta-learner" for name in routes]
+    raw = np.concatenate([expected(models[name], preprocessor, [text]) for name in names])
+    powers = raw ** (1 / np.array([4, 1, 0.5, 2, 2]))[:, None]
+    probabilities = powers / powers.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(answer["probabilities"], probabilities, atol=1e-5)
+    np.testing.assert_allclose(answer["score"], probabilities.max(axis=1), atol=1e-5)
+    stranger = probabilities[3].max() < 0.6
+    assert answer["abstain"].numpy().tolist() == [False, True, True, stranger, stranger]
+    examples = [
+        tf.train.Example(
+            features=tf.train.Features(
+                feature={
+                    name: tf.train.Feature(bytes_list=tf.train.BytesList(value=[value.encode()]))
+                    for name, value in (("text", text), ("domain", route))
+                }
+            )
+        ).SerializeToString()
+        for route in routes
+    ]
+    scores = served.signatures["classify"](inputs=tf.constant(examples))["scores"]
+    np.testing.assert_allclose(scores, probabilities, atol=1e-5)

@@ -96,6 +96,24 @@ def test_a_run_leaves_consistent_results(tmp_path):
     assert list((experiment.folder.logs / "meta-learner").glob("events*"))
     assert len(summary["case_study"]) == 6 * len(DOMAINS)
 
+    # Probabilities have the temperatures found on the development texts; what is to be answered
+    # can be asked for anew, without training.
+    assert summary["answers"]["target_accuracy"] is None
+    temperatures = summary["answers"]["models"]["meta_learner"]["domains"]
+    text_of = {row["id"]: row["text"] for row in texts()}
+    own = [n for n, row in enumerate(rows) if row["model"] == "meta_learner"]
+    inputs = experiment.data.preprocessor([text_of[rows[n]["id"]] for n in own])
+    logits = experiment.load("meta-learner")(inputs, training=False)["logits"]
+    divisors = np.array([[temperatures[rows[n]["domain"]]["temperature"]] for n in own])
+    expected = keras.ops.convert_to_numpy(keras.ops.softmax(logits / divisors.astype("float32")))
+    np.testing.assert_allclose(probabilities[own], expected, atol=1e-3)
+    again = Run(load_config(recipe, ["data.label_noise=0.2", "answers.target_accuracy=0.6"]))
+    asked = execute(again, "evaluate")["answers"]
+    assert asked["target_accuracy"] == 0.6
+    assert [row["temperature"] for row in asked["models"]["meta_learner"]["domains"].values()] == [
+        row["temperature"] for row in temperatures.values()
+    ]
+
 
 @pytest.mark.long
 def test_typicality_is_that_of_the_plain_numpy_computation(tmp_path):

@@ -3,6 +3,7 @@
 import pyarrow as pa
 
 from easymft.report.facts import Facts
+from easymft.report.sections.answers import answers
 from easymft.report.sections.calibration import calibration
 from easymft.report.sections.encoder import centroids, domain_probe, text_maps
 from easymft.report.sections.results import confusions, results
@@ -35,6 +36,7 @@ def build(
         text_maps(summary, diagnostics, embeddings),
         domain_probe(diagnostics),
         calibration(diagnostics, predictions),
+        answers(summary, predictions),
         Section("again", "Repeat it", recipe, part="again"),
     )
     return [section for section in sections if section.panels or section.part]

@@ -14,9 +14,10 @@ from easymft.config.method import BY_FINE_TUNED, BY_META_LEARNER, DOMAIN_PARTS, 
 from easymft.data.corpus.splits import Splits
 from easymft.errors import InputError
 from easymft.fetch.packages import sha256_of
-from easymft.methods import diagnostics, evaluation, reliability
+from easymft.methods import answers, diagnostics, evaluation, reliability
 from easymft.methods import typicality as scoring
 from easymft.models import AdaptedTextClassifier, TextClassifier
+from easymft.models.answer_rules import AnswerRules
 from easymft.models.backbone import default_corruption_layers, num_layers
 from easymft.report import render_html, render_markdown
 from easymft.report.model_card import render_model_card
@@ -27,7 +28,10 @@ from easymft.runs.summary import summary
 
 
 def evaluate(run: Run) -> dict[str, Any]:
-    """Predict dev and test once with every model; write predictions and metrics."""
+    """Predict dev and test once with every model; write predictions, metrics, rules of answering.
+
+    The rules are found on the development texts; the predictions written follow them.
+    """
     data, tables, answer = run.data, [], _answerer(run)
     start = time.monotonic()
     for name, by, parts in _asked(run):
@@ -39,9 +43,13 @@ def evaluate(run: Run) -> dict[str, Any]:
             evaluation.predictions_table(data.corpus, rows, answer(name, rows), by, splits)
         )
     seconds = time.monotonic() - start
-    predictions = pa.concat_tables(tables)
+    raw, (labels, domains) = pa.concat_tables(tables), (data.corpus.labels, data.corpus.domains)
+    facts = answers.fit(raw, labels, domains, run.config.answers)
+    predictions = answers.calibrated(raw, facts, domains)
+    facts["test"] = answers.tried(raw, predictions, facts, domains)
+    files.write_json(run.folder.answers, facts)
     files.write_parquet(run.folder.predictions, predictions)
-    metrics = evaluation.metrics(predictions, data.corpus.labels, data.corpus.domains)
+    metrics = evaluation.metrics(predictions, labels, domains)
     files.write_json(run.folder.metrics, metrics)
     return {
         "texts": len(predictions),
@@ -135,10 +143,28 @@ def export(run: Run) -> dict[str, Any]:
         pair=corpus.is_pair,
         card=functools.partial(render_model_card, summary(run), pair=corpus.is_pair),
         single=not run.has_parts if run.config.export.single is None else run.config.export.single,
+        rules=_rules(run),
         remove_superseded=True,
         **(_exported_parts(run) if run.has_parts else _exported_models(run)),
     )
     return {"models": [str(path.relative_to(run.folder.path)) for path in paths]}
+
+
+def _rules(run: Run) -> Callable[[str | None], AnswerRules]:
+    """Return a function from a model's name in the export to its rules of answering."""
+    domains = run.domain_parts().domains if run.has_parts else run.data.corpus.domains
+    if not run.folder.answers.exists():  # the run of an earlier release
+        return lambda key: AnswerRules.none(domains)
+    facts = files.read_json(run.folder.answers)
+    learned = run.data.corpus.domains
+    mixed, own = (
+        answers.rules(facts, by, learned).of_domains(domains)
+        for by in (BY_META_LEARNER, BY_FINE_TUNED)
+    )
+    if META_LEARNER not in run.models():
+        return lambda key: own
+    routed = own.of_domains(domains, unknown=mixed) if run.method.fine_tunes else mixed
+    return lambda key: mixed if key == META_LEARNER else routed
 
 
 def _exported_models(run: Run) -> dict[str, Any]:

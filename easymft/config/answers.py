@@ -1,0 +1,23 @@
+"""The section about answers that can be acted on."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from easymft.config.section import Section
+
+Open = Annotated[float, Field(gt=0, lt=1)]
+
+
+class Answers(Section):
+    """What is made of the models' probabilities, by the development texts."""
+
+    calibrate: bool = True
+    """Divide logits by a temperature, one for each domain, so that a score of 0.9 is right 9 times
+    out of 10; which class is answered stays the same."""
+    target_accuracy: Open | None = None
+    """How many of its answers are to be right: a domain answers from the lowest score on at which
+    they are, and abstains below it; where the development texts show no such score it always
+    abstains. null: every text is answered."""
+    confidence: Open = 0.9
+    """How sure `target_accuracy` is to be kept, in each domain."""

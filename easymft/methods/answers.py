@@ -1,0 +1,163 @@
+"""Rules of answering, found on the development texts and tried on the test texts."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from keras import ops
+
+from easymft.config import Answers
+from easymft.methods.abstention import lowest_threshold
+from easymft.methods.reliability import calibration
+from easymft.methods.temperature import fit_temperatures
+from easymft.models.answer_rules import ALWAYS, AnswerRules
+
+
+def fit(
+    predictions: pa.Table, labels: Sequence[str], domains: Sequence[str], settings: Answers
+) -> dict[str, Any]:
+    """Find temperatures and thresholds of each model that answered development texts.
+
+    Args:
+        predictions: Of `evaluation.predictions_table`, probabilities as the models gave them.
+        labels: Class names.
+        domains: Domain names.
+        settings: What is asked for.
+
+    Returns:
+        `target_accuracy` and `confidence` as asked, and `models`: for each of `BY_META_LEARNER` and
+        `BY_FINE_TUNED` that answered development texts `domains`, by name, and `unknown`, all of
+        them together, each a dict of `temperature`, `threshold` (`None`: no text is answered),
+        `texts`, `answered`, `right` (of the development texts) and `needed` (see
+        `abstention.Threshold`).
+    """
+    models = {}
+    for model in pc.unique(predictions["model"]).to_pylist():
+        own = (pc.field("model") == model) & (pc.field("split") == "dev")
+        dev = _Texts.of(predictions.filter(own), labels, domains)
+        if len(dev.labels):
+            models[model] = _fit(dev, domains, settings)
+    asked = settings.model_dump(include={"target_accuracy", "confidence"})
+    return {**asked, "models": models}
+
+
+def rules(facts: Mapping[str, Any], model: str, domains: Sequence[str]) -> AnswerRules:
+    """Return a model's rules, which change nothing where `fit` found none."""
+    found = facts["models"].get(model)
+    return AnswerRules.none(domains) if found is None else AnswerRules.of_facts(found)
+
+
+def calibrated(predictions: pa.Table, facts: Mapping[str, Any], domains: Sequence[str]) -> pa.Table:
+    """Return the predictions with every model's probabilities calibrated, in the same order."""
+    column = predictions.column_names.index("probabilities")
+    probabilities = _matrix(predictions)
+    codes = _codes(predictions["domain"], domains)
+    for model in facts["models"]:
+        own = pc.equal(predictions["model"], model).to_numpy()
+        changed = rules(facts, model, domains).calibrated(probabilities[own], codes[own])
+        probabilities[own] = ops.convert_to_numpy(changed)
+    values = pa.array(list(probabilities), pa.list_(pa.float32()))
+    return predictions.set_column(column, "probabilities", values)
+
+
+def tried(
+    before: pa.Table, after: pa.Table, facts: Mapping[str, Any], domains: Sequence[str]
+) -> dict[str, Any]:
+    """Return what the rules do to test texts.
+
+    Args:
+        before: Predictions as the models gave them.
+        after: The same, calibrated.
+        facts: Of `fit`.
+        domains: Domain names.
+
+    Returns:
+        By model `error_before` and `error_after`, the mean expected calibration error over domains,
+        and `domains`, by name: `texts`, and `answered` and `right` of them.
+    """
+    errors = [calibration(table, domains) for table in (before, after)]
+    found = {}
+    for model in facts["models"]:
+        own = (pc.field("model") == model) & (pc.field("split") == "test")
+        test = after.filter(own)
+        if not len(test):
+            continue
+        codes, scores = _codes(test["domain"], domains), _matrix(test).max(axis=1)
+        abstains = rules(facts, model, domains).abstains(scores, codes)
+        answered = ~ops.convert_to_numpy(abstains)
+        right = pc.equal(test["label"], test["predicted"]).to_numpy() & answered
+        before_and_after = [error[model]["test"]["average"] for error in errors]
+        found[model] = {
+            **dict(zip(("error_before", "error_after"), before_and_after, strict=True)),
+            "domains": {
+                name: {
+                    "texts": int((codes == code).sum()),
+                    "answered": int(answered[codes == code].sum()),
+                    "right": int(right[codes == code].sum()),
+                }
+                for code, name in enumerate(domains)
+            },
+        }
+    return found
+
+
+@dataclasses.dataclass(frozen=True)
+class _Texts:
+    """Probabilities `(texts, classes)`, and the codes of classes and domains, `(texts,)`."""
+
+    probabilities: np.ndarray
+    labels: np.ndarray
+    domains: np.ndarray
+
+    @classmethod
+    def of(cls, predictions: pa.Table, labels: Sequence[str], domains: Sequence[str]) -> "_Texts":
+        return cls(
+            _matrix(predictions),
+            _codes(predictions["label"], labels),
+            _codes(predictions["domain"], domains),
+        )
+
+
+def _fit(dev: _Texts, domains: Sequence[str], settings: Answers) -> dict[str, Any]:
+    """Return the rules of one model as facts."""
+    shared, own = 1.0, np.ones(len(domains))
+    if settings.calibrate:
+        shared, own = fit_temperatures(dev.probabilities, dev.labels, dev.domains, len(domains))
+    temperatures = np.array([*own, shared], np.float32)
+    raw = AnswerRules(tuple(domains), temperatures, np.zeros(len(domains) + 1, np.float32))
+    right = dev.probabilities.argmax(axis=1) == dev.labels
+
+    def facts(code: int, part: np.ndarray, codes: np.ndarray) -> dict[str, Any]:
+        probabilities = raw.calibrated(dev.probabilities[part], codes[part])
+        scores = ops.convert_to_numpy(probabilities).max(axis=1, initial=0)
+        found = {
+            "temperature": float(temperatures[code]),
+            **{"threshold": ALWAYS, "texts": len(scores), "answered": len(scores)},
+            **{"right": int(right[part].sum()), "needed": None},
+        }
+        if settings.target_accuracy is None:
+            return found
+        limit = lowest_threshold(scores, right[part], settings.target_accuracy, settings.confidence)
+        known = dataclasses.asdict(limit)
+        return {**found, "threshold": known.pop("value"), **known}
+
+    everyone = np.full(len(dev.labels), len(domains))
+    return {
+        "domains": {
+            name: facts(code, dev.domains == code, dev.domains) for code, name in enumerate(domains)
+        },
+        "unknown": facts(len(domains), everyone >= 0, everyone),
+    }
+
+
+def _matrix(predictions: pa.Table) -> np.ndarray:
+    """Return the probabilities, `(texts, classes)` float32, also of no text."""
+    rows = predictions["probabilities"].to_pylist()
+    return np.array(rows, np.float32).reshape(len(rows), -1 if rows else 0)
+
+
+def _codes(names: pa.ChunkedArray, known: Sequence[str]) -> np.ndarray:
+    return pc.index_in(names, pa.array(known, pa.string())).to_numpy()
