@@ -3,6 +3,7 @@
 Everything here leaves its arguments alone where there is one replica, or no TensorFlow.
 """
 
+import contextlib
 import functools
 from collections.abc import Sequence
 from typing import Any
@@ -23,6 +24,14 @@ def in_strategy() -> bool:
     import tensorflow as tf
 
     return tf.distribute.has_strategy()
+
+
+def scope_of(model: keras.Model) -> contextlib.AbstractContextManager:
+    """Return the scope of the strategy that a model was made in, which does nothing for none."""
+    if keras.backend.backend() != "tensorflow":
+        return contextlib.nullcontext()
+    strategy = model.distribute_strategy
+    return contextlib.nullcontext() if strategy.num_replicas_in_sync == 1 else strategy.scope()
 
 
 def has_workers(strategy: Any) -> bool:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,8 @@ from sklearn.utils.multiclass import check_classification_targets
 from easymft.data.corpus.names import looks
 from easymft.data.corpus.rows import is_missing, row_faults, to_name
 from easymft.data.corpus.schema import Corpus
+from easymft.data.corpus.values import ONE_HOT, as_objects, column_names, flat_values
 from easymft.errors import InputError, Problems, listed, shown
-from easymft.in_memory.values import ONE_HOT, as_objects, flat_values
 
 ROLES = ("text", "text_pair", "domain")
 
@@ -34,7 +34,7 @@ def text_columns(X: object) -> dict[str, list[object]]:  # noqa: N803 (scikit-le
         raise InputError("must be texts; sparse data are not supported", field="X")
     if isinstance(X, Iterator):
         X = list(X)  # noqa: N806
-    if names := _column_names(X):
+    if names := column_names(X):
         return _named_columns(X, names)
     table = as_objects(X)
     if table.ndim == 1:
@@ -142,16 +142,6 @@ def warn_of_mistyped(domains: Iterable[str | None], known: Iterable[str]) -> Non
                 f"X: `fit` had the domain {shown(meant)}; the meta-learner answers for the new"
             )
             warnings.warn(f"{message} {shown(name)}", stacklevel=3)
-
-
-def _column_names(X: object) -> list[object]:  # noqa: N803
-    """Return the names of what has named columns; none where they are only numbered."""
-    if isinstance(X, Mapping):
-        return list(X)
-    fields = getattr(getattr(X, "dtype", None), "names", None)
-    found = fields or getattr(X, "column_names", getattr(X, "columns", ()))
-    names = list(found) if isinstance(found, Iterable) else []
-    return [] if all(isinstance(name, int | np.integer) for name in names) else names
 
 
 def _named_columns(X: Any, names: list[object]) -> dict[str, list[object]]:  # noqa: N803

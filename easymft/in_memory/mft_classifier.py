@@ -12,11 +12,13 @@ from sklearn.utils import Tags, check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
 from easymft.config import METHODS
+from easymft.data.batches.tokenized import tokenized
+from easymft.data.corpus.lists import unlabelled
 from easymft.data.corpus.rows import to_name
 from easymft.errors import InputError, listed
 from easymft.in_memory.adapted_model import AdaptedModel
 from easymft.in_memory.classifier_folder import Saved, read_classifier, write_classifier
-from easymft.in_memory.corpus import labelled, tokenized, unlabelled
+from easymft.in_memory.corpus import labelled
 from easymft.in_memory.estimator_input import (
     check_known_classes,
     check_of_one_domain,

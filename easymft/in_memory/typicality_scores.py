@@ -7,11 +7,18 @@ import numpy as np
 
 from easymft.config import Backbone
 from easymft.config.loading import config_from_dict
+from easymft.data.batches.tokenized import tokenized
+from easymft.data.corpus.values import ONE_HOT, flat_values
 from easymft.devices.machine import precision_policy
-from easymft.in_memory.corpus import all_train, labelled, tokenized
-from easymft.in_memory.values import ONE_HOT, flat_values
+from easymft.in_memory.corpus import all_train, labelled
 from easymft.methods import typicality
-from easymft.models import TextClassifier, TextEmbedder, load_backbone, load_preprocessor
+from easymft.models import (
+    TextClassifier,
+    TextEmbedder,
+    load_backbone,
+    load_preprocessor,
+    scoring,
+)
 
 DEFAULT_PRESET = Backbone().preset
 
@@ -79,5 +86,5 @@ def typicality_scores(
     classifier = TextClassifier(backbone, num_classes, embedding=config.backbone.pooling)
     layer = typicality.weighting(num_classes, num_domains, mft)
     with tokenized(corpus, load_preprocessor(preset, max_length)) as tokens:
-        scores = typicality.scores(TextEmbedder(classifier), tokens, all_train(tokens), layer)
+        scores = scoring.scores(TextEmbedder(classifier), tokens, all_train(tokens), layer)
     return typicality.loss_weights(scores, mft)["train"]

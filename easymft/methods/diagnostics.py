@@ -13,8 +13,8 @@ from sklearn.preprocessing import StandardScaler
 from easymft.data.batches.tokenized import TokenizedTexts
 from easymft.data.corpus.schema import Corpus
 from easymft.data.corpus.splits import Splits
-from easymft.methods.inference import predict
 from easymft.models import TextClassifier
+from easymft.models.inference import predict
 from easymft.models.text_representations import TextRepresentations
 
 MAX_TEXTS = 2000  # held-out texts on the map and in the probe, and training texts of centroids

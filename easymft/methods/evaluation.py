@@ -10,8 +10,8 @@ from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, recall_s
 
 from easymft.data.batches.tokenized import TokenizedTexts
 from easymft.data.corpus.schema import Corpus
-from easymft.methods.inference import predict
 from easymft.models import TextClassifier
+from easymft.models.inference import predict
 from easymft.report.intervals import accuracy_interval
 
 

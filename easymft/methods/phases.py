@@ -21,7 +21,7 @@ from easymft.methods.checkpoint import History
 from easymft.methods.evaluation import class_probabilities
 from easymft.methods.meta_learner import build_meta_learner
 from easymft.methods.trainer import Trainer, TrainingTexts
-from easymft.models import AdaptedTextClassifier, TextClassifier, TextEmbedder
+from easymft.models import AdaptedTextClassifier, TextClassifier, TextEmbedder, scoring
 from easymft.models.label_sets import LabelSets
 
 LEAST_BATCH = 4  # texts of a new domain's step
@@ -87,7 +87,7 @@ def score(
         layer: Keeps the centroids, for those who ask it afterwards.
     """
     layer = weighting(task) if layer is None else layer
-    return typicality.scores(TextEmbedder(model), task.tokens, splits, layer)
+    return scoring.scores(TextEmbedder(model), task.tokens, splits, layer)
 
 
 def meta_fine_tune(

@@ -16,11 +16,11 @@ from easymft.config import SelfTraining
 from easymft.data.corpus.parts import UNLABELED
 from easymft.methods import phases
 from easymft.methods.checkpoint import History
-from easymft.methods.inference import predict
 from easymft.methods.phases import Record, Task
-from easymft.methods.typicality import CHUNK
 from easymft.models import TextClassifier, TextEmbedder
+from easymft.models.inference import predict
 from easymft.models.label_sets import within
+from easymft.models.scoring import CHUNK
 
 
 @dataclasses.dataclass(frozen=True)

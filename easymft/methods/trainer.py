@@ -1,15 +1,10 @@
 """Trains a model with Keras' own `fit`, a chunk of steps at a time, and goes on after a kill."""
 
-import hashlib
-
-import keras
-
 from easymft import preemption
 from easymft.config import Optimizer, Phase
-from easymft.devices.machine import jit_compile
 from easymft.methods.checkpoint import Checkpoint, History
 from easymft.methods.session import OnChunk, TrainingSession, TrainingTexts
-from easymft.models import TextClassifier, WarmupLinearDecay, adamw, use_cpu_kernels
+from easymft.models import TextClassifier, WarmupLinearDecay, adamw, training
 
 __all__ = ["Trainer", "TrainingTexts"]
 
@@ -41,13 +36,9 @@ class Trainer:
         self.seed = seed
         parts = phase.gradient_accumulation_steps
         # The length is set by each run.
-        self._schedule = WarmupLinearDecay(phase.learning_rate, 1, optimizer.warmup_ratio, parts)
-        adam = adamw(self._schedule, optimizer.weight_decay, optimizer.clip_norm, parts)
-        use_cpu_kernels(model)
-        kind = "CategoricalCrossentropy" if soft else "SparseCategoricalCrossentropy"
-        loss = getattr(keras.losses, kind)(from_logits=True)
-        model.compile(adam, loss, jit_compile=jit_compile())
-        adam.build(model.trainable_variables)
+        schedule = WarmupLinearDecay(phase.learning_rate, 1, optimizer.warmup_ratio, parts)
+        adam = adamw(schedule, optimizer.weight_decay, optimizer.clip_norm, parts)
+        training.compile_to_learn(model, adam, soft=soft)
 
     def run(
         self,
@@ -73,28 +64,15 @@ class Trainer:
             Stopped: The program was asked to stop; the state is in `checkpoint`.
             WorkerError: Not all workers of a distributed run see the same `checkpoint`.
         """
-        seed = _stable_seed(self.seed, name)
-        training = TrainingSession(self.model, self.phase, seed, name, texts, checkpoint, on_chunk)
-        self._reset(seed, training.total)
-        training.resume()
-        with preemption.deferred(), training.under_way():
-            for epoch in range(training.first_epoch, self.phase.epochs):
-                for batches in training.chunks(epoch):
-                    training.fit(batches)
-                if training.awaits_validation():
-                    training.validate()
-            training.finish()
-        return training.history
-
-    def _reset(self, seed: int, total_steps: int) -> None:
-        """Forget the optimizer's moments and steps; start the schedule and random state anew."""
-        for variable in self.model.optimizer.variables:
-            variable.assign(keras.ops.zeros(variable.shape, dtype=variable.dtype))
-        self._schedule.total_steps = total_steps
-        count = len(self.model.random_states)
-        self.model.set_random_states([(seed, index) for index in range(count)])
-
-
-def _stable_seed(seed: int, name: str) -> int:
-    digest = hashlib.sha256(f"{seed}/{name}".encode()).digest()
-    return int.from_bytes(digest[:4], "little") >> 1
+        seed = training.stable_seed(self.seed, name)
+        session = TrainingSession(self.model, self.phase, seed, name, texts, checkpoint, on_chunk)
+        training.begin(self.model, session.total, seed)
+        session.resume()
+        with preemption.deferred(), session.under_way():
+            for epoch in range(session.first_epoch, self.phase.epochs):
+                for batches in session.chunks(epoch):
+                    session.fit(batches)
+                if session.awaits_validation():
+                    session.validate()
+            session.finish()
+        return session.history

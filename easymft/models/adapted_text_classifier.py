@@ -71,7 +71,7 @@ class AdaptedTextClassifier(TextClassifier):
         check(known, "kernels", f"some of {', '.join(adapter_sites.KERNELS)}", kernels)
 
         # === Layers ===
-        super().__init__(backbone, num_classes, num_domains, **kwargs)
+        super().__init__(backbone, num_classes, num_domains, seed=seed, **kwargs)
         self.backbone.trainable = False
         self.class_head.trainable = False
         sites = {}
@@ -104,7 +104,7 @@ class AdaptedTextClassifier(TextClassifier):
         self.head_adapters.build((None, backbone.hidden_dim))
 
         # === Config ===
-        self.parts, self.rank, self.kernels, self.seed = parts, rank, tuple(kernels), seed
+        self.parts, self.rank, self.kernels = parts, rank, tuple(kernels)
 
     @classmethod
     def of_meta_learner(
@@ -118,7 +118,8 @@ class AdaptedTextClassifier(TextClassifier):
             **kwargs: `parts`, `rank`, `kernels`, `seed`; and `label_sets`, where its own domains
                 are not the meta-learner's.
         """
-        config = {**TextClassifier.get_config(meta_learner), "backbone": meta_learner.backbone}
+        config = TextClassifier.get_config(meta_learner)
+        config |= {"backbone": meta_learner.backbone, "preprocessor": meta_learner.preprocessor}
         model = cls(**{**config, "name": None, "num_domains": num_domains, **kwargs})
         model.class_head.set_weights(meta_learner.class_head.get_weights())
         return model
@@ -199,8 +200,8 @@ class AdaptedTextClassifier(TextClassifier):
         Args:
             domain: `None`: none's, which is the meta-learner.
         """
-        config = TextClassifier.get_config(self)
-        model = TextClassifier.from_config({**config, "name": None})
+        config = {**TextClassifier.get_config(self), "preprocessor": None, "name": None}
+        model = TextClassifier.from_config(config)
         model.backbone.set_weights(self.backbone.get_weights())
         model.class_head.set_weights(self.class_head.get_weights())
         if domain is None:
@@ -225,7 +226,6 @@ class AdaptedTextClassifier(TextClassifier):
             "parts": self.parts,
             "rank": self.rank,
             "kernels": list(self.kernels),
-            "seed": self.seed,
         }
 
 

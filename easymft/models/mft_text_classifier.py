@@ -42,14 +42,14 @@ class MFTTextClassifier(TextClassifier):
         weighted_corruption: Whether typicality weights the corruption loss too.
         corruption_pools_padding: Average padding too in h_l, as EasyTransfer does.
         corruption_in_evaluation: Add the corruption loss to the evaluation loss.
-        seed: Seed of the corrupted labels.
-        **kwargs: See `TextClassifier`: `embedding`, `dropout`, `loss_normalization`.
+        seed: Seed of the corrupted labels, and of what `TextClassifier` draws.
+        **kwargs: See `TextClassifier`: `embedding`, `dropout`, `loss_normalization`, `labels`.
 
     Example:
     ```python
     model = MFTTextClassifier.from_preset("bert_base_en_uncased", num_classes=2, num_domains=4)
-    model.compile("adamw", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-    model.fit(inputs, labels, sample_weight=typicality)
+    model.adapt({"text": texts, "domain": domains}, labels)  # their typicality, which `fit` uses
+    model.fit({"text": texts, "domain": domains}, labels, epochs=3)
     ```
 
     Reference: Wang, Qiu, Huang, He: Meta Fine-Tuning Neural Language Models for Multi-Domain Text
@@ -57,6 +57,7 @@ class MFTTextClassifier(TextClassifier):
     """
 
     num_domains: int
+    training_name = "meta fine-tuning"
 
     def __init__(
         self,
@@ -82,7 +83,7 @@ class MFTTextClassifier(TextClassifier):
         # === Layers ===
         # Set before the base class asks `_hidden_layers` which outputs the encoder must give.
         self._requested_layers = tuple(corruption_layers) if corruption_weight else ()
-        super().__init__(backbone, num_classes, num_domains, **kwargs)
+        super().__init__(backbone, num_classes, num_domains, seed=seed, **kwargs)
         layers = self._requested_layers
         self.hidden_pooling = MaskedMeanPooling(dtype="float32", name="hidden_pooling")
         self.corruption_heads = [
@@ -101,7 +102,6 @@ class MFTTextClassifier(TextClassifier):
         self.weighted_corruption = weighted_corruption
         self.corruption_pools_padding = corruption_pools_padding
         self.corruption_in_evaluation = corruption_in_evaluation
-        self.seed = seed
         self._evaluating = False
 
     def _hidden_layers(self, backbone: keras.Model) -> tuple[int, ...]:
@@ -190,7 +190,6 @@ class MFTTextClassifier(TextClassifier):
             weighted_corruption=self.weighted_corruption,
             corruption_pools_padding=self.corruption_pools_padding,
             corruption_in_evaluation=self.corruption_in_evaluation,
-            seed=self.seed,
         )
         return config
 

@@ -17,6 +17,7 @@ class MultiTaskTextClassifier(TextClassifier):
     """
 
     num_domains: int
+    answers_any_domain = False
 
     def _num_logits(self, num_classes: int, num_domains: int | None) -> int:
         if num_domains is None:

@@ -19,20 +19,24 @@ class WarmupLinearDecay(keras.optimizers.schedules.LearningRateSchedule):
     Args:
         peak: The highest learning rate.
         total_steps: Steps of the whole phase. Can be set anew: it is a variable, so that a
-            compiled training step serves phases of different length.
+            compiled training step serves phases of different length. `None`: those of each `fit`
+            of texts, which a `TextClassifier` then begins with a fresh optimizer.
         warmup: Share of the steps over which the rate rises.
         parts: Batches that make up a step, where the optimizer accumulates gradients: Keras
             counts batches then.
     """
 
-    def __init__(self, peak: float, total_steps: int, warmup: float = 0.1, parts: int = 1):
+    def __init__(
+        self, peak: float, total_steps: int | None = None, warmup: float = 0.1, parts: int = 1
+    ):
         super().__init__()
         if not 0 <= warmup < 1:
             raise ValueError(f"`warmup` must lie in [0, 1). Received: {warmup!r}")
         self.peak = peak
         self.warmup = warmup
         self.parts = parts
-        self.total = keras.Variable(max(total_steps, 1), dtype="float32", trainable=False)
+        self.follows_fit = total_steps is None
+        self.total = keras.Variable(max(total_steps or 1, 1), dtype="float32", trainable=False)
 
     @property
     def total_steps(self) -> int:
@@ -55,7 +59,7 @@ class WarmupLinearDecay(keras.optimizers.schedules.LearningRateSchedule):
     def get_config(self) -> dict[str, Any]:
         return {
             "peak": self.peak,
-            "total_steps": self.total_steps,
+            "total_steps": None if self.follows_fit else self.total_steps,
             "warmup": self.warmup,
             "parts": self.parts,
         }
@@ -83,8 +87,14 @@ class BertAdamW(keras.optimizers.AdamW):
         # Not by `var_names`: on TensorFlow those are matched against names like `dense/bias:0`.
         self.exclude_from_weight_decay([v for v in variables if v.name in NO_DECAY])
         super().build(variables)
-        if isinstance(self._learning_rate, WarmupLinearDecay):
-            self._track_variable(self._learning_rate.total)
+        if self.schedule is not None:
+            self._track_variable(self.schedule.total)
+
+    @property
+    def schedule(self) -> WarmupLinearDecay | None:
+        """Return what the learning rate follows; `None` where that is not one of ours."""
+        rate = self._learning_rate
+        return rate if isinstance(rate, WarmupLinearDecay) else None
 
     def apply(self, grads: list[Any], trainable_variables: list[Any] | None = None) -> None:
         """Do as Keras does, with gradients that are whole before they are clipped and squared.

@@ -1,5 +1,6 @@
 """A pre-trained encoder with one class head: the plain baseline, and the base of the others."""
 
+import copy
 from collections.abc import Sequence
 from typing import Any, Literal, Self
 
@@ -8,18 +9,21 @@ import numpy as np
 from keras import ops
 
 from easymft.devices import replicas
+from easymft.devices.machine import precision_policy
 from easymft.layers import MaskedMeanPooling
 from easymft.layers.checks import check_choice, check_integer
 from easymft.layers.types import Tensor, Tensors
-from easymft.models.backbone import encoder, load_backbone
-from easymft.models.exportable import Exportable
+from easymft.models.backbone import encoder, load_backbone, load_preprocessor
 from easymft.models.label_sets import LabelSets, allowed_classes, within
 from easymft.models.metrics import DomainMetrics
 from easymft.models.sublayers import random_states
+from easymft.models.text_task import TextTask
+
+MAX_LENGTH = 128  # word pieces, where nobody says how many
 
 
 @keras.saving.register_keras_serializable(package="easymft")
-class TextClassifier(Exportable):
+class TextClassifier(TextTask):
     """Text classifier: token ids in, `{"logits": (batch, num_classes)}` float32 out.
 
     Inputs are a dict of `"token_ids"`, `"padding_mask"` and, where the backbone has them,
@@ -38,12 +42,18 @@ class TextClassifier(Exportable):
             the number of non-zero sample weights, as EasyTransfer does.
         label_sets: For each domain the classes that it has, `None` for all, where not every domain
             has all; the others' logits are -1e9 for its texts. See `easymft.models.label_sets`.
+        preprocessor: Makes the inputs of texts; see `easymft.models.load_preprocessor`. `None`:
+            the model takes token ids alone.
+        labels: Names of the classes, in the order of their codes.
+        domains: Names of the domains, in the order of their codes.
+        seed: Seed of what is random in `fit` of texts: their order and, where it compiles the
+            model, dropout.
 
     Example:
     ```python
-    model = TextClassifier.from_preset("bert_base_en_uncased", num_classes=3)
-    model.compile("adamw", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-    model.fit(inputs, labels)
+    model = TextClassifier.from_preset("bert_base_en_uncased", labels=["bad", "fair", "good"])
+    model.fit(["dull prose", "a gripping plot"], ["bad", "good"], epochs=3)
+    model.predict(["a gripping read"])
     ```
     """
 
@@ -59,6 +69,10 @@ class TextClassifier(Exportable):
         dropout: float = 0.1,
         loss_normalization: Literal["batch", "nonzero"] = "batch",
         label_sets: LabelSets | None = None,
+        preprocessor: Any = None,
+        labels: Sequence[str] | None = None,
+        domains: Sequence[str] | None = None,
+        seed: int | None = None,
         **kwargs: Any,
     ):
         # === Layers ===
@@ -92,6 +106,7 @@ class TextClassifier(Exportable):
         self.dropout = dropout
         self.loss_normalization = loss_normalization
         self.label_sets = label_sets
+        self._set_task(preprocessor, labels, domains, seed)
         self.allowed = None
         if label_sets is not None:
             self.allowed = allowed_classes(label_sets, num_domains or 0, num_classes)
@@ -99,15 +114,48 @@ class TextClassifier(Exportable):
         self.built = True
 
     @classmethod
-    def from_preset(cls, preset: str, num_classes: int, **kwargs: Any) -> Self:
-        """Build on a pre-trained encoder: a keras-hub preset, `hf://...`, folder or package."""
-        return cls(load_backbone(preset), num_classes, **kwargs)
+    def from_preset(
+        cls,
+        preset: str,
+        num_classes: int | None = None,
+        *,
+        max_length: int | None = None,
+        dtype: Any = None,
+        **kwargs: Any,
+    ) -> Self:
+        """Build on a pre-trained encoder, with its tokenizer.
+
+        Args:
+            preset: A keras-hub preset, `hf://...`, a local folder, or `package:NAME/FOLDER`.
+            num_classes: Number of classes; by default that of `labels`.
+            max_length: Word pieces kept of a text (pair); by default 128, or what the encoder has
+                positions for.
+            dtype: Keras dtype policy of the encoder; `"auto"`: mixed_bfloat16 where this device
+                computes in it, as recipes do. `None` takes Keras' global one.
+            **kwargs: Of the class; `num_domains` is by default the number of `domains`.
+
+        Raises:
+            InputError: The preset cannot be used; see `easymft.models.load_backbone`.
+        """
+        if dtype == "auto":
+            dtype = precision_policy(dtype)
+        backbone = load_backbone(preset, dtype=dtype)
+        if max_length is None:
+            max_length = min(MAX_LENGTH, backbone.max_sequence_length)
+        if num_classes is None:
+            num_classes = len(kwargs.get("labels") or ())
+        if kwargs.get("domains") is not None:
+            kwargs.setdefault("num_domains", len(kwargs["domains"]))
+        return cls(
+            backbone, num_classes, preprocessor=load_preprocessor(preset, max_length), **kwargs
+        )
 
     @classmethod
     def from_classifier(cls, other: "TextClassifier") -> "TextClassifier":
         """Make a plain classifier on the same encoder, with a copy of the other's class head."""
         config = TextClassifier.get_config(other)
-        model = cls(**{**config, "backbone": other.backbone, "name": None})
+        own = {"backbone": other.backbone, "preprocessor": other.preprocessor, "name": None}
+        model = cls(**{**config, **own})
         model.class_head.set_weights(other.class_head.get_weights())
         return model
 
@@ -274,13 +322,22 @@ class TextClassifier(Exportable):
             dropout=self.dropout,
             loss_normalization=self.loss_normalization,
             label_sets=self.label_sets,
+            preprocessor=keras.saving.serialize_keras_object(self.preprocessor),
+            labels=self.labels,
+            domains=self.domains,
+            seed=self.seed,
         )
         return config
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Self:
-        backbone = keras.saving.deserialize_keras_object(config["backbone"], custom_objects)
-        return cls(**{**config, "backbone": backbone})
+        made = {
+            # A copy, since keras-hub's preprocessors change what they are made of.
+            name: keras.saving.deserialize_keras_object(copy.deepcopy(config[name]), custom_objects)
+            for name in ("backbone", "preprocessor")
+            if config.get(name) is not None  # earlier versions saved no preprocessor
+        }
+        return cls(**{**config, **made})
 
 
 def _of_logits(values: Any) -> Tensor:

@@ -7,8 +7,8 @@ import numpy as np
 
 from easymft.data.corpus.parts import UNLABELED, Splits
 from easymft.data.corpus.validation_report import Report
-from easymft.methods.inference import predict
 from easymft.models import TextEmbedder
+from easymft.models.inference import predict
 from easymft.runs.run import Run
 
 

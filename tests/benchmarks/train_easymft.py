@@ -21,7 +21,7 @@ def prepare(settings):
     from easymft.methods import typicality
     from easymft.methods.checkpoint import Checkpoint
     from easymft.methods.trainer import Trainer, TrainingTexts
-    from easymft.models import MFTTextClassifier, TextEmbedder, load_backbone
+    from easymft.models import MFTTextClassifier, TextEmbedder, load_backbone, scoring
 
     mft = config_from_dict({"name": "benchmark"}).mft
     texts, tokens = settings["texts"], tokens_of(settings)
@@ -29,7 +29,7 @@ def prepare(settings):
     backbone = load_backbone(settings["preset"], dtype=precision_policy(settings["precision"]))
     model = MFTTextClassifier(backbone, classes, domains, seed=1)
     layer = typicality.weighting(classes, domains, mft)
-    scores = typicality.scores(TextEmbedder(model), tokens, all_train(tokens), layer)
+    scores = scoring.scores(TextEmbedder(model), tokens, all_train(tokens), layer)
     weights = typicality.loss_weights(scores, mft)["train"]
     phase = Phase(epochs=1, batch_size=settings["batch"], validation_freq=0)
     trainer, numbers = Trainer(model, phase, Optimizer(), seed=1), itertools.count()
@@ -49,7 +49,8 @@ def tokens_of(settings):
     """The texts' tokens, in memory; a run finds them in its cache."""
     import dataclasses
 
-    from easymft.in_memory.corpus import labelled, tokenized
+    from easymft.data.batches.tokenized import tokenized
+    from easymft.in_memory.corpus import labelled
     from easymft.models import load_preprocessor
 
     texts = settings["texts"]

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 
 from easymft.config import Columns
 from easymft.data.batches.tokenized import tokenize
+from easymft.data.corpus.values import flat_values
 from easymft.data.sources.own_files import read_files
 from easymft.data.sources.packed import read_corpus, write_packed
 from easymft.errors import InputError
 from easymft.in_memory.corpus import labelled
 from easymft.in_memory.estimator_input import text_columns
-from easymft.in_memory.values import flat_values
 from tests.data.reading import own
 
 SHARED_FOLDER = settings(

@@ -12,7 +12,6 @@ from easymft.data.batches.batches import Batches
 from easymft.devices.distribution import Distribution
 from easymft.devices.replicas import has_workers, repair_keras
 from easymft.errors import InputError
-from easymft.methods.inference import predict
 from easymft.models import (
     AdversarialTextClassifier,
     MFTTextClassifier,
@@ -20,6 +19,7 @@ from easymft.models import (
     WarmupLinearDecay,
     adamw,
 )
+from easymft.models.inference import predict
 from tests.models.tiny import NUM_CLASSES, tiny_backbone, tokenized
 
 LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)

@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from easymft.data.corpus.lists import unlabelled
 from easymft.errors import InputError
-from easymft.in_memory.corpus import labelled, unlabelled
+from easymft.in_memory.corpus import labelled
 
 TEXTS = ["good", "bad", "good"]
 LABELS, DOMAINS = [1, 0, 1], ["x", "y", "x"]

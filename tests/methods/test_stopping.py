@@ -11,9 +11,9 @@ from easymft import preemption
 from easymft.config import Optimizer, Phase
 from easymft.files import read_json
 from easymft.methods.checkpoint import Checkpoint
-from easymft.methods.inference import predict
 from easymft.methods.trainer import Trainer, TrainingTexts
 from easymft.models import MFTTextClassifier
+from easymft.models.inference import predict
 from easymft.preemption import Stopped
 from tests.models.tiny import NUM_CLASSES, NUM_DOMAINS, tiny_backbone, tokenized
 from tests.stopping import ask, forget, listening  # noqa: F401 (a fixture)

@@ -11,8 +11,8 @@ from easymft.config.loading import load_config
 from easymft.errors import InputError, InputErrors
 from easymft.export.predictor import Predictor
 from easymft.methods.evaluation import class_probabilities
-from easymft.methods.inference import predict
 from easymft.models import TextEmbedder
+from easymft.models.inference import predict
 from easymft.runs.domains import add_domain, remove_domain
 from easymft.runs.execution import execute
 from easymft.runs.run import Run

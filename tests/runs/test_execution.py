@@ -13,6 +13,7 @@ from easymft.config import METHODS
 from easymft.config.loading import load_config
 from easymft.errors import InputError
 from easymft.methods import session, typicality
+from easymft.models import scoring
 from easymft.models.backbone import load_backbone, load_preprocessor
 from easymft.runs import execution
 from easymft.runs.execution import execute
@@ -305,13 +306,13 @@ def test_refused_data_leave_nothing_and_leftovers_of_killed_writes_go(tmp_path):
 @pytest.mark.long
 def test_typicality_can_weight_the_evaluation_and_be_made_anew_every_epoch(tmp_path, monkeypatch):
     scored = []
-    score = typicality.scores
+    score = scoring.scores
 
     def recorded(*args):
         scored.append(score(*args))
         return scored[-1]
 
-    monkeypatch.setattr(typicality, "scores", recorded)
+    monkeypatch.setattr(scoring, "scores", recorded)
     path = write_recipe(tmp_path)
     curves, small = {}, "meta_fine_tune.batch_size=8"  # more steps, so that an epoch tells
     halves = "data.columns.weight=weight"

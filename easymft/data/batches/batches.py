@@ -86,6 +86,7 @@ class Batches(keras.utils.PyDataset):
         stop: int | None = None,
         parts: int = 1,
         groups: np.ndarray | None = None,
+        by_length: bool = True,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
@@ -100,6 +101,7 @@ class Batches(keras.utils.PyDataset):
             targets=targets,
             parts=parts,
             groups=groups,
+            by_length=by_length,
             **kwargs,
         )
         rows = np.asarray(rows)
@@ -118,8 +120,10 @@ class Batches(keras.utils.PyDataset):
         self._domains = np.asarray(tokens.domains[rows] if domains is None else domains, np.int32)
         self._weights = None if sample_weight is None else np.asarray(sample_weight, np.float32)
         self._buckets, self._lengths = np.array(buckets, int), tokens.lengths[rows]
+        # Sorting texts of one length changes nothing.
+        sorted_by = self._lengths if by_length else np.zeros(len(rows), int)
         self._plan = functools.lru_cache(maxsize=2)(
-            functools.partial(batch_plan, self._lengths, batch_size, seed, groups=groups)
+            functools.partial(batch_plan, sorted_by, batch_size, seed, groups=groups)
         )
 
     def __len__(self) -> int:

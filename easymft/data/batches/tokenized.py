@@ -91,6 +91,19 @@ def tokenize(
     return TokenizedTexts.load(folder)
 
 
+@contextlib.contextmanager
+def tokenized(corpus: Corpus, preprocessor: Any) -> Iterator[TokenizedTexts]:
+    """Yield the corpus's tokens while the block runs; nothing of them stays on disk.
+
+    Args:
+        corpus: The texts.
+        preprocessor: See `easymft.models.load_preprocessor`.
+    """
+    with tempfile.TemporaryDirectory(prefix="easymft-") as folder:
+        # The cache lives as long as this one preprocessor does: its name there says nothing.
+        yield tokenize(corpus, preprocessor, preprocessor.sequence_length, folder, "in memory")
+
+
 @functools.cache
 def _own_folder() -> tempfile.TemporaryDirectory:
     """Return a folder that goes with this process."""

@@ -10,9 +10,9 @@ from easymft.config.method import META_LEARNER
 from easymft.data.corpus.schema import Corpus
 from easymft.methods import logistic
 from easymft.methods.balance import class_weights
-from easymft.methods.inference import predict
 from easymft.methods.tfidf import TfidfClassifier
 from easymft.models import TextClassifier, TextEmbedder
+from easymft.models.inference import predict
 from easymft.runs.run import Run
 
 _EMBEDDINGS = "embeddings"  # kept between the two phases

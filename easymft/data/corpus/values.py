@@ -48,3 +48,13 @@ def as_objects(values: Any) -> np.ndarray:
     elif isinstance(values, Iterator):
         values = list(values)
     return np.asarray(values, dtype=object)
+
+
+def column_names(values: object) -> list[Any]:
+    """Return the names of what has named columns; none where they are only numbered."""
+    if isinstance(values, Mapping):
+        return list(values)
+    fields = getattr(getattr(values, "dtype", None), "names", None)
+    found = fields or getattr(values, "column_names", getattr(values, "columns", ()))
+    names = list(found) if isinstance(found, Iterable) else []
+    return [] if all(isinstance(name, int | np.integer) for name in names) else names

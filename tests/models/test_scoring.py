@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from easymft.layers import TypicalityWeighting
-from easymft.methods import typicality
+from easymft.models import scoring
 from tests.layers import oracle
 from tests.models.tiny import NUM_CLASSES, NUM_DOMAINS, tokenized
 
@@ -21,15 +21,15 @@ def test_scores_in_chunks_are_those_of_all_at_once(monkeypatch, chunk, policy):
         asked.append(len(rows))
         return EMBEDDINGS[rows]
 
-    monkeypatch.setattr(typicality, "predict", predict)
-    monkeypatch.setattr(typicality, "CHUNK", chunk)
+    monkeypatch.setattr(scoring, "predict", predict)
+    monkeypatch.setattr(scoring, "CHUNK", chunk)
     order = np.random.default_rng(1).permutation(TEXTS)
     splits = {"train": order[:25], "dev": order[25:30], "test": order[30:]}
     previous = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
     try:
         layer = TypicalityWeighting(NUM_DOMAINS, NUM_CLASSES)
-        scores = typicality.scores(None, TOKENS, splits, layer)
+        scores = scoring.scores(None, TOKENS, splits, layer)
     finally:
         keras.config.set_dtype_policy(previous)
 

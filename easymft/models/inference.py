@@ -1,6 +1,7 @@
 """One pass of a model over texts, with a progress bar; results come in the texts' order."""
 
 import contextlib
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -12,12 +13,18 @@ from easymft.data.batches.tokenized import TokenizedTexts
 from easymft.devices.distribution import Distribution
 from easymft.devices.freed_memory import KeepFreedMemory
 from easymft.devices.machine import jit_compile
-from easymft.models import use_cpu_kernels
+from easymft.models.cpu_kernels import use_cpu_kernels
 from easymft.progress import progress_bar
 
 
 def predict(
-    model: keras.Model, name: str, tokens: TokenizedTexts, rows: np.ndarray, batch_size: int = 64
+    model: keras.Model,
+    name: str,
+    tokens: TokenizedTexts,
+    rows: np.ndarray,
+    batch_size: int = 64,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    verbose: int | str = 0,
 ) -> Any:
     """Return outputs of `model` for the given rows, in their order.
 
@@ -25,11 +32,13 @@ def predict(
     worker gets the outputs of all.
 
     Args:
-        model: Any model of the inputs that `Batches` gives; compiled here if it is not.
+        model: Any model of the inputs that `Batches` gives.
         name: What the progress bar calls this pass.
         tokens: The tokenized corpus.
         rows: int array `(n,)`, rows of `tokens`.
         batch_size: Texts at a time.
+        callbacks: Of Keras, besides our own.
+        verbose: Of Keras' `predict`, whose bar is another.
 
     Returns:
         Arrays `(n, ...)`, nested as the model's outputs are.
@@ -37,17 +46,18 @@ def predict(
     batches = Batches(tokens, rows, batch_size, buckets=bucket_lengths(bool(jit_compile())))
     if not model.compiled:
         use_cpu_kernels(model)
-        # Keras' own choice on CPUs would compile every shape with XLA.
-        model.compile(optimizer=None, jit_compile=jit_compile())
+        if not jit_compile():
+            # The choice of some releases of Keras on CPUs: every shape compiled with XLA.
+            model.jit_compile = False
     # Other workers would wait for one that stops.
     alone = Distribution.current().workers == 1
     with (
         contextlib.nullcontext() if alone else preemption.deferred(),
         progress_bar(name, len(rows), unit="text") as bar,
     ):
-        callbacks = [KeepFreedMemory(), _Progress(bar, batch_size)]
+        own = [KeepFreedMemory(), _Progress(bar, batch_size)]
         feed, steps = batches.to_keras(), len(batches)
-        outputs = model.predict(feed, verbose=0, steps=steps, callbacks=callbacks)
+        outputs = model.predict(feed, verbose=verbose, steps=steps, callbacks=[*callbacks, *own])
     return batches.in_input_order(outputs, Distribution.current().replicas)
 
 

@@ -4,8 +4,8 @@ import pyarrow as pa
 import pytest
 
 from easymft.data.corpus.rows import to_name
+from easymft.data.corpus.values import flat_values
 from easymft.errors import InputError
-from easymft.in_memory.values import flat_values
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,388 @@
+"""What lets a classifier of token ids take texts: in `fit`, `evaluate`, `predict` and `adapt`."""
+
+import contextlib
+import random
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import keras
+import numpy as np
+
+from easymft.data.batches.batches import Batches, bucket_lengths
+from easymft.data.batches.tokenized_texts import TokenizedTexts
+from easymft.devices import replicas
+from easymft.devices.freed_memory import KeepFreedMemory
+from easymft.devices.machine import jit_compile
+from easymft.layers import TypicalityWeighting
+from easymft.models import inference, raw_texts, scoring, training
+from easymft.models.cpu_kernels import use_cpu_kernels
+from easymft.models.exportable import Exportable
+from easymft.models.raw_texts import RawTexts
+from easymft.models.text_embedder import TextEmbedder
+from easymft.models.text_reader import Domains, TextReader, Typicalities
+from easymft.models.vocabulary import Vocabulary
+from easymft.progress import progress_bars
+
+BATCH_SIZE = 32  # Keras' own
+
+
+class TextTask(Exportable):
+    """A model of token ids that also takes texts, with the tokenizer and the names it needs.
+
+    `fit`, `evaluate` and `predict` go on taking token ids as any Keras model does. Texts come in
+    whatever container `easymft.models.raw_texts.read` knows. They are tokenized once and batched
+    by length; in `fit` a model that nobody compiled compiles itself, and the weights of `adapt`
+    multiply `sample_weight` and `class_weight`.
+
+    Subclasses have `num_classes` and `num_domains`, and answer token ids with `{"logits"}`.
+    """
+
+    num_classes: int
+    num_domains: int | None
+    answers_any_domain = True
+    training_name = "training"  # of the only phase, as recipes call it; mixed into the seed
+
+    def _set_task(
+        self,
+        preprocessor: Any,
+        labels: Sequence[str] | None,
+        domains: Sequence[str] | None,
+        seed: int | None,
+    ) -> None:
+        """Take the arguments of the same names; `num_classes` and `num_domains` are known."""
+        self._reader = TextReader(
+            preprocessor,
+            Vocabulary("y", "labels", labels, self.num_classes),
+            Vocabulary("domain", "domains", domains, self.num_domains or 0),
+        )
+        self.seed = seed
+        self._typicality: Typicalities | None = None
+
+    @property
+    def preprocessor(self) -> Any:
+        """What turns texts into token ids; see `easymft.models.load_preprocessor`."""
+        return self._reader.preprocessor
+
+    @property
+    def labels(self) -> list[str] | None:
+        """Names of the classes, in the order of their codes."""
+        return self._reader.labels.names
+
+    @property
+    def domains(self) -> list[str] | None:
+        """Names of the domains, in the order of their codes."""
+        return self._reader.domains.names
+
+    def adapt(
+        self,
+        x: Any,
+        y: Any = None,
+        *,
+        alpha: float = 0.5,
+        clip: float | None = 0.0,
+        variant: Literal["paper", "easytransfer"] = "paper",
+    ) -> np.ndarray:
+        """Score how typical each text is of its class, with the encoder as it is.
+
+        `fit` weights these texts by their scores from then on. A saved model has no scores.
+
+        Args:
+            x: Texts with their domains; see `fit`.
+            y: Their classes.
+            alpha: Share of the own domain's centroid.
+            clip: Lower bound of the scores; `None` keeps negative ones.
+            variant: See `easymft.layers.TypicalityWeighting`, as for the others.
+
+        Returns:
+            `(texts,)` float32.
+
+        Raises:
+            InputError: A text, label or domain cannot be used.
+        """
+        given = raw_texts.read(x, y)
+        domains = self.num_domains or 1
+        layer = TypicalityWeighting(domains, self.num_classes, alpha, variant, clip)
+        with (
+            replicas.scope_of(self),
+            self._reader.tokens(given, True, "known") as tokens,
+            progress_bars(False),
+        ):
+            rows = {"train": np.arange(len(tokens))}
+            scores = scoring.scores(TextEmbedder(self), tokens, rows, layer)["train"]
+            weights = scores if clip is None else np.maximum(scores, np.float32(clip))
+            self._typicality = Typicalities(given, tokens, weights)
+        return weights
+
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: Any = "auto",
+        callbacks: Any = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool = True,
+        class_weight: Mapping[Any, float] | None = None,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: Any = 1,
+    ) -> keras.callbacks.History:
+        """Train on texts, or on token ids as any Keras model does; arguments are Keras' own.
+
+        A model that is not compiled compiles itself: AdamW with warm-up and decay over this
+        `fit`, cross-entropy, accuracy, and what is fast on this device. Any optimizer with a
+        `WarmupLinearDecay` of no length does the same.
+
+        Args:
+            x: Texts: a list, array or series; by name, `{"text", "domain"}`, with `"text_pair"`
+                for pairs, in a dict, data frame or Arrow table; or a data set of these.
+            y: Classes: codes, or names where the model has `labels`. So are domains.
+            batch_size: Texts of a step; by default those of a batch of the data set, or 32.
+            epochs: As in Keras.
+            verbose: As in Keras.
+            callbacks: As in Keras.
+            validation_split: As in Keras; not with a data set.
+            validation_data: Texts with their classes, as `x` and `y`.
+            shuffle: Mix the texts anew every epoch, by `seed`; `False`: they come as given.
+            class_weight: Weight of each class, by code or name.
+            sample_weight: Weight of each text.
+            initial_epoch: As in Keras.
+            steps_per_epoch: As in Keras.
+            validation_steps: As in Keras.
+            validation_batch_size: As in Keras.
+            validation_freq: As in Keras.
+
+        Returns:
+            Keras' history.
+
+        Raises:
+            InputError: A text, label, domain or weight cannot be used.
+        """
+        if not raw_texts.is_raw(x):
+            self._check_length_is_known()
+            return super().fit(
+                x,
+                y,
+                batch_size=batch_size,
+                epochs=epochs,
+                verbose=verbose,
+                callbacks=callbacks,
+                validation_split=validation_split,
+                validation_data=validation_data,
+                shuffle=shuffle,
+                class_weight=class_weight,
+                sample_weight=sample_weight,
+                initial_epoch=initial_epoch,
+                steps_per_epoch=steps_per_epoch,
+                validation_steps=validation_steps,
+                validation_batch_size=validation_batch_size,
+                validation_freq=validation_freq,
+            )
+        given = raw_texts.read(x, y, sample_weight)
+        if validation_split and validation_data is None:
+            given, validation_data = given.split(validation_split)
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(replicas.scope_of(self))
+            tokens = stack.enter_context(self._reader.tokens(given, True, "known"))
+            weights = self._weights(given, tokens, class_weight)
+            size = batch_size or given.batch_size or BATCH_SIZE
+            batches = self._batches(tokens, size, weights, self._order(shuffle), shuffle)
+            steps = steps_per_epoch or batches.steps_per_epoch
+            total = steps * (epochs - initial_epoch)
+            self._get_ready(total)
+            held_out = self._held_out(stack, validation_data, validation_batch_size or size)
+            if isinstance(held_out, Batches):
+                validation_steps = validation_steps or len(held_out)
+                held_out = held_out.to_keras()
+            return super().fit(
+                batches.span(0, max(total, 1)).to_keras(),
+                epochs=epochs,
+                verbose=verbose,
+                callbacks=_with_freed_memory(callbacks),
+                validation_data=held_out,
+                shuffle=False,
+                initial_epoch=initial_epoch,
+                steps_per_epoch=steps,
+                validation_steps=validation_steps,
+                validation_freq=validation_freq,
+            )
+
+    def evaluate(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        sample_weight: Any = None,
+        steps: int | None = None,
+        callbacks: Any = None,
+        return_dict: bool = False,
+        **kwargs: Any,
+    ) -> Any:
+        """Return loss and metrics, of each domain too, as Keras does; takes what `fit` takes.
+
+        A domain that the model does not know is left out of the metrics of domains.
+        """
+        if not raw_texts.is_raw(x):
+            return super().evaluate(
+                x, y, batch_size, verbose, sample_weight, steps, callbacks, return_dict, **kwargs
+            )
+        given = raw_texts.read(x, y, sample_weight)
+        size = batch_size or given.batch_size or BATCH_SIZE
+        given = given if steps is None else given.first(steps * size)
+        self._compile_itself()
+        asked = self._reader.tokens(given, True, self._domains_needed("given"))
+        with replicas.scope_of(self), asked as tokens:
+            batches = self._batches(tokens, size, given.weights)
+            return super().evaluate(
+                batches.to_keras(),
+                verbose=verbose,
+                steps=len(batches),
+                callbacks=_with_freed_memory(callbacks),
+                return_dict=return_dict,
+            )
+
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        steps: int | None = None,
+        callbacks: Any = None,
+    ) -> Any:
+        """Return class probabilities of texts, `(texts, classes)` float32; of token ids logits.
+
+        Texts may be of any domain, or of none, but for a model that has a head for each.
+
+        Args:
+            x: As `fit` takes it; token ids, for which Keras' outputs are returned: `{"logits"}`.
+            batch_size: Texts at a time.
+            verbose: As in Keras.
+            steps: As in Keras.
+            callbacks: As in Keras.
+
+        Raises:
+            InputError: A text cannot be used.
+        """
+        if not raw_texts.is_raw(x):
+            return super().predict(x, batch_size, verbose, steps, callbacks)
+        given = raw_texts.read(x)
+        size = batch_size or given.batch_size or BATCH_SIZE
+        given = given if steps is None else given.first(steps * size)
+        with (
+            replicas.scope_of(self),
+            self._reader.tokens(given, False, self._domains_needed("free")) as tokens,
+            progress_bars(False),
+        ):
+            outputs = inference.predict(
+                *(self, "predict", tokens, np.arange(len(tokens)), size),
+                callbacks=callbacks or (),
+                verbose=verbose,
+            )
+        return keras.ops.convert_to_numpy(keras.ops.softmax(outputs["logits"], axis=-1))
+
+    def classify(
+        self, texts: Any, domains: Any = None, text_pairs: Any = None
+    ) -> tuple[list[str], np.ndarray]:
+        """Return each text's most probable class, by name, and its probability.
+
+        Args:
+            texts: As `fit` takes them.
+            domains: `(texts,)` names or codes.
+            text_pairs: `(texts,)`, the second text of each pair.
+
+        Returns:
+            `(texts,)` names, the digits of codes where the model has no `labels`; and `(texts,)`
+            float32.
+        """
+        own = {"text_pair": text_pairs, "domain": domains}
+        named = {role: values for role, values in own.items() if values is not None}
+        probabilities = self.predict({"text": texts, **named} if named else texts, verbose=0)
+        best = probabilities.argmax(axis=1)
+        return [self._reader.labels.name(code) for code in best], probabilities.max(axis=1)
+
+    def _weights(
+        self, given: RawTexts, tokens: TokenizedTexts, class_weight: Mapping[Any, float] | None
+    ) -> np.ndarray | None:
+        """Return the product of all weights that there are, `(texts,)` float32."""
+        factors = [] if given.weights is None else [given.weights]
+        if self._typicality is not None:
+            factors.append(self._typicality.of(given, tokens))
+        if class_weight is not None:
+            factors.append(self._reader.class_weights(class_weight, tokens.labels))
+        return np.prod(factors, axis=0, dtype=np.float32) if factors else None
+
+    def _order(self, shuffle: bool) -> int | None:
+        """Return the seed of the order of texts."""
+        if not shuffle:
+            return None
+        if self.seed is None:
+            return random.getrandbits(31)
+        return training.stable_seed(self.seed, self.training_name)
+
+    def _batches(
+        self,
+        tokens: TokenizedTexts,
+        batch_size: int,
+        weights: np.ndarray | None,
+        seed: int | None = None,
+        by_length: bool = True,
+    ) -> Batches:
+        return Batches(
+            tokens,
+            np.arange(len(tokens)),
+            batch_size,
+            seed=seed,
+            buckets=bucket_lengths(bool(jit_compile())),
+            sample_weight=weights,
+            by_length=by_length,
+        )
+
+    def _held_out(self, stack: contextlib.ExitStack, data: Any, batch_size: int) -> Any:
+        """Return validation data as batches, where they are texts."""
+        if data is None:
+            return None
+        if not isinstance(data, RawTexts):
+            x, y, weights = keras.utils.unpack_x_y_sample_weight(data)
+            if not raw_texts.is_raw(x):
+                return data
+            data = raw_texts.read(x, y, weights)
+        tokens = self._reader.tokens(data, True, self._domains_needed("given"))
+        return self._batches(stack.enter_context(tokens), batch_size, data.weights)
+
+    def _domains_needed(self, else_: Domains) -> Domains:
+        return else_ if self.answers_any_domain else "known"
+
+    def _compile_itself(self) -> None:
+        """Compile, unless someone did."""
+        # Without an optimizer it is compiled to predict only.
+        if not self.compiled or self.optimizer is None:
+            training.compile_to_learn(self, metrics=["accuracy"])
+
+    def _get_ready(self, steps: int) -> None:
+        """Compile where that is due, and begin a training whose length this `fit` sets."""
+        self._compile_itself()
+        use_cpu_kernels(self)  # also where a user compiled
+        schedule = training.schedule_of(self.optimizer)
+        if schedule is not None and schedule.follows_fit:
+            own = None if self.seed is None else training.stable_seed(self.seed, self.training_name)
+            training.begin(self, steps, own)
+
+    def _check_length_is_known(self) -> None:
+        schedule = training.schedule_of(getattr(self, "optimizer", None))
+        if schedule is not None and schedule.follows_fit:
+            raise ValueError(
+                "`fit` of token ids does not say how long the `WarmupLinearDecay` is that the "
+                "model was compiled with; compile it with one that has `total_steps`"
+            )
+
+
+def _with_freed_memory(callbacks: Any) -> Any:
+    if isinstance(callbacks, keras.callbacks.CallbackList):
+        return callbacks
+    return [*keras.tree.flatten(callbacks or []), KeepFreedMemory()]
