@@ -9,11 +9,11 @@ from apache_beam.ml.inference.base import ModelHandler, RunInference
 
 from easymft.beam.files import Row, required_text
 from easymft.data.corpus.rows import to_name
-from easymft.export.predictor import Predictor
+from easymft.export.predictor import EXTRAS, Predictor
 
 
 class Predict(beam.PTransform):
-    """Adds `label`, `score`, `abstain` and `probability_<label>` to rows with `text`.
+    """Adds to rows with `text` what `Predictor` answers: `label`, `score` and others.
 
     The domain of a row, where the model asks for it and the row has none, is the empty one, for
     which the meta-learner answers.
@@ -41,10 +41,10 @@ class Predict(beam.PTransform):
 
 def columns_of(export: str) -> dict[str, pa.DataType]:
     """Return names and types of what `Predict` adds."""
-    labels = Predictor(export).labels
-    numbers = ["score", *(f"probability_{label}" for label in labels)]
-    kinds = {"label": pa.string(), **dict.fromkeys(numbers, pa.float32())}
-    return {**kinds, "abstain": pa.bool_()}
+    predictor, kinds = Predictor(export), {bool: pa.bool_(), float: pa.float32(), str: pa.string()}
+    numbers = ["score", *(f"probability_{label}" for label in predictor.labels)]
+    columns = {"label": pa.string(), **dict.fromkeys(numbers, pa.float32())}
+    return {**columns, **{name: kinds[EXTRAS[name]] for name in predictor.extras}}
 
 
 class _Exported(ModelHandler[Row, Row, Predictor]):

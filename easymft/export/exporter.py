@@ -25,6 +25,7 @@ from easymft.export.warmup import write_warmup_requests
 from easymft.files import TEMPORARY, read_json, slug, without_leftovers, write_json, write_text
 from easymft.models import AdaptedTextClassifier, TextClassifier
 from easymft.models.answer_rules import AnswerRules
+from easymft.models.familiarity import Familiarity
 from easymft.progress import progress_bar
 
 logger = logging.getLogger(__name__)
@@ -49,6 +50,7 @@ def export_run(
     combined: AdaptedTextClassifier | None = None,
     single: bool = True,
     rules: Callable[[str | None], AnswerRules] | None = None,
+    familiarity: Familiarity | None = None,
     sources: Mapping[str | None, str] | None = None,
     remove_superseded: bool = False,
 ) -> list[Path]:
@@ -77,6 +79,7 @@ def export_run(
         single: Whether each of `models` is exported by itself, too.
         rules: Gives the temperatures and thresholds of a model, for each key of `models`, and for
             `None` those of `combined`. Without it there are none.
+        familiarity: What texts are like those of training. Without it the graphs do not tell.
         sources: For each key of `models` what tells its weights from others, such as a hash of
             the file it is loaded from; for `None` of `combined`, if that is given. Without it
             every export is a new version.
@@ -98,7 +101,9 @@ def export_run(
     folder.mkdir(parents=True, exist_ok=True)
     names: dict[str | None, str] = {**(model_names(models) if single else {}), None: COMBINED}
     config = read_models_config(folder)
-    exporter = _Exporter(models, combined, preprocessor, labels, domains, pair, rules, sources)
+    exporter = _Exporter(
+        models, combined, preprocessor, labels, domains, pair, rules, familiarity, sources
+    )
     paths = []
     with (
         without_leftovers(folder, f"**/{TEMPORARY}*"),
@@ -149,10 +154,12 @@ class _Exporter:
         domains: Sequence[str],
         pair: bool,
         rules: Callable[[str | None], AnswerRules] | None,
+        familiarity: Familiarity | None,
         sources: Mapping[str | None, str] | None,
     ):
         self._models, self._preprocessor, self._sources = models, preprocessor, sources
         self._rules = rules or (lambda key: AnswerRules.none(domains))
+        self._familiarity = familiarity and familiarity.of_domains(domains)
         # Every model of one graph is to be run by a warm-up request.
         self._combined, self._routes = models, domains
         if combined is not None:
@@ -177,7 +184,8 @@ class _Exporter:
     def _made_from(self, key: str | None) -> dict[str, Any] | None:
         if self._sources is None:
             return None
-        shared = {**self._shared, "rules": self._rules(key).to_dict()}
+        known = self._familiarity and self._familiarity.fingerprint()
+        shared = {**self._shared, "rules": self._rules(key).to_dict(), "familiarity": known}
         if key is None and key in self._sources:
             return {**shared, "combined": self._sources[key]}
         keys = self._models if key is None else [key]
@@ -195,6 +203,7 @@ class _Exporter:
                 pair=pair,
                 home=key if key in domains else None,
                 rules=self._rules(key),
+                familiarity=self._familiarity,
             )
             check_ops(new.staging)
             write_warmup_requests(new.staging, model_folder.name, pair=pair, domains=routes)

@@ -46,7 +46,8 @@ def predict_file(
             of them, or lines: a text each, for pair models two with a tab between them.
         output: Parquet, CSV, TSV or JSONL by the name's suffix; `"-"`: JSONL on standard output.
             Columns: `id`, `text`, `text_pair`, `domain` as far as the input has them, then
-            `label`, `score`, `abstain`, and `probability_<label>` for every label.
+            `label`, `score`, `abstain`, `familiarity`, `nearest_domain`, and `probability_<label>`
+            for every label.
         columns: Column name of the input by role. `text` must be there, `text_pair` for pair
             models; `domain` and `id` are read if there.
         domain: Domain of all texts, where the input has no such column.

@@ -4,8 +4,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from easymft.errors import InputError
 from easymft.export.version_folder import COMBINED, DOMAINS_FILE, LABELS_FILE, versions
+
+EXTRAS = {"abstain": bool, "familiarity": float, "nearest_domain": str}
+"""What exports of this release answer beside label and score, and those of earlier ones do not."""
 
 
 class Predictor:
@@ -18,6 +23,7 @@ class Predictor:
         inputs: Names of the model's inputs: `text`, maybe `text_pair`, maybe `domain`.
         labels: Class names in the order of the probabilities.
         domains: Domain names that training knew.
+        extras: Those of `EXTRAS` that it answers.
     """
 
     def __init__(self, export: str | Path):
@@ -36,10 +42,12 @@ class Predictor:
             raise _damaged(folder, str(error).split("\n")[0]) from None
         if classes != len(self.labels):
             raise _damaged(folder, f"{len(self.labels)} labels for {classes} classes")
+        outputs = self._signature.structured_outputs
+        self.extras = [name for name in EXTRAS if name in outputs]
         self.inputs = [name for name in ("text", "text_pair", "domain") if name in given]
 
     def __call__(self, texts: Mapping[str, Sequence[str]]) -> dict[str, list[Any]]:
-        """Return `label`, `score`, `abstain` and `probability_<label>` of each row.
+        """Return `label`, `score`, those of `EXTRAS` that there are, and `probability_<label>`.
 
         Args:
             texts: By input name.
@@ -54,17 +62,20 @@ class Predictor:
             }
         )
         probabilities = answers["probabilities"].numpy()
-        never = [False] * len(probabilities)
         return {
-            "label": [label.decode() for label in answers["label"].numpy()],
+            "label": _values(answers["label"].numpy()),
             "score": answers["score"].numpy().tolist(),
-            # Exports of earlier releases answer every text.
-            "abstain": answers["abstain"].numpy().tolist() if "abstain" in answers else never,
+            **{name: _values(answers[name].numpy()) for name in self.extras},
             **{
                 f"probability_{label}": probabilities[:, code].tolist()
                 for code, label in enumerate(self.labels)
             },
         }
+
+
+def _values(column: np.ndarray) -> list[Any]:
+    values = column.tolist()
+    return [value.decode() for value in values] if column.dtype == object else values
 
 
 def _names(file: Path) -> list[str]:

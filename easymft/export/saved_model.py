@@ -13,6 +13,7 @@ from easymft.export.text_input import check_rows, plain_name, tokenize
 from easymft.models import TextClassifier
 from easymft.models.answer_rules import AnswerRules
 from easymft.models.cpu_kernels import use_keras_kernels
+from easymft.models.familiarity import Familiarity, word_average
 
 CLASSIFY_METHOD = "tensorflow/serving/classify"
 
@@ -27,6 +28,7 @@ def write_saved_model(
     pair: bool = False,
     home: str | None = None,
     rules: AnswerRules | None = None,
+    familiarity: Familiarity | None = None,
 ) -> None:
     """Write trained models as one SavedModel over raw text.
 
@@ -36,7 +38,9 @@ def write_saved_model(
       name; the meta-learner answers for an unknown or empty one), each `(batch,)` strings, to
       `label` `(batch,)` string, `score` `(batch,)` float32, the label's probability,
       `probabilities` `(batch, classes)` float32 in the order of `labels`, and `abstain` `(batch,)`
-      bool, whether the score is below the threshold of `rules`.
+      bool, whether the score is below the threshold of `rules`; with `familiarity` also
+      `familiarity` `(batch,)` float32 in [0, 1], near 0 for a text unlike those of training, and
+      `nearest_domain` `(batch,)` string, the domain whose texts it is most like.
     * `embed`: the same inputs to `embedding` `(batch, hidden)` float32.
     * `classify`: `inputs` `(batch,)`, serialized `tf.Example`s with these features, to `classes`
       and `scores`, each `(batch, classes)`: what TensorFlow Serving's Classify API calls.
@@ -55,6 +59,7 @@ def write_saved_model(
         home: The domain that all texts of a single model are of, if it is for one.
         rules: Temperatures and thresholds of `domains`; `None`: probabilities as the models give
             them, and no abstaining.
+        familiarity: What texts are like those of training, of `domains`.
 
     Raises:
         InputError: Keras runs on another backend than TensorFlow.
@@ -77,7 +82,9 @@ def write_saved_model(
     has = {"text": True, "text_pair": pair, "domain": routed}
     inputs = [name for name, given in has.items() if given]
     rules = rules or AnswerRules.none(domains)
-    signatures = _Signatures(answers, preprocessor, inputs, labels, domains, home, rules)
+    signatures = _Signatures(
+        answers, preprocessor, inputs, labels, domains, home, rules, familiarity
+    )
     _write(folder, signatures, preprocessor)
 
 
@@ -117,12 +124,14 @@ class _Signatures:
         domains: Sequence[str],
         home: str | None,
         rules: AnswerRules,
+        familiarity: Familiarity | None,
     ):
         import tensorflow as tf
 
         self._home = len(domains) if home is None else domains.index(home)
         self.columns = [tf.TensorSpec([None], tf.string, name) for name in inputs]
-        self._answers, self._labels, self._rules = answers, list(labels), rules
+        self._answers, self._labels = answers, list(labels)
+        self._rules, self._familiarity = rules, familiarity
         self.codes = None
         if "domain" in inputs and domains:
             codes = tf.lookup.KeyValueTensorInitializer(
@@ -139,7 +148,8 @@ class _Signatures:
     def predict(self, *values: Any) -> dict[str, Any]:
         import tensorflow as tf
 
-        probabilities, domains = self._probabilities(values)
+        tokens, domains = self._read(values)
+        probabilities = self._probabilities(tokens, domains)
         scores = tf.reduce_max(probabilities, 1)
         return {
             # A constant, since a lookup table would have to be tracked and initialized.
@@ -147,6 +157,7 @@ class _Signatures:
             "score": scores,
             "probabilities": probabilities,
             "abstain": self._rules.abstains(scores, domains),
+            **self._familiar(tokens, domains),
         }
 
     def embed(self, *values: Any) -> dict[str, Any]:
@@ -159,15 +170,24 @@ class _Signatures:
         features = {column.name: string for column in self.columns}
         parsed = tf.io.parse_example(examples, features)
         values = tuple(parsed[column.name] for column in self.columns)
-        probabilities, _ = self._probabilities(values)
+        probabilities = self._probabilities(*self._read(values))
         classes = tf.tile(tf.constant([self._labels]), [tf.shape(examples)[0], 1])
         return {"classes": classes, "scores": probabilities}
 
-    def _probabilities(self, values: tuple[Any, ...]) -> tuple[Any, Any]:
-        """Return calibrated probabilities and the code of every row's domain."""
-        tokens, domains = self._read(values)
-        raw = self._answers.probabilities(tokens, domains)
-        return self._rules.calibrated(raw, domains), domains
+    def _probabilities(self, tokens: dict[str, Any], domains: Any) -> Any:
+        """Return calibrated probabilities."""
+        return self._rules.calibrated(self._answers.probabilities(tokens, domains), domains)
+
+    def _familiar(self, tokens: dict[str, Any], domains: Any) -> dict[str, Any]:
+        """Return how familiar texts are, and whose they are most like, where that is known."""
+        import tensorflow as tf
+
+        if self._familiarity is None:
+            return {}
+        words = word_average(self._answers.models[0].backbone, tokens)
+        familiarity, nearest = self._familiarity(words, domains)
+        names = tf.constant(self._familiarity.domains)
+        return {"familiarity": familiarity, "nearest_domain": tf.gather(names, nearest)}
 
     def _read(self, values: tuple[Any, ...]) -> tuple[dict[str, Any], Any]:
         """Return the backbone's inputs and the code of every row's domain."""

@@ -21,6 +21,7 @@ from easymft.fetch.cache import cache_dir
 from easymft.methods import phases
 from easymft.methods import typicality as scoring
 from easymft.methods.checkpoint import Checkpoint, History
+from easymft.methods.familiarity import familiar
 from easymft.methods.trainer import Trainer, TrainingTexts
 from easymft.models import TextEmbedder
 from easymft.models.domain_parts import DomainParts
@@ -62,6 +63,10 @@ def add_domain(run: Run, source: str, name: str) -> dict[str, Any]:
         facts: dict[str, Any] = {"texts": len(corpus), "history": history}
         facts["mean_typicality"] = _score(run, corpus, tokens, _folder(run, name))
         run.keep_parts(parts.with_parts(new))
+        if (known := run.familiarity()) is not None:
+            backbone, rows = run.load(META_LEARNER).backbone, np.arange(len(corpus))
+            added = familiar(backbone, tokens, rows, corpus.domains, len(corpus.labels))
+            run.keep_familiarity(known.with_domains(added))
         files.write_json(_folder(run, name) / "facts.json", facts)
         return {**facts, **_exported(run)}
 
@@ -84,6 +89,8 @@ def remove_domain(run: Run, name: str) -> dict[str, Any]:
         if len(parts.domains) == 1:
             raise InputError(f"{name!r} is the only domain; it stays", field="--name")
         run.keep_parts(parts.without(name))
+        if (known := run.familiarity()) is not None:
+            run.keep_familiarity(known.of_domains([d for d in known.domains if d != name]))
         files.remove(_folder(run, name))
         return _exported(run)
 

@@ -24,6 +24,7 @@ from easymft.methods.trainer import Trainer, TrainingTexts
 from easymft.models import AdaptedTextClassifier, TextClassifier
 from easymft.models.backbone import load_backbone
 from easymft.models.domain_parts import DomainParts
+from easymft.models.familiarity import Familiarity
 from easymft.models.label_sets import LabelSets
 from easymft.report.tensorboard import Logs
 from easymft.runs import STAGE_NAMES
@@ -175,6 +176,18 @@ class Run:
         """Save small parts of domains, in the place of earlier ones."""
         with files.staged(self.folder.domain_parts) as path:
             parts.save(path)
+
+    def familiarity(self) -> Familiarity | None:
+        """Return what is familiar to the models; `None` where an earlier release made them."""
+        if not self.folder.familiarity.exists():
+            return None
+        with self._intact(self.folder.familiarity) as path:
+            return Familiarity.load(path)
+
+    def keep_familiarity(self, familiarity: Familiarity) -> None:
+        """Save what is familiar to the run's models."""
+        with files.staged(self.folder.familiarity) as path:
+            familiarity.save(path)
 
     def with_parts(self) -> AdaptedTextClassifier:
         """Return the meta-learner with the parts of the corpus's domains, by their codes."""

@@ -1,11 +1,13 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from keras import ops
 
 from easymft.errors import InputError
 from easymft.export.saved_model import write_saved_model
 from easymft.models import use_cpu_kernels
 from easymft.models.answer_rules import AnswerRules
+from easymft.models.familiarity import Familiarity, word_average
 from tests.export.conftest import DOMAINS, HOSTILE, LABELS, expected, make_model
 
 TEXTS = ["good", "the CAFÉ is bad!", "", "good goods good goods good goods good", "cafe\u0301s"]
@@ -205,3 +207,27 @@ def test_rules_calibrate_and_abstain_by_the_texts_domain(tmp_path, models, prepr
     ]
     scores = served.signatures["classify"](inputs=tf.constant(examples))["scores"]
     np.testing.assert_allclose(scores, probabilities, atol=1e-5)
+
+
+@pytest.mark.long
+def test_a_stranger_is_told_from_what_is_familiar(tmp_path, models, preprocessor):
+    texts, labels = ["good cafe", "the good", "bad bad !", "bad !"], np.array([0, 0, 1, 1])
+    codes, backbone = np.array([0, 0, 2, 2]), models["meta-learner"].backbone
+
+    def averages(given):
+        return ops.convert_to_numpy(word_average(backbone, preprocessor(x=given)))
+
+    known = Familiarity.fit(averages(texts), labels, codes, DOMAINS, 3)
+    folder = tmp_path / "model"
+    write_saved_model(folder, models, preprocessor, LABELS, DOMAINS, familiarity=known)
+    asked = ["good cafe", "bad bad", "the cafes", ""]
+    routes, places = ["", "music", "books", "dvd & co"], np.array([3, 2, 0, 1])
+    answer = tf.saved_model.load(str(folder)).signatures["serving_default"](
+        text=tf.constant(asked), domain=tf.constant(routes)
+    )
+    found, nearest = known(averages(asked), places)
+    np.testing.assert_allclose(answer["familiarity"], found, atol=1e-6)
+    assert answer["familiarity"].numpy()[3] == 0  # of a domain without texts
+    names = [name.decode() for name in answer["nearest_domain"].numpy()]
+    assert names == [DOMAINS[code] for code in ops.convert_to_numpy(nearest)]
+    assert names[:2] == ["books", "music"]

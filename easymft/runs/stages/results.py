@@ -16,6 +16,7 @@ from easymft.errors import InputError
 from easymft.fetch.packages import sha256_of
 from easymft.methods import answers, diagnostics, evaluation, reliability
 from easymft.methods import typicality as scoring
+from easymft.methods.familiarity import familiar
 from easymft.models import AdaptedTextClassifier, TextClassifier
 from easymft.models.answer_rules import AnswerRules
 from easymft.models.backbone import default_corruption_layers, num_layers
@@ -51,6 +52,11 @@ def evaluate(run: Run) -> dict[str, Any]:
     files.write_parquet(run.folder.predictions, predictions)
     metrics = evaluation.metrics(predictions, labels, domains)
     files.write_json(run.folder.metrics, metrics)
+    if run.method.has_encoder:
+        rows, (first, *_) = data.splits["train"], run.models()
+        run.keep_familiarity(
+            familiar(run.load(first).backbone, data.tokens, rows, domains, len(labels))
+        )
     return {
         "texts": len(predictions),
         "predicting_seconds": round(seconds, 3),
@@ -144,6 +150,7 @@ def export(run: Run) -> dict[str, Any]:
         card=functools.partial(render_model_card, summary(run), pair=corpus.is_pair),
         single=not run.has_parts if run.config.export.single is None else run.config.export.single,
         rules=_rules(run),
+        familiarity=run.familiarity(),
         remove_superseded=True,
         **(_exported_parts(run) if run.has_parts else _exported_models(run)),
     )
