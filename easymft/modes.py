@@ -152,6 +152,21 @@ def compare() -> int:
     return 0
 
 
+def monitor() -> int:
+    """Compare served texts with those that a run was tried on; 3 where something has moved."""
+    run = _run_of(_config())
+    from pathlib import Path
+
+    from easymft.monitor import monitor
+    from easymft.report.drift import drift_lines
+
+    folder = run.folder.path / "monitor" if FLAGS.output == "-" else Path(FLAGS.output)
+    drift = monitor(run, FLAGS.input, FLAGS.limit, folder)
+    print("\n".join(drift_lines(drift)))
+    print(f"Report: {folder}/drift.html")
+    return 3 if drift.moved else 0
+
+
 def add_domain() -> int:
     """Train parts of a new domain beside a finished run's meta-learner."""
     if FLAGS.name is None or FLAGS.input == "-":
@@ -188,6 +203,7 @@ MODES: dict[str, Callable[[], int]] = {
     "tables": tables,
     "pack": pack,
     "predict": predict,
+    "monitor": monitor,
     "add_domain": add_domain,
     "remove_domain": remove_domain,
     "init": init,

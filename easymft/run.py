@@ -50,12 +50,14 @@ _MODE = flags.DEFINE_enum(
     "meta fine-tuning side by side on the texts of a recipe, or of the data file --input, with "
     "advice. tables: work out a sweep's tables again, from what it left in the folder --input. "
     "pack: write the tokenized corpus into the folder --output, for machines without TensorFlow. "
-    "predict: label the texts of --input with the exported models. add_domain: train small parts "
-    "of the domain --name on the texts of --input beside a finished run's meta-learner, and export "
-    "them. remove_domain: take those of --name away, and export the rest. init: look at the data "
-    "file --input and write a recipe for it. list: the recipes of a folder (--config, else "
-    "app_zoo), one line each. doctor: what is installed, what this machine computes with, and what "
-    "is missing for which feature. render: print the complete recipe. schema: print the recipes' "
+    "predict: label the texts of --input with the exported models. monitor: compare the texts of "
+    "--input with those that the run was tried on, without labels; the exit code is 3 where a "
+    "measure has moved beyond --limit. add_domain: train small parts of the domain --name on the "
+    "texts of --input beside a finished run's meta-learner, and export them. remove_domain: take "
+    "those of --name away, and export the rest. init: look at the data file --input and write a "
+    "recipe for it. list: the recipes of a folder (--config, else app_zoo), one line each. doctor: "
+    "what is installed, what this machine computes with, and what is missing for which feature. "
+    "render: print the complete recipe. schema: print the recipes' "
     "JSON schema.",
 )
 flags.DEFINE_multi_string(
@@ -67,9 +69,9 @@ flags.DEFINE_integer(
 flags.DEFINE_string(
     "input",
     "-",
-    "For --mode predict: CSV, TSV, JSONL, Parquet or a pipe; -: standard input. For --mode init "
-    "and compare: the file or folder to look at. For --mode tables: the folder of a sweep. For "
-    "--mode add_domain: the labelled texts of the new domain.",
+    "For --mode predict and monitor: CSV, TSV, JSONL, Parquet or a pipe; -: standard input. For "
+    "--mode init and compare: the file or folder to look at. For --mode tables: the folder of a "
+    "sweep. For --mode add_domain: the labelled texts of the new domain.",
 )
 flags.DEFINE_enum(
     "input_format",
@@ -82,7 +84,14 @@ flags.DEFINE_string(
     "output",
     "-",
     "For --mode predict: Parquet, CSV, TSV or JSONL; -: JSONL on standard output. For --mode init: "
-    "the recipe to write; -: named after the input. For --mode pack: a new folder.",
+    "the recipe to write; -: named after the input. For --mode pack: a new folder. For --mode "
+    "monitor: a folder; -: monitor/ in the run's folder.",
+)
+flags.DEFINE_float(
+    "limit",
+    0.25,
+    "For --mode monitor: population stability index beyond which a measure has moved.",
+    lower_bound=0,
 )
 flags.DEFINE_string("name", None, "For --mode add_domain and remove_domain: the domain.")
 flags.DEFINE_bool(

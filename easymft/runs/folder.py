@@ -52,6 +52,7 @@ class RunFolder:
         self.predictions = self.path / "predictions.parquet"
         self.metrics = self.path / "metrics.json"
         self.answers = self.path / "answers.json"
+        self.reference = self.path / "reference.parquet"
         self.familiarity = self.path / "familiarity.npz"
         self.diagnostics = self.path / "diagnostics.json"
         self.embeddings = self.path / "embeddings.parquet"

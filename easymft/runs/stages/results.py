@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from easymft import files
 from easymft.config.method import BY_FINE_TUNED, BY_META_LEARNER, DOMAIN_PARTS, META_LEARNER
@@ -17,6 +18,7 @@ from easymft.fetch.packages import sha256_of
 from easymft.methods import answers, diagnostics, evaluation, reliability
 from easymft.methods import typicality as scoring
 from easymft.methods.familiarity import familiar
+from easymft.methods.reference import reference_table
 from easymft.models import AdaptedTextClassifier, TextClassifier
 from easymft.models.answer_rules import AnswerRules
 from easymft.models.backbone import default_corruption_layers, num_layers
@@ -33,13 +35,15 @@ def evaluate(run: Run) -> dict[str, Any]:
 
     The rules are found on the development texts; the predictions written follow them.
     """
-    data, tables, answer = run.data, [], _answerer(run)
+    data, tables, answer, asked = run.data, [], _answerer(run), []
     start = time.monotonic()
     for name, by, parts in _asked(run):
         rows = np.concatenate(list(parts.values()))
         if not len(rows):
             continue
         splits = np.repeat(list(parts), [len(part) for part in parts.values()])
+        if by == run.method.answers_by:
+            asked.append(rows)
         tables.append(
             evaluation.predictions_table(data.corpus, rows, answer(name, rows), by, splits)
         )
@@ -53,15 +57,24 @@ def evaluate(run: Run) -> dict[str, Any]:
     metrics = evaluation.metrics(predictions, labels, domains)
     files.write_json(run.folder.metrics, metrics)
     if run.method.has_encoder:
-        rows, (first, *_) = data.splits["train"], run.models()
-        run.keep_familiarity(
-            familiar(run.load(first).backbone, data.tokens, rows, domains, len(labels))
-        )
+        rules = answers.rules(facts, run.method.answers_by, domains)
+        last = predictions.filter(pc.field("model") == run.method.answers_by)
+        _keep_reference(run, last, np.concatenate(asked), rules)
     return {
         "texts": len(predictions),
         "predicting_seconds": round(seconds, 3),
         "model_bytes": sum(path.stat().st_size for path in run.model_files()),
     }
+
+
+def _keep_reference(run: Run, predictions: pa.Table, rows: np.ndarray, rules: AnswerRules) -> None:
+    """Keep what is familiar, and what the held-out texts look like to the run's last model."""
+    data, (first, *_) = run.data, run.models()
+    backbone, tokens = run.load(first).backbone, data.tokens
+    known = familiar(backbone, tokens, data.splits["train"], data.corpus.domains, data.num_classes)
+    run.keep_familiarity(known)
+    table = reference_table(predictions, rows, tokens, backbone, known, rules)
+    files.write_parquet(run.folder.reference, table)
 
 
 def _asked(run: Run) -> Iterator[tuple[str, str, Splits]]:
