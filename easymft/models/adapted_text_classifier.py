@@ -124,6 +124,10 @@ class AdaptedTextClassifier(TextClassifier):
         model.class_head.set_weights(meta_learner.class_head.get_weights())
         return model
 
+    @property
+    def reads_domains(self) -> bool:
+        return True
+
     def encode(self, inputs: Tensors, training: bool | None = None) -> Tensors:
         pairs = list(zip(self._sites, self.adapters, strict=True))
         with adapter_sites.adding(pairs, _domains(inputs)):

@@ -33,6 +33,11 @@ class RawTexts:
     def __len__(self) -> int:
         return len(self.columns["text"])
 
+    @property
+    def are_pairs(self) -> bool:
+        """Return whether every text has a second one."""
+        return "text_pair" in self.columns
+
     def split(self, share: float) -> tuple["RawTexts", "RawTexts"]:
         """Return all but the last `share` of the texts, and these, as Keras splits arrays."""
         middle = int(len(self) * (1 - share))

@@ -9,21 +9,18 @@ import numpy as np
 from keras import ops
 
 from easymft.devices import replicas
-from easymft.devices.machine import precision_policy
 from easymft.layers import MaskedMeanPooling
 from easymft.layers.checks import check_choice, check_integer
 from easymft.layers.types import Tensor, Tensors
-from easymft.models.backbone import encoder, load_backbone, load_preprocessor
+from easymft.models.backbone import encoder
 from easymft.models.label_sets import LabelSets, allowed_classes, within
 from easymft.models.metrics import DomainMetrics
+from easymft.models.preset_task import PresetTask
 from easymft.models.sublayers import random_states
-from easymft.models.text_task import TextTask
-
-MAX_LENGTH = 128  # word pieces, where nobody says how many
 
 
 @keras.saving.register_keras_serializable(package="easymft")
-class TextClassifier(TextTask):
+class TextClassifier(PresetTask):
     """Text classifier: token ids in, `{"logits": (batch, num_classes)}` float32 out.
 
     Inputs are a dict of `"token_ids"`, `"padding_mask"` and, where the backbone has them,
@@ -46,6 +43,7 @@ class TextClassifier(TextTask):
             the model takes token ids alone.
         labels: Names of the classes, in the order of their codes.
         domains: Names of the domains, in the order of their codes.
+        pairs: Whether a text has a second one, for `export`; `fit` of texts sees to it.
         seed: Seed of what is random in `fit` of texts: their order and, where it compiles the
             model, dropout.
 
@@ -72,6 +70,7 @@ class TextClassifier(TextTask):
         preprocessor: Any = None,
         labels: Sequence[str] | None = None,
         domains: Sequence[str] | None = None,
+        pairs: bool = False,
         seed: int | None = None,
         **kwargs: Any,
     ):
@@ -106,49 +105,12 @@ class TextClassifier(TextTask):
         self.dropout = dropout
         self.loss_normalization = loss_normalization
         self.label_sets = label_sets
-        self._set_task(preprocessor, labels, domains, seed)
+        self._set_task(preprocessor, labels, domains, pairs, seed)
         self.allowed = None
         if label_sets is not None:
             self.allowed = allowed_classes(label_sets, num_domains or 0, num_classes)
         self._draws_apart = False
         self.built = True
-
-    @classmethod
-    def from_preset(
-        cls,
-        preset: str,
-        num_classes: int | None = None,
-        *,
-        max_length: int | None = None,
-        dtype: Any = None,
-        **kwargs: Any,
-    ) -> Self:
-        """Build on a pre-trained encoder, with its tokenizer.
-
-        Args:
-            preset: A keras-hub preset, `hf://...`, a local folder, or `package:NAME/FOLDER`.
-            num_classes: Number of classes; by default that of `labels`.
-            max_length: Word pieces kept of a text (pair); by default 128, or what the encoder has
-                positions for.
-            dtype: Keras dtype policy of the encoder; `"auto"`: mixed_bfloat16 where this device
-                computes in it, as recipes do. `None` takes Keras' global one.
-            **kwargs: Of the class; `num_domains` is by default the number of `domains`.
-
-        Raises:
-            InputError: The preset cannot be used; see `easymft.models.load_backbone`.
-        """
-        if dtype == "auto":
-            dtype = precision_policy(dtype)
-        backbone = load_backbone(preset, dtype=dtype)
-        if max_length is None:
-            max_length = min(MAX_LENGTH, backbone.max_sequence_length)
-        if num_classes is None:
-            num_classes = len(kwargs.get("labels") or ())
-        if kwargs.get("domains") is not None:
-            kwargs.setdefault("num_domains", len(kwargs["domains"]))
-        return cls(
-            backbone, num_classes, preprocessor=load_preprocessor(preset, max_length), **kwargs
-        )
 
     @classmethod
     def from_classifier(cls, other: "TextClassifier") -> "TextClassifier":
@@ -194,6 +156,10 @@ class TextClassifier(TextTask):
     def without_heads(self) -> "TextClassifier":
         """Return the classifier without what only training needs, on the same encoder."""
         return self
+
+    @property
+    def reads_domains(self) -> bool:
+        return self.label_sets is not None or super().reads_domains
 
     def call(self, inputs: Tensors, training: bool | None = None) -> Tensors:
         embedding = self._embedding(self.encode(inputs, training), inputs)
@@ -325,6 +291,7 @@ class TextClassifier(TextTask):
             preprocessor=keras.saving.serialize_keras_object(self.preprocessor),
             labels=self.labels,
             domains=self.domains,
+            pairs=self.pairs,
             seed=self.seed,
         )
         return config

@@ -1,77 +1,33 @@
-"""What lets a classifier of token ids take texts: in `fit`, `evaluate`, `predict` and `adapt`."""
+"""What lets a classifier of token ids learn from texts: `adapt` and `fit`."""
 
 import contextlib
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import keras
 import numpy as np
 
-from easymft.data.batches.batches import Batches, bucket_lengths
+from easymft.data.batches.batches import Batches
 from easymft.data.batches.tokenized_texts import TokenizedTexts
 from easymft.devices import replicas
-from easymft.devices.freed_memory import KeepFreedMemory
-from easymft.devices.machine import jit_compile
 from easymft.layers import TypicalityWeighting
-from easymft.models import inference, raw_texts, scoring, training
+from easymft.models import raw_texts, scoring, training
 from easymft.models.cpu_kernels import use_cpu_kernels
-from easymft.models.exportable import Exportable
 from easymft.models.raw_texts import RawTexts
+from easymft.models.text_answers import BATCH_SIZE, TextAnswers, with_freed_memory
 from easymft.models.text_embedder import TextEmbedder
-from easymft.models.text_reader import Domains, TextReader, Typicalities
-from easymft.models.vocabulary import Vocabulary
+from easymft.models.text_reader import Typicalities
 from easymft.progress import progress_bars
 
-BATCH_SIZE = 32  # Keras' own
 
+class TextTask(TextAnswers):
+    """A model of token ids that also learns from texts.
 
-class TextTask(Exportable):
-    """A model of token ids that also takes texts, with the tokenizer and the names it needs.
-
-    `fit`, `evaluate` and `predict` go on taking token ids as any Keras model does. Texts come in
-    whatever container `easymft.models.raw_texts.read` knows. They are tokenized once and batched
-    by length; in `fit` a model that nobody compiled compiles itself, and the weights of `adapt`
-    multiply `sample_weight` and `class_weight`.
-
-    Subclasses have `num_classes` and `num_domains`, and answer token ids with `{"logits"}`.
+    Token ids are learned from as by any Keras model. Texts are tokenized once and batched by
+    length; a model that nobody compiled compiles itself, and the scores of `adapt` multiply
+    `sample_weight` and `class_weight`.
     """
-
-    num_classes: int
-    num_domains: int | None
-    answers_any_domain = True
-    training_name = "training"  # of the only phase, as recipes call it; mixed into the seed
-
-    def _set_task(
-        self,
-        preprocessor: Any,
-        labels: Sequence[str] | None,
-        domains: Sequence[str] | None,
-        seed: int | None,
-    ) -> None:
-        """Take the arguments of the same names; `num_classes` and `num_domains` are known."""
-        self._reader = TextReader(
-            preprocessor,
-            Vocabulary("y", "labels", labels, self.num_classes),
-            Vocabulary("domain", "domains", domains, self.num_domains or 0),
-        )
-        self.seed = seed
-        self._typicality: Typicalities | None = None
-
-    @property
-    def preprocessor(self) -> Any:
-        """What turns texts into token ids; see `easymft.models.load_preprocessor`."""
-        return self._reader.preprocessor
-
-    @property
-    def labels(self) -> list[str] | None:
-        """Names of the classes, in the order of their codes."""
-        return self._reader.labels.names
-
-    @property
-    def domains(self) -> list[str] | None:
-        """Names of the domains, in the order of their codes."""
-        return self._reader.domains.names
 
     def adapt(
         self,
@@ -189,6 +145,7 @@ class TextTask(Exportable):
         with contextlib.ExitStack() as stack:
             stack.enter_context(replicas.scope_of(self))
             tokens = stack.enter_context(self._reader.tokens(given, True, "known"))
+            self.pairs = given.are_pairs
             weights = self._weights(given, tokens, class_weight)
             size = batch_size or given.batch_size or BATCH_SIZE
             batches = self._batches(tokens, size, weights, self._order(shuffle), shuffle)
@@ -203,7 +160,7 @@ class TextTask(Exportable):
                 batches.span(0, max(total, 1)).to_keras(),
                 epochs=epochs,
                 verbose=verbose,
-                callbacks=_with_freed_memory(callbacks),
+                callbacks=with_freed_memory(callbacks),
                 validation_data=held_out,
                 shuffle=False,
                 initial_epoch=initial_epoch,
@@ -211,100 +168,6 @@ class TextTask(Exportable):
                 validation_steps=validation_steps,
                 validation_freq=validation_freq,
             )
-
-    def evaluate(
-        self,
-        x: Any = None,
-        y: Any = None,
-        batch_size: int | None = None,
-        verbose: Any = "auto",
-        sample_weight: Any = None,
-        steps: int | None = None,
-        callbacks: Any = None,
-        return_dict: bool = False,
-        **kwargs: Any,
-    ) -> Any:
-        """Return loss and metrics, of each domain too, as Keras does; takes what `fit` takes.
-
-        A domain that the model does not know is left out of the metrics of domains.
-        """
-        if not raw_texts.is_raw(x):
-            return super().evaluate(
-                x, y, batch_size, verbose, sample_weight, steps, callbacks, return_dict, **kwargs
-            )
-        given = raw_texts.read(x, y, sample_weight)
-        size = batch_size or given.batch_size or BATCH_SIZE
-        given = given if steps is None else given.first(steps * size)
-        self._compile_itself()
-        asked = self._reader.tokens(given, True, self._domains_needed("given"))
-        with replicas.scope_of(self), asked as tokens:
-            batches = self._batches(tokens, size, given.weights)
-            return super().evaluate(
-                batches.to_keras(),
-                verbose=verbose,
-                steps=len(batches),
-                callbacks=_with_freed_memory(callbacks),
-                return_dict=return_dict,
-            )
-
-    def predict(
-        self,
-        x: Any,
-        batch_size: int | None = None,
-        verbose: Any = "auto",
-        steps: int | None = None,
-        callbacks: Any = None,
-    ) -> Any:
-        """Return class probabilities of texts, `(texts, classes)` float32; of token ids logits.
-
-        Texts may be of any domain, or of none, but for a model that has a head for each.
-
-        Args:
-            x: As `fit` takes it; token ids, for which Keras' outputs are returned: `{"logits"}`.
-            batch_size: Texts at a time.
-            verbose: As in Keras.
-            steps: As in Keras.
-            callbacks: As in Keras.
-
-        Raises:
-            InputError: A text cannot be used.
-        """
-        if not raw_texts.is_raw(x):
-            return super().predict(x, batch_size, verbose, steps, callbacks)
-        given = raw_texts.read(x)
-        size = batch_size or given.batch_size or BATCH_SIZE
-        given = given if steps is None else given.first(steps * size)
-        with (
-            replicas.scope_of(self),
-            self._reader.tokens(given, False, self._domains_needed("free")) as tokens,
-            progress_bars(False),
-        ):
-            outputs = inference.predict(
-                *(self, "predict", tokens, np.arange(len(tokens)), size),
-                callbacks=callbacks or (),
-                verbose=verbose,
-            )
-        return keras.ops.convert_to_numpy(keras.ops.softmax(outputs["logits"], axis=-1))
-
-    def classify(
-        self, texts: Any, domains: Any = None, text_pairs: Any = None
-    ) -> tuple[list[str], np.ndarray]:
-        """Return each text's most probable class, by name, and its probability.
-
-        Args:
-            texts: As `fit` takes them.
-            domains: `(texts,)` names or codes.
-            text_pairs: `(texts,)`, the second text of each pair.
-
-        Returns:
-            `(texts,)` names, the digits of codes where the model has no `labels`; and `(texts,)`
-            float32.
-        """
-        own = {"text_pair": text_pairs, "domain": domains}
-        named = {role: values for role, values in own.items() if values is not None}
-        probabilities = self.predict({"text": texts, **named} if named else texts, verbose=0)
-        best = probabilities.argmax(axis=1)
-        return [self._reader.labels.name(code) for code in best], probabilities.max(axis=1)
 
     def _weights(
         self, given: RawTexts, tokens: TokenizedTexts, class_weight: Mapping[Any, float] | None
@@ -325,24 +188,6 @@ class TextTask(Exportable):
             return random.getrandbits(31)
         return training.stable_seed(self.seed, self.training_name)
 
-    def _batches(
-        self,
-        tokens: TokenizedTexts,
-        batch_size: int,
-        weights: np.ndarray | None,
-        seed: int | None = None,
-        by_length: bool = True,
-    ) -> Batches:
-        return Batches(
-            tokens,
-            np.arange(len(tokens)),
-            batch_size,
-            seed=seed,
-            buckets=bucket_lengths(bool(jit_compile())),
-            sample_weight=weights,
-            by_length=by_length,
-        )
-
     def _held_out(self, stack: contextlib.ExitStack, data: Any, batch_size: int) -> Any:
         """Return validation data as batches, where they are texts."""
         if data is None:
@@ -354,15 +199,6 @@ class TextTask(Exportable):
             data = raw_texts.read(x, y, weights)
         tokens = self._reader.tokens(data, True, self._domains_needed("given"))
         return self._batches(stack.enter_context(tokens), batch_size, data.weights)
-
-    def _domains_needed(self, else_: Domains) -> Domains:
-        return else_ if self.answers_any_domain else "known"
-
-    def _compile_itself(self) -> None:
-        """Compile, unless someone did."""
-        # Without an optimizer it is compiled to predict only.
-        if not self.compiled or self.optimizer is None:
-            training.compile_to_learn(self, metrics=["accuracy"])
 
     def _get_ready(self, steps: int) -> None:
         """Compile where that is due, and begin a training whose length this `fit` sets."""
@@ -380,9 +216,3 @@ class TextTask(Exportable):
                 "`fit` of token ids does not say how long the `WarmupLinearDecay` is that the "
                 "model was compiled with; compile it with one that has `total_steps`"
             )
-
-
-def _with_freed_memory(callbacks: Any) -> Any:
-    if isinstance(callbacks, keras.callbacks.CallbackList):
-        return callbacks
-    return [*keras.tree.flatten(callbacks or []), KeepFreedMemory()]

@@ -48,6 +48,10 @@ class Vocabulary:
         problems.raise_if_any()
         return codes
 
+    def every_name(self) -> list[str]:
+        """Return the names in the order of their codes."""
+        return [self.name(code) for code in range(self.count)]
+
     def name(self, code: int) -> str:
         """Return the name of a code; its digits where codes have no names."""
         return str(code) if self.names is None else self.names[code]

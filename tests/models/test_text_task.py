@@ -161,6 +161,18 @@ def test_batches_are_those_of_keras_arguments(new, fed):
 
 
 @pytest.mark.long
+def test_pairs_are_read_as_pairs(new, fed):
+    model = new(TextClassifier, num_domains=None, domains=None)
+    assert not model.pairs
+    model.fit((TEXTS, TEXTS[::-1]), Y, batch_size=24, shuffle=False)
+    assert model.pairs
+    inputs, _ = fed[-1]["x"][0]
+    expected = model.preprocessor(x=(TEXTS, TEXTS[::-1]))
+    for name in ("token_ids", "segment_ids"):
+        np.testing.assert_array_equal(inputs[name], np.asarray(expected[name]))
+
+
+@pytest.mark.long
 def test_the_order_is_that_of_the_seed(new, fed):
     model = new(TextClassifier)
     for seed in (1, 1, 2, None, None):
