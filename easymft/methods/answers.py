@@ -14,6 +14,9 @@ from easymft.methods.abstention import lowest_threshold
 from easymft.methods.reliability import calibration
 from easymft.methods.temperature import fit_temperatures
 from easymft.models.answer_rules import ALWAYS, AnswerRules
+from easymft.report.statistics import expected_calibration_error
+
+_DRAWS = 20  # of each domain's test texts
 
 
 def fit(
@@ -76,6 +79,7 @@ def tried(
 
     Returns:
         By model `error_before` and `error_after`, the mean expected calibration error over domains,
+        `error_by_chance`, what that would be if every score were just as often right as it says,
         and `domains`, by name: `texts`, and `answered` and `right` of them.
     """
     errors = [calibration(table, domains) for table in (before, after)]
@@ -92,6 +96,7 @@ def tried(
         before_and_after = [error[model]["test"]["average"] for error in errors]
         found[model] = {
             **dict(zip(("error_before", "error_after"), before_and_after, strict=True)),
+            "error_by_chance": _error_by_chance(scores, codes),
             "domains": {
                 name: {
                     "texts": int((codes == code).sum()),
@@ -102,6 +107,17 @@ def tried(
             },
         }
     return found
+
+
+def _error_by_chance(scores: np.ndarray, codes: np.ndarray) -> float:
+    """Return the mean calibration error, over domains, of answers as often right as they say."""
+    random = np.random.default_rng(0)
+    errors = [
+        expected_calibration_error(own, random.random(len(own)) < own)
+        for own in (scores[codes == code] for code in np.unique(codes))
+        for _ in range(_DRAWS)
+    ]
+    return float(np.mean(errors))
 
 
 @dataclasses.dataclass(frozen=True)

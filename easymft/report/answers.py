@@ -49,7 +49,8 @@ def _calibration(found: Facts, tested: Facts | None) -> list[str]:
     spread = f"{min(temperatures):.2f} to {max(temperatures):.2f}"
     return [
         f"Logits are divided by temperatures of {spread}, found on the development texts: the "
-        f"expected calibration error on test texts goes from {before} to {after} points."
+        f"expected calibration error on test texts goes from {before} to {after} points, of which "
+        f"chance makes about {percent(tested['error_by_chance'])} with so many texts."
     ]
 
 

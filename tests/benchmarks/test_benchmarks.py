@@ -5,15 +5,20 @@ import json
 import keras
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import tensorflow as tf
 from absl import flags
 from absl.testing import flagsaver
 
+from easymft.config import Answers
 from easymft.data.batches.batches import batch_plan
+from easymft.methods import answers as answers_of
 from easymft.runs.evidence import read_evidence
 from tests.benchmarks import (
     accuracy,
+    answers,
     contest,
     domains,
     share,
@@ -178,3 +183,46 @@ def test_another_tool_stands_beside_a_sweeps_rows(settings, tmp_path, capsys):
         assert other[name] == one[name]
     assert set(other["predicted"].to_pylist()) <= set(one["label"].to_pylist())
     assert "| keras-hub, mixed |" in capsys.readouterr().out
+
+
+def test_promises_are_tried_on_splits_of_held_out_texts(tmp_path):
+    # A model that is 90 % sure, three times of four rightly, in two domains.
+    rows = [
+        {
+            **{"model": "meta_learner", "split": "dev" if n < 40 else "test", "id": str(n)},
+            **{"domain": "ab"[n % 2], "label": "+", "predicted": "+-"[n % 4 == 3]},
+            "probabilities": [0.9, 0.1] if n % 4 < 3 else [0.1, 0.9],
+        }
+        for n in range(120)
+    ]
+    folder = tmp_path / "sweep/5-percent/mix/seed-1"
+    (folder / "stages").mkdir(parents=True)
+    types = {"probabilities": pa.list_(pa.float32())}
+    schema = pa.schema([(k, types.get(k, pa.string())) for k in rows[0]])
+    pq.write_table(pa.Table.from_pylist(rows, schema), folder / "predictions.parquet")
+    (folder / "config.json").write_text(json.dumps({"method": "mix"}))
+    (folder / "stages/validate.json").write_text(json.dumps({"labels": ["+", "-"]}))
+    labels, raw = answers.raw_predictions(folder)
+    assert labels == ["+", "-"]
+    found = list(answers.of_run(folder, 3, [0.5, 0.95], 0.9))
+    assert len(found) == 3
+    for split in found:
+        # Domain a is always right, domain b half of the times.
+        sure, unsure = split[0.95]
+        assert sure["texts"] == unsure["texts"] == 40
+        assert (sure["answered"], unsure["answered"]) == (0, 0)  # 20 texts show no 95 %
+        assert (split[0.5][0]["answered"], split[0.5][0]["right"]) == (40, 40)
+        assert split["error_before"] == pytest.approx(0.25, abs=0.1)
+    text = answers.table({("5-percent", "Mix"): found}, [0.5, 0.95])
+    assert "| 5-percent, Mix | " in text
+    # What was calibrated is read as the model gave it.
+    facts = answers_of.fit(raw, labels, ["a", "b"], Answers())
+    calibrated = answers_of.calibrated(raw, facts, ["a", "b"])
+    pq.write_table(calibrated, folder / "predictions.parquet")
+    (folder / "answers.json").write_text(json.dumps(facts))
+    _, again = answers.raw_predictions(folder)
+    np.testing.assert_allclose(
+        np.array(again["probabilities"].to_pylist()),
+        np.array(raw["probabilities"].to_pylist()),
+        atol=1e-6,
+    )
