@@ -109,7 +109,7 @@ def tried(
     return found
 
 
-def _error_by_chance(scores: np.ndarray, codes: np.ndarray) -> float:
+def _error_by_chance(scores: np.ndarray, codes: np.ndarray) -> float | None:
     """Return the mean calibration error, over domains, of answers as often right as they say."""
     random = np.random.default_rng(0)
     errors = [
@@ -117,7 +117,8 @@ def _error_by_chance(scores: np.ndarray, codes: np.ndarray) -> float:
         for own in (scores[codes == code] for code in np.unique(codes))
         for _ in range(_DRAWS)
     ]
-    return float(np.mean(errors))
+    known = [error for error in errors if error is not None]
+    return float(np.mean(known)) if known else None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,4 +1,4 @@
-/* Loads a SavedModel as a C++ server does and prints the rows of one float output.
+/* Loads a SavedModel as a C++ server does and prints the rows of one output.
  *
  * load_saved_model FOLDER INPUT OUTPUT INDEX NUMBER_OF_LIBRARIES LIBRARY... TEXT...
  *
@@ -23,6 +23,18 @@ static TF_Output find(TF_Graph* graph, const char* name, int index) {
   if (output.oper != NULL) return output;
   fprintf(stderr, "no operation %s\n", name);
   exit(1);
+}
+
+static void print(TF_Tensor* output, int64_t index) {
+  const void* data = TF_TensorData(output);
+  if (TF_TensorType(output) == TF_BOOL) {
+    printf("%d", ((const unsigned char*)data)[index]);
+  } else if (TF_TensorType(output) == TF_STRING) {
+    const TF_TString* value = (const TF_TString*)data + index;
+    printf("%.*s", (int)TF_StringGetSize(value), TF_StringGetDataPointer(value));
+  } else {
+    printf("%.9g ", ((const float*)data)[index]);
+  }
 }
 
 int main(int argc, char** argv) {
@@ -57,11 +69,11 @@ int main(int argc, char** argv) {
   TF_SessionRun(session, NULL, &from, &input, 1, &to, &output, 1, NULL, 0, NULL, status);
   check(status, "run");
 
-  const float* values = TF_TensorData(output);
-  const int64_t rows = TF_Dim(output, 0), columns = TF_Dim(output, 1);
+  const int64_t rows = TF_Dim(output, 0);
+  const int64_t columns = TF_NumDims(output) > 1 ? TF_Dim(output, 1) : 1;
   for (int64_t row = 0; row < rows; row++) {
     for (int64_t column = 0; column < columns; column++) {
-      printf("%.9g ", values[row * columns + column]);
+      print(output, row * columns + column);
     }
     printf("\n");
   }
