@@ -4,6 +4,7 @@ The docstring under a field is its description in the JSON schema and in error m
 hold the paper's setting by default; `app_zoo/` says what differs for a given backbone.
 """
 
+from easymft.config.adapt import Adapt
 from easymft.config.answers import Answers
 from easymft.config.data import Columns, DataConfig, FewShot, Split
 from easymft.config.method import METHODS, Method
@@ -18,6 +19,7 @@ __all__ = [
     "METHODS",
     "MFT",
     "VARIANTS",
+    "Adapt",
     "Adapters",
     "Adversary",
     "Answers",

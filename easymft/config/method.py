@@ -120,6 +120,8 @@ class Method:
         if not self.trains_encoder and section in _TRAINING:
             # What is fitted at once has weights, and a head per domain where there is an encoder.
             return name == "class_balance" and (section == "meta_fine_tune" or self.has_encoder)
+        if section == "adapt":
+            return self.has_encoder
         if key == "self_train.weight_by":
             return self.self_trains and not self.uses_typicality
         if section == "self_train":

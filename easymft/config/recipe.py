@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
+from easymft.config.adapt import Adapt
 from easymft.config.answers import Answers
 from easymft.config.data import DataConfig
 from easymft.config.method import MethodName
@@ -104,6 +105,8 @@ class Config(Section):
     """BERT (Adv)'s domain classifier."""
     mft: MFT = Field(default_factory=lambda: MFT.model_validate({}))
     """Meta fine-tuning: typicality and domain corruption."""
+    adapt: Adapt = Adapt()
+    """Before typicality and both phases: the encoder learns from texts without their labels."""
     meta_fine_tune: Phase = Phase()
     """Phase 1: all domains mixed."""
     self_train: SelfTraining = SelfTraining()

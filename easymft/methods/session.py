@@ -14,6 +14,7 @@ import numpy as np
 from easymft import preemption
 from easymft.config import Phase
 from easymft.data.batches.batches import Batches, bucket_lengths
+from easymft.data.batches.masked import MaskedBatches, Masking
 from easymft.data.batches.tokenized import TokenizedTexts
 from easymft.devices.distribution import Distribution
 from easymft.devices.freed_memory import KeepFreedMemory
@@ -22,7 +23,7 @@ from easymft.errors import WorkerError
 from easymft.methods import balance
 from easymft.methods.callbacks import ShowProgress, StopWhenAsked
 from easymft.methods.checkpoint import Checkpoint, History
-from easymft.models import TextClassifier
+from easymft.models.seeded_model import SeededModel
 from easymft.progress import progress_bar
 
 logger = logging.getLogger(__name__)
@@ -48,6 +49,7 @@ class TrainingTexts:
         dev_weight: One weight per entry of `dev_rows`, for the validation loss.
         targets: float `(n, classes)`, what `rows` are taught in place of their labels; the model
             is then compiled for such targets, and validated on dev labels written like them.
+        masking: How tokens are hidden, for a model that is to tell them; labels then say nothing.
     """
 
     tokens: TokenizedTexts
@@ -56,6 +58,7 @@ class TrainingTexts:
     dev_rows: np.ndarray | None = None
     dev_weight: np.ndarray | None = None
     targets: np.ndarray | None = None
+    masking: Masking | None = None
 
     @property
     def dev_targets(self) -> np.ndarray | None:
@@ -81,7 +84,7 @@ class TrainingSession:
 
     def __init__(
         self,
-        model: TextClassifier,
+        model: SeededModel,
         phase: Phase,
         seed: int,
         name: str,
@@ -91,8 +94,11 @@ class TrainingSession:
     ):
         self.model, self.phase, self.name, self.texts = model, phase, name, texts
         self.checkpoint, self.on_chunk = checkpoint, on_chunk
+        kind: Callable[..., Batches] = Batches
+        if texts.masking is not None:
+            kind = functools.partial(MaskedBatches, masking=texts.masking)
         make = functools.partial(
-            Batches,
+            kind,
             texts.tokens,
             batch_size=phase.batch_size,
             buckets=bucket_lengths(bool(jit_compile())),

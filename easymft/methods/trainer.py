@@ -4,7 +4,8 @@ from easymft import preemption
 from easymft.config import Optimizer, Phase
 from easymft.methods.checkpoint import Checkpoint, History
 from easymft.methods.session import OnChunk, TrainingSession, TrainingTexts
-from easymft.models import TextClassifier, WarmupLinearDecay, adamw, training
+from easymft.models import WarmupLinearDecay, adamw, training
+from easymft.models.seeded_model import SeededModel
 
 __all__ = ["Trainer", "TrainingTexts"]
 
@@ -25,7 +26,7 @@ class Trainer:
 
     def __init__(
         self,
-        model: TextClassifier,
+        model: SeededModel,
         phase: Phase,
         optimizer: Optimizer,
         seed: int,

@@ -4,6 +4,7 @@ from easymft.models.adapted_text_classifier import AdaptedTextClassifier
 from easymft.models.adversarial_text_classifier import AdversarialTextClassifier
 from easymft.models.backbone import encoder, load_backbone
 from easymft.models.cpu_kernels import use_cpu_kernels
+from easymft.models.masked_language_model import MaskedLanguageModel
 from easymft.models.metrics import DomainMetrics
 from easymft.models.mft_text_classifier import MFTTextClassifier
 from easymft.models.multi_task_text_classifier import MultiTaskTextClassifier
@@ -17,6 +18,7 @@ __all__ = [
     "AdversarialTextClassifier",
     "DomainMetrics",
     "MFTTextClassifier",
+    "MaskedLanguageModel",
     "MultiTaskTextClassifier",
     "TextClassifier",
     "TextEmbedder",

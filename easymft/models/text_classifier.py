@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from typing import Any, Literal, Self
 
 import keras
-import numpy as np
 from keras import ops
 
 from easymft.devices import replicas
@@ -16,11 +15,11 @@ from easymft.models.backbone import encoder
 from easymft.models.label_sets import LabelSets, allowed_classes, within
 from easymft.models.metrics import DomainMetrics
 from easymft.models.preset_task import PresetTask
-from easymft.models.sublayers import random_states
+from easymft.models.seeded_model import SeededModel
 
 
 @keras.saving.register_keras_serializable(package="easymft")
-class TextClassifier(PresetTask):
+class TextClassifier(SeededModel, PresetTask):
     """Text classifier: token ids in, `{"logits": (batch, num_classes)}` float32 out.
 
     Inputs are a dict of `"token_ids"`, `"padding_mask"` and, where the backbone has them,
@@ -109,7 +108,6 @@ class TextClassifier(PresetTask):
         self.allowed = None
         if label_sets is not None:
             self.allowed = allowed_classes(label_sets, num_domains or 0, num_classes)
-        self._draws_apart = False
         self.built = True
 
     @classmethod
@@ -181,13 +179,6 @@ class TextClassifier(PresetTask):
     def _every_logit(self, embedding: Tensor, inputs: Tensors, training: bool | None) -> Tensor:
         return self.class_head(self.head_dropout(embedding, training=training))
 
-    def make_train_function(self, force: bool = False) -> None:
-        """Do as Keras does; also make every replica of tf.distribute draw by itself."""
-        # Not in `compile`: Keras compiles no loaded model whose class overrides that.
-        if not self._draws_apart:
-            self.set_random_states([ops.convert_to_numpy(state) for state in self.random_states])
-        super().make_train_function(force)
-
     def compute_loss(
         self,
         x: Any = None,
@@ -212,21 +203,7 @@ class TextClassifier(PresetTask):
         loss = loss if added is None else loss + added
         if not training:
             return loss
-        self._check_draws()
-        texts = ops.shape(y_pred["logits"])[0]
-        loss = replicas.of_whole_batch(loss, texts)
-        if "share" not in x:
-            return loss
-        # A part of a batch counts as it does in the whole; see `Batches`.
-        share = ops.sum(x["share"]) / ops.cast(ops.maximum(texts, 1), "float32")
-        return replicas.scale_gradient(loss, share)
-
-    def _check_draws(self) -> None:
-        if replicas.share_a_batch() and self.random_states and not self._draws_apart:
-            raise RuntimeError(
-                f"Keras {keras.__version__} trains without `make_train_function`, so all replicas "
-                "would draw alike; set each one's own state by `set_random_states` before"
-            )
+        return self.in_whole_batch(loss, x, ops.shape(y_pred["logits"])[0])
 
     def _normalized(self, sample_weight: Tensor | None) -> Tensor:
         """Return weights with which the batch's mean is the mean that `loss_normalization` asks."""
@@ -254,29 +231,6 @@ class TextClassifier(PresetTask):
         if self.domain_metrics is not None:
             self.domain_metrics.update_state(y, y_pred["logits"], x["domain"])
         return super().compute_metrics(x, y, y_pred["logits"], sample_weight)
-
-    def save_own_variables(self, store: Any) -> None:
-        """Save the states of random generators too, with which a loaded model goes on."""
-        super().save_own_variables(store)
-        if states := self.random_states:
-            store["random_states"] = np.stack([ops.convert_to_numpy(s) for s in states])
-
-    def load_own_variables(self, store: Any) -> None:
-        own = {name: store[name] for name in store.keys()}  # noqa: SIM118 (not a dict)
-        saved, states = own.pop("random_states", ()), self.random_states
-        super().load_own_variables(own)
-        if len(saved) == len(states):  # not so where the dropout was another
-            self.set_random_states(saved)
-
-    @property
-    def random_states(self) -> list[keras.Variable]:
-        """States of the generators behind dropout and corrupted labels, `(2,)` int each."""
-        return random_states(self)
-
-    def set_random_states(self, states: Sequence[Any]) -> None:
-        """Set `random_states`, `(generators, 2)`; replicas of tf.distribute get each its own."""
-        replicas.assign_seeds(self, self.random_states, states)
-        self._draws_apart = True
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()

@@ -10,6 +10,7 @@ KINDS = {BY_META_LEARNER: "one model for all", BY_FINE_TUNED: "one per domain"}
 FEW_TEST_TEXTS, FEW_TRAINING_TEXTS = 30, 5
 _STAGES = {
     "validate": "checks",
+    "adapt": "adaptation",
     "typicality": "typicality",
     "meta_fine_tune": "meta fine-tuning",
     "self_train": "self-training",
@@ -216,6 +217,13 @@ def _budget(config: Facts, stages: Facts) -> str:
     }
     both = config["meta_fine_tune"]["epochs"] + config["fine_tune"]["epochs"]
     parts = []
+    if adapted := stages.get("adapt"):
+        losses = [entry["loss"] for entry in adapted["history"]]
+        parts.append(
+            f"encoder adapted to {counted(adapted['texts'], 'text')} without their labels:"
+            f" {counted(config['adapt']['epochs'], 'epoch')}, loss of hidden tokens"
+            f" {losses[0]:.2f} to {losses[-1]:.2f} nats"
+        )
     for title, phase in phases.items():
         kind = phase.get("parts", "all")
         if kind != "all" and len(phases) > 1:

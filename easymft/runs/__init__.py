@@ -2,6 +2,7 @@
 
 STAGE_NAMES = (
     "validate",
+    "adapt",
     "typicality",
     "meta_fine_tune",
     "self_train",

@@ -23,7 +23,10 @@ _LEAVES = ("validate", "report", "export")
 # Stages that later ones can do without.
 _OPTIONAL = ("diagnose", "report")
 # Stages that train or predict, spread over all devices; and those that the chief does alone.
-_SPREAD = ("typicality", "meta_fine_tune", "self_train", "fine_tune", "evaluate", "diagnose")
+_SPREAD = (
+    *("adapt", "typicality", "meta_fine_tune", "self_train"),
+    *("fine_tune", "evaluate", "diagnose"),
+)
 _ALONE = ("report", "export")
 
 

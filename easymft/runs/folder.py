@@ -162,6 +162,11 @@ class RunFolder:
         """Small parts of all domains beside the meta-learner."""
         return self.path / "checkpoints" / f"{DOMAIN_PARTS}.npz"
 
+    @property
+    def adapted(self) -> Path:
+        """Weights of the encoder, adapted to the texts."""
+        return self.path / "checkpoints" / "adapted.weights.h5"
+
     def checkpoint(self, name: str) -> Path:
         """State of a model in training."""
         return self.path / "checkpoints" / f"{name}.partial"

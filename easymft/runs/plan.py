@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from easymft.data.corpus.parts import UNLABELED, Splits
+from easymft.data.corpus.parts import UNLABELED, Splits, joined_rows
 from easymft.data.corpus.validation_report import Report
 from easymft.models import TextEmbedder
 from easymft.models.inference import predict
@@ -63,7 +63,7 @@ def plan(run: Run, text_seconds: float | None = None) -> Plan:
     train = splits["train"]
     per_domain = np.bincount(data.corpus.codes("domain")[train], minlength=data.num_domains)
     mixed, own = run.method.phases(run.config.meta_fine_tune, run.config.fine_tune)
-    steps, seen = {}, 0
+    steps, seen = _adaptation(run, splits)
     predicted = len(train) if run.method.uses_typicality else 0
     evaluated = sum(len(splits[name]) for name in run.config.evaluate_on)
     if run.method.has_encoder and not run.method.trains_encoder:
@@ -85,6 +85,14 @@ def plan(run: Run, text_seconds: float | None = None) -> Plan:
     if text_seconds is None and run.method.has_encoder:
         text_seconds = _seconds_per_text(run, train)
     return Plan(report, steps, seen, predicted, text_seconds or 0.0)
+
+
+def _adaptation(run: Run, splits: Splits) -> tuple[dict[str, list[int]], int]:
+    """Return the steps of the encoder's adaptation, if there is one, and texts seen in it."""
+    if "adapt" not in run.stages():
+        return {}, 0
+    phase, texts = run.config.adapt.phase(), len(joined_rows(splits, ("train", UNLABELED)))
+    return {"adapt": [phase.steps(texts)]}, phase.epochs * texts
 
 
 def _self_training(run: Run, splits: Splits) -> tuple[list[int], int, int]:

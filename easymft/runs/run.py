@@ -59,6 +59,7 @@ class Run:
     def stages(self) -> list[str]:
         """Return the names of the stages that the run has, in order."""
         has = {
+            "adapt": self.config.adapt.epochs > 0 and self.method.has_encoder,
             "typicality": self.method.uses_typicality,
             "meta_fine_tune": self.method.model is not None,
             "self_train": self.method.self_trains,
@@ -111,7 +112,7 @@ class Run:
             data.label_sets,
         )
 
-    def backbone(self) -> keras.Model:
+    def pretrained(self) -> keras.Model:
         """Return the encoder as it was pre-trained."""
         return load_backbone(
             self.config.backbone.preset,
@@ -119,8 +120,21 @@ class Run:
             dtype=precision_policy(self.config.precision),
         )
 
+    def backbone(self) -> keras.Model:
+        """Return the encoder that training begins with: pre-trained, and adapted where asked."""
+        backbone = self.pretrained()
+        if "adapt" in self.stages():
+            with self._intact(self.folder.adapted) as path:
+                backbone.load_weights(path)
+        return backbone
+
+    def keep_backbone(self, backbone: keras.Model) -> None:
+        """Save the adapted encoder."""
+        with files.staged(self.folder.adapted) as path:
+            backbone.save_weights(path)
+
     def new_classifier(self, label_sets: LabelSets | None = None) -> TextClassifier:
-        """Return an untrained class head on the encoder as it was pre-trained.
+        """Return an untrained class head on the encoder that training begins with.
 
         Args:
             label_sets: The classes of each domain, for one that is to be trained.

@@ -12,7 +12,7 @@ from easymft.runs.run import Run
 
 # What says nothing of a run up to its meta-learner.
 _LATER = {"name", "description", "output_dir", "fine_tune", "keep_models", "export"}
-_STAGES = ("validate", "typicality", "meta_fine_tune")
+_STAGES = ("validate", "adapt", "typicality", "meta_fine_tune")
 
 
 class SharedLearners:
@@ -67,7 +67,7 @@ def _can_give(donor: Run) -> bool:
 def _hand_on(donor: Run, run: Run) -> None:
     own, given = run.folder, donor.folder
     own.begin()
-    for name in ("splits", "typicality"):
+    for name in ("splits", "adapted", "typicality"):
         _copy(getattr(given, name), getattr(own, name))
     _copy(given.model(META_LEARNER), own.model(META_LEARNER))
     # Last, as a stage itself does: a marker says that all before it is there.

@@ -45,6 +45,7 @@ def test_sections_are_all_found():
     assert {section.__name__ for section in sections()} == {
         *("Config", "DataConfig", "Columns", "Split", "FewShot", "Backbone", "MFT", "Phase"),
         *(
+            "Adapt",
             "Adapters",
             "Adversary",
             "Answers",

@@ -6,10 +6,16 @@ import pytest
 
 from easymft.config import Optimizer, Phase
 from easymft.data.batches.batches import Batches
+from easymft.data.batches.masked import Masking
 from easymft.methods import session as module
 from easymft.methods.checkpoint import Checkpoint
 from easymft.methods.trainer import Trainer, TrainingTexts
-from easymft.models import AdaptedTextClassifier, MFTTextClassifier, TextClassifier
+from easymft.models import (
+    AdaptedTextClassifier,
+    MaskedLanguageModel,
+    MFTTextClassifier,
+    TextClassifier,
+)
 from tests.models.tiny import NUM_CLASSES, tiny_backbone, tokenized
 
 TEXTS, BATCH, EPOCHS = 22, 4, 2  # the last batch of an epoch has 2 texts, one of 3 parts none
@@ -24,12 +30,20 @@ def mft():
     )
 
 
+def masked(dropout=0.0):
+    keras.utils.set_random_seed(7)
+    return MaskedLanguageModel(tiny_backbone(num_layers=1, dropout=dropout))
+
+
 def train(folder, model, **settings):
     keras.utils.set_random_seed(1)
     phase = Phase(**{"epochs": EPOCHS, "learning_rate": 0.01, "batch_size": BATCH, **settings})
     weights = np.random.default_rng(2).choice([0.0, 0.3, 1.1], TEXTS)
     trainer = Trainer(model, phase, Optimizer(), seed=5)
     texts = TrainingTexts(TOKENS, np.arange(TEXTS), weights)
+    if isinstance(model, MaskedLanguageModel):
+        hiding = Masking(mask_id=1, special_ids=(0, 1), vocabulary_size=20, rate=0.3)
+        texts = TrainingTexts(TOKENS, np.arange(TEXTS), masking=hiding)
     history = trainer.run("all", texts, Checkpoint(folder / "state"))
     return trainer, history, model.get_weights()
 
@@ -40,15 +54,16 @@ def assert_equal(weights, others, tolerance):
 
 
 @pytest.mark.long
-def test_steps_in_parts_learn_what_whole_steps_learn(tmp_path):
-    _, history, weights = train(tmp_path, mft())
-    trainer, in_parts, others = train(tmp_path, mft(), gradient_accumulation_steps=3)
+@pytest.mark.parametrize("build", [mft, masked])
+def test_steps_in_parts_learn_what_whole_steps_learn(tmp_path, build):
+    _, history, weights = train(tmp_path, build())
+    trainer, in_parts, others = train(tmp_path, build(), gradient_accumulation_steps=3)
     assert_equal(weights, others, 1e-6)
     assert int(trainer.model.optimizer.iterations) == in_parts[-1]["step"] == EPOCHS * 6
     for one, other in zip(history, in_parts, strict=True):
         assert one == pytest.approx(other, abs=1e-5)
     # Far from where they began, or the parts could differ unseen.
-    assert np.abs(weights[0] - mft().get_weights()[0]).max() > 1e-2
+    assert np.abs(weights[0] - build().get_weights()[0]).max() > 1e-2
 
 
 @pytest.mark.long
@@ -89,12 +104,14 @@ def test_parts_make_up_the_batch():
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("small", [pytest.param(False, marks=pytest.mark.slow), True])
-def test_a_training_killed_in_a_phase_in_parts_goes_on(tmp_path, monkeypatch, small):
+@pytest.mark.parametrize("kind", [pytest.param("copy", marks=pytest.mark.slow), "parts", "masked"])
+def test_a_training_killed_in_a_phase_in_parts_goes_on(tmp_path, monkeypatch, kind):
     def build():
+        if kind == "masked":
+            return masked(dropout=0.2)
         keras.utils.set_random_seed(7)
         model = TextClassifier(tiny_backbone(num_layers=1, dropout=0.2), NUM_CLASSES)
-        return AdaptedTextClassifier.of_meta_learner(model, 2, seed=1) if small else model
+        return model if kind == "copy" else AdaptedTextClassifier.of_meta_learner(model, 2, seed=1)
 
     _, _, weights = train(tmp_path / "whole", build(), gradient_accumulation_steps=2)
     monkeypatch.setattr(module, "CHUNK_STEPS", 2)

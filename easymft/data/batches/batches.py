@@ -141,24 +141,28 @@ class Batches(keras.utils.PyDataset):
             raise IndexError(f"`index` must be in [0, {len(self)}). Received: {index}")
         step, part = divmod(index, self.parts)
         texts = self._texts(self.start + step)
+        places = np.arange(len(texts))[part :: self.parts]
+        share, own = self.parts * len(places) / len(texts), places[number::count]
         width = self._width(self._lengths[texts].max())
-        own = texts[part :: self.parts]
-        share = self.parts * len(own) / len(texts)
-        texts = own[number::count]
-        inputs = self._inputs(texts, width)
+        inputs, *others = self._batch(self.start + step, texts, own, width)
         if self.parts > 1:
-            inputs["share"] = np.full(len(texts), share, np.float32)
-        batch = (inputs, self._labels[texts])
+            inputs["share"] = np.full(len(own), share, np.float32)
+        return (inputs, *others)
+
+    def _batch(self, step: int, texts: np.ndarray, own: np.ndarray, width: int) -> tuple[Any, ...]:
+        """Return the texts at some places of a step's batch: inputs, labels and any weights."""
+        texts = texts[own]
+        batch = (self._inputs(texts, width), self._labels[texts])
         return batch if self._weights is None else (*batch, self._weights[texts])
 
     def span(self, start: int, stop: int) -> "Batches":
         """Return the global steps from `start` to before `stop`, over epochs as they come."""
-        return Batches(**self._arguments, start=start, stop=stop)
+        return type(self)(**self._arguments, start=start, stop=stop)
 
     def weighted(self, sample_weight: np.ndarray | None) -> "Batches":
         """Return the same batches with these weights of `rows`."""
         arguments = {**self._arguments, "sample_weight": sample_weight}
-        return Batches(**arguments, start=self.start, stop=self.stop)
+        return type(self)(**arguments, start=self.start, stop=self.stop)
 
     def to_keras(self) -> Any:
         """Return what `fit`, `evaluate` and `predict` take on the Keras backend in use.
@@ -187,22 +191,27 @@ class Batches(keras.utils.PyDataset):
         """
         import tensorflow as tf
 
-        def of_any_length(array):
-            return tf.TensorSpec([None] * array.ndim, array.dtype)
-
-        def of_any_batch(array):
-            return tf.TensorSpec([None, *array.shape[1:]], array.dtype)
-
         def parts():
             for index in range(len(self)):
                 for number in shards:
                     yield self.shard(index, number, count)
 
-        inputs, *others = self[0]
-        signature = (keras.tree.map_structure(of_any_length, inputs), *map(of_any_batch, others))
-        dataset = tf.data.Dataset.from_generator(parts, output_signature=signature)
+        dataset = tf.data.Dataset.from_generator(parts, output_signature=self._signature())
         cardinality = tf.data.experimental.assert_cardinality(len(self) * len(shards))
         return without_autotuning(dataset.apply(cardinality).prefetch(_PREFETCHED))
+
+    def _signature(self) -> Any:
+        """Return the specifications of a batch's tensors, open where batches differ."""
+        import tensorflow as tf
+
+        def of_any_length(array: np.ndarray) -> Any:
+            return tf.TensorSpec([None] * array.ndim, array.dtype)
+
+        def of_any_batch(array: np.ndarray) -> Any:
+            return tf.TensorSpec([None, *array.shape[1:]], array.dtype)
+
+        inputs, *others = self[0]
+        return (keras.tree.map_structure(of_any_length, inputs), *map(of_any_batch, others))
 
     def _of_worker(self, context: Any) -> Any:
         """Return the shards of one worker's replicas, whose `tf.distribute.InputContext` it is."""

@@ -9,13 +9,15 @@ History = list[Facts]
 
 
 def learning_curves(stages: Facts) -> Section:
-    """Show curves of the mixed phase, of rounds of self-training, then of each domain's own."""
+    """Show curves of every phase: those of all domains together, then of each domain's own."""
     mixed = stages.get("meta_fine_tune", {}).get("history") or []
     own = stages.get("fine_tune", {}).get("history") or {}
+    adapted = stages.get("adapt", {}).get("history") or []
     rounds = stages.get("self_train", {}).get("rounds") or []
     phase = "meta fine-tuning" if own else "training"
     label_loss = "label_loss" if any("label_loss" in entry for entry in mixed) else "loss"
     panels = [
+        *_mixed("Loss", "adaptation", "hidden tokens, nats", adapted, {"training": "loss"}),
         *_mixed("Loss", phase, "loss, nats", mixed, {"training": label_loss, "dev": "dev_loss"}),
         *_mixed("Domain corruption", phase, "loss, nats", mixed, _corruption_keys(mixed)),
         *_mixed(
