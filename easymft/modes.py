@@ -324,6 +324,7 @@ def _show(summary: dict[str, Any]) -> None:
     """Print a run's end on one screen: what stands out, results, where all is, what is next."""
     from easymft.config import METHODS
     from easymft.report import case_study_table, results_table
+    from easymft.report.answers import answer_sentences
 
     if summary["case_study"] and FLAGS.mode in ("run", "report"):
         print(case_study_table(summary["case_study"]), end="\n\n")
@@ -333,6 +334,8 @@ def _show(summary: dict[str, Any]) -> None:
         split = summary["config"]["evaluate_on"][-1]
         print(f"{summary['method']}, {split} accuracy in percent\n")
         print(results_table(summary["metrics"], split), end="\n\n")
+        if sentences := answer_sentences(summary):
+            print("\n".join(sentences), end="\n\n")
     print(f"Run folder: {summary['folder']}")
     if "report" in summary["stages"]:
         print(f"Report: {summary['folder']}/report.html")

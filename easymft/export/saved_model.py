@@ -13,7 +13,7 @@ from easymft.export.text_input import check_rows, plain_name, tokenize
 from easymft.models import TextClassifier
 from easymft.models.answer_rules import AnswerRules
 from easymft.models.cpu_kernels import use_keras_kernels
-from easymft.models.familiarity import Familiarity, word_average
+from easymft.models.familiarity import Familiarity, word_embeddings
 
 CLASSIFY_METHOD = "tensorflow/serving/classify"
 
@@ -184,8 +184,8 @@ class _Signatures:
 
         if self._familiarity is None:
             return {}
-        words = word_average(self._answers.models[0].backbone, tokens)
-        familiarity, nearest = self._familiarity(words, domains)
+        words = word_embeddings(self._answers.models[0].backbone)
+        familiarity, nearest = self._familiarity(words, tokens, domains)
         names = tf.constant(self._familiarity.domains)
         return {"familiarity": familiarity, "nearest_domain": tf.gather(names, nearest)}
 

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from easymft.data.batches.tokenized import TokenizedTexts
-from easymft.models.familiarity import Familiarity, word_averages
+from easymft.models.familiarity import Familiarity, word_embeddings
 
 _MOST = 1_000  # texts of a domain and class: a percent of them is known to a third of a percent
 
@@ -31,6 +31,28 @@ def familiar(
     cells = np.asarray(tokens.domains)[rows] * num_classes + np.asarray(tokens.labels)[rows]
     kept = [rows[cells == cell][:_MOST] for cell in np.unique(cells)]
     rows = np.sort(np.concatenate([rows[:0], *kept]))
-    embeddings = word_averages(backbone, tokens.token_ids, tokens.offsets, rows)
     labels, codes = np.asarray(tokens.labels)[rows], np.asarray(tokens.domains)[rows]
-    return Familiarity.fit(embeddings, labels, codes, domains, num_classes)
+    return Familiarity.fit(
+        *(token_ids_of(tokens, rows), labels, codes, domains, num_classes),
+        table_of(backbone),
+        _frames(tokens, rows),
+    )
+
+
+def token_ids_of(tokens: TokenizedTexts, rows: np.ndarray) -> list[np.ndarray]:
+    """Return the token ids of each of some texts."""
+    starts, ends = tokens.offsets[rows], tokens.offsets[rows + 1]
+    return [tokens.token_ids[a:b] for a, b in zip(starts, ends, strict=True)]
+
+
+def table_of(backbone: keras.Model) -> np.ndarray:
+    """Return an encoder's word embeddings, `(vocabulary, width)` float32."""
+    return keras.ops.convert_to_numpy(word_embeddings(backbone)).astype(np.float32)
+
+
+def _frames(tokens: TokenizedTexts, rows: np.ndarray) -> list[int]:
+    """Return the special tokens that every text begins and ends with."""
+    if not tokens.special_tokens or not len(rows):
+        return []
+    ends = tokens.offsets[rows], tokens.offsets[rows + 1] - 1
+    return np.unique(np.concatenate([tokens.token_ids[places] for places in ends])).tolist()

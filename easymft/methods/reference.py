@@ -6,8 +6,9 @@ import pyarrow as pa
 from keras import ops
 
 from easymft.data.batches.tokenized import TokenizedTexts
+from easymft.methods.familiarity import table_of, token_ids_of
 from easymft.models.answer_rules import AnswerRules
-from easymft.models.familiarity import Familiarity, word_averages
+from easymft.models.familiarity import Familiarity
 
 
 def reference_table(
@@ -34,15 +35,14 @@ def reference_table(
     """
     codes = np.asarray(tokens.domains)[rows]
     scores = np.array([max(row) for row in predictions["probabilities"].to_pylist()], np.float32)
-    words = word_averages(backbone, tokens.token_ids, tokens.offsets, rows)
-    known, _ = familiarity(words, codes)
+    known = familiarity.of_packed(table_of(backbone), token_ids_of(tokens, rows), codes)
     return pa.table(
         {
             "domain": predictions["domain"],
             "label": predictions["predicted"],
             "score": scores,
             "abstain": ops.convert_to_numpy(rules.abstains(scores, codes)),
-            "familiarity": ops.convert_to_numpy(known),
+            "familiarity": known,
             **pieces_of(tokens, rows),
         }
     )

@@ -15,6 +15,7 @@ from easymft.layers.types import Tensor, Tensors
 from easymft.layers.vector_math import ratio, unit
 
 QUANTILES = 100
+LENGTHS = 8  # 2, 4, 8, ... 256 words
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,9 +24,10 @@ class Familiarity:
 
     A text's typicality in a domain is the largest cosine, over the classes, of its mean word
     embedding to the centroid of the domain's training texts of that class. Its familiarity is the
-    share of the domain's training texts whose own typicality, against centroids without
-    themselves, is not higher: for texts like those of training it is spread evenly over 0 to 1,
-    for strangers it is near 0.
+    share of the domain's training texts, cut to as many words (the next power of two), whose own
+    typicality, against centroids without themselves, is not higher: for texts like those of
+    training it is spread over 0 to 1, for strangers it is near 0. Without the cut short texts would
+    be strange for their length alone, since the mean of few words strays further from any centroid.
 
     Word embeddings, the encoder's first layer, and not E(x): learning to tell classes, and to hide
     domains, takes from E(x) what tells a stranger; and they cost no pass of an encoder.
@@ -34,59 +36,70 @@ class Familiarity:
         domains: Names of the domains, in the order of their codes.
         directions: `(domains, classes, width)` float32, centroids of norm 1; zeros where there
             were no texts.
-        typicalities: `(domains, QUANTILES)` float32, quantiles of the training texts' own; `inf`
-            where there were no texts, so that nothing is familiar.
+        typicalities: `(domains, LENGTHS, QUANTILES)` float32, quantiles of the training texts' own
+            by their number of words; `inf` where there were no texts, so that nothing is familiar.
+        ignored: Token ids that are no words, such as those of the beginning and the end.
     """
 
     domains: tuple[str, ...]
     directions: np.ndarray
     typicalities: np.ndarray
+    ignored: tuple[int, ...] = ()
 
     @classmethod
     def fit(
         cls,
-        embeddings: np.ndarray,
+        texts: Sequence[np.ndarray],
         labels: np.ndarray,
         codes: np.ndarray,
         domains: Sequence[str],
         num_classes: int,
+        embeddings: np.ndarray,
+        ignored: Sequence[int] = (),
     ) -> Self:
         """Return what is familiar to those who know these texts.
 
         Args:
-            embeddings: `(texts, width)`, of `word_average` or `word_averages`.
+            texts: Token ids of each, int `(tokens,)`.
             labels: `(texts,)` int.
             codes: `(texts,)` int, of the texts' domains.
             domains: Names of the domains.
             num_classes: Number of classes.
+            embeddings: `(vocabulary, width)` float32, of words.
+            ignored: Token ids that are no words.
         """
-        embeddings = embeddings.astype(np.float64)
+        words = [text[~np.isin(text, ignored)] for text in texts]
         cells = codes * num_classes + labels
         shape = (len(domains) * num_classes, embeddings.shape[1])
-        sums, counts = np.zeros(shape), np.bincount(cells, minlength=shape[0])[:, None]
-        np.add.at(sums, cells, embeddings)
+        means, sums = _means(words, embeddings), np.zeros(shape)
+        counts = np.bincount(cells, minlength=shape[0])[:, None]
+        np.add.at(sums, cells, means)
         directions = unit(ratio(sums, counts)).reshape(len(domains), num_classes, -1)
-        cosines = np.einsum("nw,nmw->nm", unit(embeddings), directions[codes])
-        # Against its own class's centroid without itself.
-        others = ratio(sums[cells] - embeddings, counts[cells] - 1.0)
-        own = np.einsum("nw,nw->n", unit(embeddings), unit(others))
-        cosines[np.arange(len(cells)), labels] = own
+        # A text is compared with its own class's centroid without itself.
+        others = unit(ratio(sums[cells] - means, counts[cells] - 1.0))
         present = counts.reshape(len(domains), num_classes)[codes] > 0
-        own_typicalities = np.where(present, cosines, -1).max(axis=1, initial=-1)
+        quantiles = np.full((len(domains), LENGTHS, QUANTILES), np.inf)
         places = (np.arange(QUANTILES) + 0.5) / QUANTILES
-        quantiles = [
-            np.quantile(own_typicalities[codes == code], places)
-            if (codes == code).any()
-            else np.full(QUANTILES, np.inf)
-            for code in range(len(domains))
-        ]
-        return cls(tuple(domains), directions.astype(np.float32), np.array(quantiles, np.float32))
+        for power in range(LENGTHS):
+            units = unit(_means([own[: 2 ** (power + 1)] for own in words], embeddings))
+            cosines = np.einsum("nw,nmw->nm", units, directions[codes])
+            cosines[np.arange(len(cells)), labels] = np.einsum("nw,nw->n", units, others)
+            own = np.where(present, cosines, -1).max(axis=1, initial=-1)
+            for code in np.unique(codes):
+                quantiles[code, power] = np.quantile(own[codes == code], places)
+        return cls(
+            tuple(domains),
+            directions.astype(np.float32),
+            quantiles.astype(np.float32),
+            tuple(map(int, ignored)),
+        )
 
-    def __call__(self, embeddings: Tensor, codes: Tensor) -> tuple[Tensor, Tensor]:
+    def __call__(self, embeddings: Tensor, inputs: Tensors, codes: Tensor) -> tuple[Tensor, Tensor]:
         """Return familiarities and the nearest domains of texts.
 
         Args:
-            embeddings: `(texts, width)` float32, of `word_average` or `word_averages`.
+            embeddings: `(vocabulary, width)` float32, of words.
+            inputs: `token_ids` and `padding_mask`, `(texts, length)`.
             codes: `(texts,)` int, of the texts' domains; the number of domains for no known one,
                 in whose place the nearest stands.
 
@@ -95,17 +108,44 @@ class Familiarity:
             is most typical, `(texts,)` int32.
         """
         number, classes, width = self.directions.shape
-        norms = ops.sqrt(ops.sum(embeddings * embeddings, axis=-1, keepdims=True))
-        units = embeddings / ops.maximum(norms, 1e-12)
-        cosines = ops.matmul(units, self.directions.reshape(-1, width).T)
+        ids, is_word = inputs["token_ids"], ops.cast(inputs["padding_mask"], "bool")
+        for ignored in self.ignored:
+            is_word = ops.logical_and(is_word, ops.not_equal(ids, ignored))
+        words = ops.take(ops.cast(embeddings, "float32"), ids, axis=0)
+        means = MaskedMeanPooling(dtype="float32")(words, mask=is_word)
+        norms = ops.sqrt(ops.sum(means * means, axis=-1, keepdims=True))
+        cosines = ops.matmul(
+            means / ops.maximum(norms, 1e-12), self.directions.reshape(-1, width).T
+        )
         typicalities = ops.max(ops.reshape(cosines, (-1, number, classes)), axis=-1)
         nearest = ops.cast(ops.argmax(typicalities, axis=-1), "int32")
         codes = ops.cast(codes, "int32")
         codes = ops.where(codes < number, codes, nearest)
         own = ops.take_along_axis(typicalities, codes[:, None], axis=1)
-        known = ops.take(ops.convert_to_tensor(self.typicalities), codes, axis=0)
+        # The table of the next power of two words.
+        lengths = ops.sum(ops.cast(is_word, "float32"), axis=1)
+        powers = ops.ceil(ops.log(ops.maximum(lengths, 1.0)) / np.log(2.0) - 1e-4) - 1
+        powers = ops.cast(ops.clip(powers, 0, LENGTHS - 1), "int32")
+        tables = ops.reshape(ops.convert_to_tensor(self.typicalities), (-1, QUANTILES))
+        known = ops.take(tables, codes * LENGTHS + powers, axis=0)
         # A text of training is not to be less familiar than itself for a rounding.
         return ops.mean(ops.cast(known <= own + 1e-6, "float32"), axis=-1), nearest
+
+    def of_packed(
+        self, embeddings: np.ndarray, texts: Sequence[np.ndarray], codes: np.ndarray
+    ) -> np.ndarray:
+        """Return familiarities of texts given as token ids, `(texts,)` float32."""
+        found = [np.zeros(0, np.float32)]
+        for start in range(0, len(texts), 256):
+            part = texts[start : start + 256]
+            lengths = np.array([len(text) for text in part])
+            mask = np.arange(lengths.max()) < lengths[:, None]
+            ids = np.zeros(mask.shape, np.int32)
+            ids[mask] = np.concatenate(part)
+            inputs = {"token_ids": ids, "padding_mask": mask}
+            familiarity, _ = self(embeddings, inputs, codes[start : start + 256])
+            found.append(ops.convert_to_numpy(familiarity))
+        return np.concatenate(found)
 
     def with_domains(self, other: "Familiarity") -> Self:
         """Return this with the domains of another one after its own."""
@@ -130,7 +170,7 @@ class Familiarity:
 
     def fingerprint(self) -> str:
         """Return a hash that tells this from others."""
-        digest = hashlib.sha256("\n".join(self.domains).encode())
+        digest = hashlib.sha256(repr((self.domains, self.ignored)).encode())
         for values in (self.directions, self.typicalities):
             digest.update(np.ascontiguousarray(values).tobytes())
         return digest.hexdigest()
@@ -143,6 +183,7 @@ class Familiarity:
                 domains=np.array(self.domains, np.str_),
                 directions=self.directions,
                 typicalities=self.typicalities,
+                ignored=np.array(self.ignored, np.int64),
             )
 
     @classmethod
@@ -153,30 +194,17 @@ class Familiarity:
             ValueError: It is no such file; or a `KeyError`, `OSError` or `BadZipFile`.
         """
         with np.load(path, allow_pickle=False) as arrays:
-            names = tuple(arrays["domains"].tolist())
-            return cls(names, arrays["directions"], arrays["typicalities"])
+            names, ignored = (tuple(arrays[name].tolist()) for name in ("domains", "ignored"))
+            return cls(names, arrays["directions"], arrays["typicalities"], ignored)
 
 
-def word_average(backbone: keras.Model, inputs: Tensors) -> Tensor:
-    """Return the mean of the texts' word embeddings, `(batch, width)` float32.
-
-    Args:
-        backbone: A keras-hub encoder.
-        inputs: What it takes: `token_ids` and `padding_mask`, `(batch, length)`.
-    """
-    words = ops.take(backbone.token_embedding.embeddings, inputs["token_ids"], axis=0)
-    return MaskedMeanPooling(dtype="float32")(words, mask=inputs["padding_mask"])
+def word_embeddings(backbone: keras.Model) -> Any:
+    """Return the table of an encoder's word embeddings, `(vocabulary, width)`."""
+    return backbone.token_embedding.embeddings
 
 
-def word_averages(backbone: keras.Model, token_ids: Any, offsets: Any, rows: Any) -> np.ndarray:
-    """Return `word_average` of texts whose token ids are packed, `(rows, width)` float32.
-
-    Args:
-        backbone: A keras-hub encoder.
-        token_ids: `(tokens,)` int, those of all texts one after another.
-        offsets: `(texts + 1,)` int, where each text begins and ends.
-        rows: `(rows,)` int, of the texts asked for; none is empty.
-    """
-    words = ops.convert_to_numpy(backbone.token_embedding.embeddings).astype(np.float32)
-    means = [words[token_ids[offsets[row] : offsets[row + 1]]].mean(axis=0) for row in rows]
-    return np.array(means, np.float32).reshape(len(rows), words.shape[1])
+def _means(texts: Sequence[np.ndarray], embeddings: np.ndarray) -> np.ndarray:
+    """Return mean word embeddings, `(texts, width)` float64; zeros of a text without words."""
+    nothing = np.zeros(embeddings.shape[1])
+    means = [embeddings[text].mean(axis=0) if len(text) else nothing for text in texts]
+    return np.array(means, np.float64).reshape(len(texts), embeddings.shape[1])

@@ -14,7 +14,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 from easymft.export.saved_model import write_saved_model
 from easymft.layers.vector_math import unit
 from easymft.models.answer_rules import AnswerRules
-from easymft.models.familiarity import Familiarity, word_average
+from easymft.models.familiarity import LENGTHS, QUANTILES, Familiarity, word_embeddings
 from tests.export.conftest import DOMAINS, LABELS, expected
 
 COMPILER = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
@@ -84,7 +84,7 @@ def test_rules_and_strangers_need_no_other_ops(program, tmp_path, models, prepro
     known = Familiarity(
         DOMAINS,
         unit(random.normal(size=(3, 1, width))).astype("float32"),
-        np.zeros((3, 100), "float32"),
+        np.zeros((3, LENGTHS, QUANTILES), "float32"),
     )
     rules = AnswerRules(DOMAINS, np.full(4, 2, "float32"), np.full(4, 0.6, "float32"))
     write_saved_model(
@@ -104,8 +104,8 @@ def test_rules_and_strangers_need_no_other_ops(program, tmp_path, models, prepro
     np.testing.assert_allclose(read, probabilities, atol=1e-4)
     abstain = [[str(int(score < 0.6))] for score in read.max(axis=1)]
     assert found["abstain"] == abstain
-    words = word_average(model.backbone, preprocessor(x=TEXTS))
-    familiarity, nearest = known(words, np.zeros(len(TEXTS), int))
+    table = word_embeddings(model.backbone)
+    familiarity, nearest = known(table, preprocessor(x=TEXTS), np.zeros(len(TEXTS), int))
     np.testing.assert_allclose(np.array(found["familiarity"], float)[:, 0], familiarity, atol=1e-4)
     names = [DOMAINS[code] for code in nearest]
     assert [" ".join(row) for row in found["nearest_domain"]] == names

@@ -7,7 +7,7 @@ from easymft.errors import InputError
 from easymft.export.saved_model import write_saved_model
 from easymft.models import use_cpu_kernels
 from easymft.models.answer_rules import AnswerRules
-from easymft.models.familiarity import Familiarity, word_average
+from easymft.models.familiarity import Familiarity, word_embeddings
 from tests.export.conftest import DOMAINS, HOSTILE, LABELS, expected, make_model
 
 TEXTS = ["good", "the CAFÉ is bad!", "", "good goods good goods good goods good", "cafe\u0301s"]
@@ -212,12 +212,13 @@ def test_rules_calibrate_and_abstain_by_the_texts_domain(tmp_path, models, prepr
 @pytest.mark.long
 def test_a_stranger_is_told_from_what_is_familiar(tmp_path, models, preprocessor):
     texts, labels = ["good cafe", "the good", "bad bad !", "bad !"], np.array([0, 0, 1, 1])
-    codes, backbone = np.array([0, 0, 2, 2]), models["meta-learner"].backbone
-
-    def averages(given):
-        return ops.convert_to_numpy(word_average(backbone, preprocessor(x=given)))
-
-    known = Familiarity.fit(averages(texts), labels, codes, DOMAINS, 3)
+    codes, table = np.array([0, 0, 2, 2]), word_embeddings(models["meta-learner"].backbone)
+    ids, mask = (preprocessor(x=texts)[name].numpy() for name in ("token_ids", "padding_mask"))
+    known = Familiarity.fit(
+        *([own[kept > 0] for own, kept in zip(ids, mask, strict=True)], labels, codes, DOMAINS, 3),
+        ops.convert_to_numpy(table),
+        ignored=[2, 3],  # [CLS] and [SEP]
+    )
     folder = tmp_path / "model"
     write_saved_model(folder, models, preprocessor, LABELS, DOMAINS, familiarity=known)
     asked = ["good cafe", "bad bad", "the cafes", ""]
@@ -225,7 +226,7 @@ def test_a_stranger_is_told_from_what_is_familiar(tmp_path, models, preprocessor
     answer = tf.saved_model.load(str(folder)).signatures["serving_default"](
         text=tf.constant(asked), domain=tf.constant(routes)
     )
-    found, nearest = known(averages(asked), places)
+    found, nearest = known(table, preprocessor(x=asked), places)
     np.testing.assert_allclose(answer["familiarity"], found, atol=1e-6)
     assert answer["familiarity"].numpy()[3] == 0  # of a domain without texts
     names = [name.decode() for name in answer["nearest_domain"].numpy()]

@@ -2,100 +2,121 @@ import numpy as np
 import pytest
 from keras import ops
 
-from easymft.models.familiarity import QUANTILES, Familiarity, word_average, word_averages
+from easymft.models.familiarity import LENGTHS, QUANTILES, Familiarity
 
-RNG = np.random.default_rng(0)
-
-
-def clouds(texts, *centers):
-    """Texts around each center: embeddings and the centers' numbers."""
-    codes = np.repeat(np.arange(len(centers)), texts)
-    embeddings = np.array(centers)[codes] + 0.1 * RNG.normal(size=(len(codes), 3))
-    return embeddings.astype("float32"), codes
+PLACES = (np.arange(QUANTILES) + 0.5) / QUANTILES
+# Words 1 to 3 point along an axis each, 4 between the first two; 0 is no word.
+TABLE = np.array([[9, 9, 9], [1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0]], "float32")
 
 
-@pytest.fixture
-def known():
-    # Domain 0 has texts of both classes, domain 1 of class 0 alone, domain 2 none.
-    embeddings, cells = clouds(200, [3, 0, 0], [0, 3, 0], [0, 0, 3])
-    labels, codes = np.array([0, 1, 0])[cells], np.array([0, 0, 1])[cells]
-    return Familiarity.fit(embeddings, labels, codes, ["books", "dvd", "toys"], 2)
+def fit(texts, labels, codes, domains, classes, table=TABLE, **ignored):
+    texts = [np.array(text) for text in texts]
+    return Familiarity.fit(
+        texts, np.array(labels), np.array(codes), domains, classes, table, **ignored
+    )
 
 
-def answers(known, embeddings, codes):
-    return map(ops.convert_to_numpy, known(np.asarray(embeddings, "float32"), np.asarray(codes)))
+def answers(known, texts, codes, table=TABLE):
+    length = max(map(len, texts))
+    ids = np.array([[*text, *[0] * (length - len(text))] for text in texts], "int32")
+    inputs = {"token_ids": ids.reshape(len(texts), length)}
+    inputs["padding_mask"] = np.array([[n < len(text) for n in range(length)] for text in texts])
+    return map(ops.convert_to_numpy, known(table, inputs, np.array(codes)))
 
 
 def test_familiarity_worked_by_hand():
-    # Two texts a class: each is compared with the other of its class, and with the other class.
-    embeddings = np.array([[1, 0], [1, 1], [0, 1], [0, 2]], "float32")
-    known = Familiarity.fit(embeddings, np.array([0, 0, 1, 1]), np.zeros(4, int), ["a"], 2)
-    np.testing.assert_allclose(known.directions[0], [[2 / 5**0.5, 1 / 5**0.5], [0, 1]], atol=1e-6)
+    # Each text is compared with the other of its class, and with the other class.
+    known = fit([[1, 1], [4, 4], [2, 2], [2, 2]], [0, 0, 1, 1], [0, 0, 0, 0], ["a"], 2)
+    # The mean of [1, 0, 0] and [1, 1, 0], and [0, 1, 0].
+    expected = [[2 / 5**0.5, 1 / 5**0.5, 0], [0, 1, 0]]
+    np.testing.assert_allclose(known.directions[0], expected, atol=1e-6)
     # cos to the other of its class: 1/sqrt 2, 1/sqrt 2, 1, 1; to the other class's centroid: 0 for
     # the first, 1/sqrt 2 for the second, 1/sqrt 5 for the last two.
     half = 0.5**0.5
-    expected = np.quantile([half, half, 1, 1], (np.arange(QUANTILES) + 0.5) / QUANTILES)
-    np.testing.assert_allclose(known.typicalities[0], expected, atol=1e-6)
-    # cos of [1, 0.5] with the first centroid is 1; of [-1, 0] with either at most 0; of [1, 0]
-    # 2/sqrt 5 = 0.894, above the share of quantiles that are below.
-    found, nearest = answers(known, [[1, 0.5], [-1, 0], [1, 0]], [0, 0, 1])
-    np.testing.assert_allclose(found, [1, 0, (expected <= 2 / 5**0.5).mean()], atol=1e-6)
+    quantiles = np.quantile([half, half, 1, 1], PLACES)
+    np.testing.assert_allclose(known.typicalities[0], [quantiles] * LENGTHS, atol=1e-6)
+    # cos of the mean of words 1 and 4 with the first centroid is 1; of word 3 with either 0; of
+    # word 1 2/sqrt 5 = 0.894.
+    found, nearest = answers(known, [[1, 4], [3, 3], [1, 1]], [0, 0, 1])
+    np.testing.assert_allclose(found, [1, 0, (quantiles <= 2 / 5**0.5).mean()], atol=1e-6)
     assert nearest.tolist() == [0, 0, 0]
 
 
-def test_texts_like_those_of_training_are_spread_evenly_and_strangers_are_at_zero(known):
-    fresh, cells = clouds(2_000, [3, 0, 0], [0, 3, 0], [0, 0, 3])
-    codes = np.array([0, 0, 1])[cells]
-    found, nearest = answers(known, fresh, codes)
-    assert nearest.tolist() == codes.tolist()
+def test_a_text_is_compared_with_texts_cut_to_as_many_words():
+    # All texts begin with word 1; their whole is half word 1, half word 2.
+    known = fit([[1, 1, 2, 2]] * 3, [0] * 3, [0] * 3, ["a"], 1)
+    half = 0.5**0.5
+    np.testing.assert_allclose(known.typicalities[0, 0], half, atol=1e-6)  # two words
+    np.testing.assert_allclose(known.typicalities[0, 1:], 1, atol=1e-6)  # four and more
+    # Two words 2 are as far from the centroid as two words 1; four of them are not as near as all.
+    found, _ = answers(known, [[2, 2], [2] * 4, [1, 2] * 2, [1, 2] * 300], [0] * 4)
+    assert found.tolist() == [1, 0, 1, 1]
+
+
+def test_what_is_no_word_does_not_count():
+    texts = [[3, 1, 1, 3], [3, 4, 4, 3], [3, 2, 2, 3], [3, 2, 2, 3]]
+    known = fit(texts, [0, 0, 1, 1], [0] * 4, ["a"], 2, ignored=[3])
+    plain = fit([text[1:3] for text in texts], [0, 0, 1, 1], [0] * 4, ["a"], 2)
+    np.testing.assert_array_equal(known.directions, plain.directions)
+    np.testing.assert_array_equal(known.typicalities, plain.typicalities)
+    with_ends, _ = answers(known, [[3, 1, 4, 3]], [0])
+    without, _ = answers(plain, [[1, 4]], [0])
+    assert with_ends.tolist() == without.tolist()
+    assert next(answers(known, [[3, 3]], [0])).tolist() == [0]  # a text without words
+
+
+@pytest.fixture(scope="module")
+def shops():
+    """A table of 60 words, and texts of 5 to 40 words, 20 words a domain, of three domains."""
+    random = np.random.default_rng(0)
+    table = random.normal(size=(60, 8)).astype("float32")
+    table += 2 * np.eye(8)[np.arange(60) // 20]
+
+    def texts(count, domain):
+        sizes = random.integers(5, 40, count)
+        return [random.integers(20 * domain, 20 * domain + 20, size) for size in sizes]
+
+    return table, texts
+
+
+def test_texts_like_those_of_training_are_spread_evenly_and_strangers_are_at_zero(shops):
+    table, texts = shops
+    # Domain 0 has texts of words 0 to 19, domain 1 of 20 to 39, domain 2 none.
+    training = [*texts(400, 0), *texts(400, 1)]
+    codes = np.repeat([0, 1], 400)
+    known = fit(training, codes * 0, codes, ["books", "dvd", "toys"], 1, table)
+    fresh = [*texts(300, 0), *texts(300, 1)]
+    codes = np.repeat([0, 1], 300)
+    found, nearest = answers(known, fresh, codes, table)
+    assert (nearest == codes).mean() > 0.99
     for code in (0, 1):
         shares = np.quantile(found[codes == code], [0.1, 0.5, 0.9])
-        np.testing.assert_allclose(shares, [0.1, 0.5, 0.9], atol=0.08)
-    strange, _ = answers(known, -fresh, codes)
-    assert strange.max() == 0
-
-
-def test_of_no_known_domain_it_is_the_nearest_and_in_one_without_texts_nothing_is_familiar(known):
-    fresh, cells = clouds(5, [0, 0, 3])
-    by_name, _ = answers(known, fresh, cells + 1)
-    unknown, nearest = answers(known, fresh, cells + 3)
+        np.testing.assert_allclose(shares, [0.1, 0.5, 0.9], atol=0.12)
+    packed = known.of_packed(table, fresh, codes)
+    np.testing.assert_allclose(packed, found, atol=0.02)
+    strange, _ = answers(known, texts(50, 2), np.repeat(3, 50), table)
+    assert strange.max() < 0.05
+    # Of no known domain it is the nearest; in one without texts nothing is familiar.
+    unknown, _ = answers(known, fresh, codes * 0 + 3, table)
+    by_name, _ = answers(known, fresh, nearest, table)
     np.testing.assert_array_equal(unknown, by_name)
-    assert set(nearest) == {1}
-    empty, _ = answers(known, fresh, cells + 2)
-    assert empty.tolist() == [0] * 5
-    zeros, _ = answers(known, np.zeros((1, 3)), [0])
-    assert zeros.tolist() == [0]
+    empty, _ = answers(known, fresh, codes * 0 + 2, table)
+    assert set(empty) == {0}
+    assert known.of_packed(table, [], codes[:0]).shape == (0,)
 
 
-def test_domains_come_and_go_and_lie_in_a_file(known, tmp_path):
-    one, two = known.of_domains(["toys"]), known.of_domains(["dvd", "books"])
-    known = two.with_domains(one)
+def test_domains_come_and_go_and_lie_in_a_file(tmp_path):
+    texts = [[1, 1], [1, 4], [2, 2], [3, 2]]
+    known = fit(texts, [0] * 4, [0, 0, 1, 1], ["books", "dvd"], 1, ignored=[0])
+    known = known.of_domains(["dvd"]).with_domains(known.of_domains(["books"]))
     known.save(tmp_path / "familiarity.npz")
     read = Familiarity.load(tmp_path / "familiarity.npz")
-    assert read.domains == ("dvd", "books", "toys")
-    fresh, cells = clouds(5, [0, 0, 3])
-    found, nearest = answers(read, fresh, cells + 3)
-    assert set(nearest) == {0}
-    np.testing.assert_array_equal(found, next(answers(known, fresh, cells)))
-    found, nearest = answers(read.of_domains(["garden", "dvd"]), fresh, cells)
-    assert found.tolist() == [0] * 5
-    assert set(nearest) == {1}
-
-
-class Backbone:
-    """What is asked of an encoder: a table of word embeddings."""
-
-    class token_embedding:  # noqa: N801
-        embeddings = ops.convert_to_tensor(np.array([[9, 9], [1, 0], [3, 4]], "float32"))
-
-
-def test_mean_word_embeddings_in_a_graph_and_of_packed_texts():
-    inputs = {
-        "token_ids": np.array([[1, 2, 0], [2, 0, 0]]),
-        "padding_mask": np.array([[1, 1, 0], [1, 0, 0]]),
-    }
-    expected = [[2, 2], [3, 4]]
-    np.testing.assert_allclose(ops.convert_to_numpy(word_average(Backbone, inputs)), expected)
-    packed, offsets = np.array([2, 1, 2]), np.array([0, 1, 3])
-    np.testing.assert_allclose(word_averages(Backbone, packed, offsets, [1, 0]), expected)
-    assert word_averages(Backbone, packed, offsets, []).shape == (0, 2)
+    assert read.domains == ("dvd", "books")
+    assert read.ignored == (0,)
+    assert read.fingerprint() == known.fingerprint()
+    assert read.fingerprint() != known.of_domains(["books", "dvd"]).fingerprint()
+    found, nearest = answers(read, [[1, 1]], [2])
+    assert nearest.tolist() == [1]
+    found, nearest = answers(read.of_domains(["garden", "books"]), [[1, 1]], [0])
+    assert found.tolist() == [0]
+    assert nearest.tolist() == [1]
