@@ -13,7 +13,7 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from easymft.data.corpus.names import looks
 from easymft.data.corpus.rows import is_missing, row_faults, to_name
-from easymft.data.corpus.schema import Corpus
+from easymft.data.corpus.schema import UNKNOWN, Corpus
 from easymft.data.corpus.values import ONE_HOT, as_objects, column_names, flat_values
 from easymft.errors import InputError, Problems, listed, shown
 
@@ -48,23 +48,45 @@ def text_columns(X: object) -> dict[str, list[object]]:  # noqa: N803 (scikit-le
     )
 
 
-def class_labels(y: object) -> np.ndarray:
+def places_with_labels(y: object) -> np.ndarray:
+    """Return which texts have a label, bool `(texts,)`.
+
+    The others are marked by -1, as in scikit-learn's semi-supervised estimators, or by None, NaN or
+    whatever else stands for nothing, but for an empty text.
+
+    Raises:
+        InputError: `y` is missing, or not one value for each text.
+    """
+
+    def is_label(value: Any) -> bool:
+        if isinstance(value, str):
+            return True
+        return not (is_missing(value) or (np.isscalar(value) and value == -1))
+
+    return np.array([is_label(value) for value in _values(y)], bool)
+
+
+def class_labels(y: object, among: np.ndarray | None = None) -> np.ndarray:
     """Return the labels as a flat array of strings, whole numbers or truth values.
+
+    Args:
+        y: One value for each text.
+        among: bool `(texts,)`, the texts whose labels are asked for; `None`: all.
 
     Raises:
         ValueError: `y` is missing, has several columns, or holds what is no class; an `InputError`
             that names the place where a single value is at fault.
     """
-    if y is None:
-        raise InputError("requires y to be passed, but the target y is None", field="y")
-    values = flat_values("y", y, ONE_HOT)
+    values = _values(y)
     if hasattr(y, "dtype"):
         column_or_1d(y, warn=True)  # scikit-learn's own words for a column and complex numbers
+    asked = np.arange(len(values)) if among is None else np.flatnonzero(among)
     problems = Problems()
-    for row, value in enumerate(values):
-        for _, fault in row_faults({"label": value}):
+    for row in asked:
+        for _, fault in row_faults({"label": values[row]}):
             problems.add(fault, field=f"y[{row}]")
     problems.raise_if_any()
+    values = [values[row] for row in asked]
     are_texts = [isinstance(value, str) for value in values]
     if len(set(are_texts)) > 1:
         some = [shown(values[are_texts.index(kind)]) for kind in (True, False)]
@@ -72,9 +94,27 @@ def class_labels(y: object) -> np.ndarray:
         raise InputError(message, field="y")
     own = getattr(y, "dtype", None)
     has_type = isinstance(own, np.dtype) and own.kind != "O"
-    labels = np.ravel(np.asarray(y)) if has_type else np.array(values)
+    labels = np.ravel(np.asarray(y))[asked] if has_type else np.array(values)
     check_classification_targets(labels)
     return labels
+
+
+def _values(y: object) -> list[Any]:
+    if y is None:
+        raise InputError("requires y to be passed, but the target y is None", field="y")
+    return flat_values("y", y, ONE_HOT)
+
+
+def with_gaps(labels: np.ndarray, places: np.ndarray) -> list[Any]:
+    """Return labels at their places among all texts, None elsewhere.
+
+    Args:
+        labels: `(places that are true,)`.
+        places: bool `(texts,)`.
+    """
+    values = np.full(len(places), None, object)
+    values[places] = labels.tolist()
+    return values.tolist()
 
 
 def classes_of(labels: np.ndarray) -> np.ndarray:
@@ -101,11 +141,12 @@ def with_classes(corpus: Corpus, classes: np.ndarray) -> Corpus:
     """Return the corpus with its classes in the order of scikit-learn, which sorts "10" before "9".
 
     Args:
-        corpus: Texts labelled with the names of `classes`.
+        corpus: Texts labelled with the names of `classes`, or without a label.
         classes: All classes, sorted.
     """
     names = [str(to_name(value)) for value in classes.tolist()]
-    codes = np.array([names.index(label) for label in corpus.labels], np.int32)
+    # The last stands for a missing label, whose code -1 picks it.
+    codes = np.array([*map(names.index, corpus.labels), UNKNOWN], np.int32)
     column = pa.array(codes[corpus.codes("label")])
     table = corpus.table.set_column(corpus.table.column_names.index("label"), "label", column)
     return dataclasses.replace(corpus, table=table, labels=tuple(names))

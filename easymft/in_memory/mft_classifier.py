@@ -11,10 +11,11 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import Tags, check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
-from easymft.config import METHODS
+from easymft.config import METHODS, Method
 from easymft.data.batches.tokenized import tokenized
 from easymft.data.corpus.lists import unlabelled
 from easymft.data.corpus.rows import to_name
+from easymft.data.corpus.schema import Corpus
 from easymft.errors import InputError, listed
 from easymft.in_memory.adapted_model import AdaptedModel
 from easymft.in_memory.classifier_folder import Saved, read_classifier, write_classifier
@@ -24,9 +25,11 @@ from easymft.in_memory.estimator_input import (
     check_of_one_domain,
     class_labels,
     classes_of,
+    places_with_labels,
     text_columns,
     warn_of_mistyped,
     with_classes,
+    with_gaps,
 )
 from easymft.in_memory.parameters import config_of
 from easymft.in_memory.shared_model import SharedModel
@@ -58,7 +61,8 @@ class MFTClassifier(ClassifierMixin, BaseEstimator):
 
     Args:
         preset: A keras-hub preset, `hf://...`, a local folder, or `package:NAME/FOLDER`.
-        method: mft, mft_dc, mft_tw, mix, mix_then_fine_tune or adv.
+        method: mft, mft_dc, mft_tw, mix, mix_then_fine_tune or adv; with texts without labels
+            mix_self or mft_self.
         max_length: Word pieces kept of a text (pair).
         epochs: Passes over all texts in meta fine-tuning.
         fine_tune_epochs: Passes over a domain's texts in its fine-tuning.
@@ -74,8 +78,10 @@ class MFTClassifier(ClassifierMixin, BaseEstimator):
     Attributes:
         classes_: `(classes,)` the classes, sorted.
         domains_: `(domains,)` names of the domains that have a model of their own.
-        typicality_: `(texts,)` float32 weights of the training texts; `None` where the method
-            uses none.
+        typicality_: `(texts,)` float32 weights of the training texts, NaN for those without a
+            label; `None` where the method uses none.
+        transduction_: `(texts,)` the classes that were taught at last, given or guessed, for
+            mix_self and mft_self; -1 (None where classes are text): none. Else `None`.
         history_: Phase -> what `easymft.methods.trainer.Trainer.run` returned.
 
     Example:
@@ -121,19 +127,16 @@ class MFTClassifier(ClassifierMixin, BaseEstimator):
     def fit(self, X: Any, y: Any) -> "MFTClassifier":  # noqa: N803 (scikit-learn's name)
         """Train on texts `X` (see the class) with labels `y`, `(texts,)` strings or integers.
 
-        The model of an earlier `fit` is gone once training begins, also where it is interrupted.
+        The methods mix_self and mft_self also learn from texts without a label, where `y` is -1 or
+        None. The model of an earlier `fit` is gone once training begins, also where it is
+        interrupted.
 
         Raises:
             InputError: A text, label, domain or parameter cannot be used.
         """
-        columns, labels = text_columns(X), class_labels(y)
-        check_consistent_length(columns["text"], labels)
-        classes = classes_of(labels)
         config = config_of(self.get_params())
-        domains = columns.get("domain", [UNNAMED] * len(labels))
-        named = {**columns, "label": labels.tolist(), "domain": domains}
-        corpus = with_classes(labelled(named, label_field="y"), classes)
         method = METHODS[config.method]
+        corpus, classes = _learned_from(X, y, method)
         if len(corpus.domains) == 1:
             # The meta-learner is the only domain's own model; it trains for both phases.
             method = dataclasses.replace(method, fine_tunes=False)
@@ -151,6 +154,7 @@ class MFTClassifier(ClassifierMixin, BaseEstimator):
         self.domains_ = np.array(corpus.domains if method.fine_tunes else (), dtype=object)
         self.pairs_, self.typicality_ = corpus.is_pair, trained.typicality
         self.history_ = trained.history
+        self.transduction_ = _transduction(corpus, trained.pseudo_labels, classes)
         self.model_: SharedModel | AdaptedModel = trained.model
         return self
 
@@ -269,6 +273,7 @@ class MFTClassifier(ClassifierMixin, BaseEstimator):
         classifier.preprocessor_ = saved.preprocessor
         # What training left besides; a saved classifier predicts.
         classifier.typicality_, classifier.history_ = None, {}
+        classifier.transduction_ = None
         classifier.model_ = saved.model
         return classifier
 
@@ -285,3 +290,35 @@ class MFTClassifier(ClassifierMixin, BaseEstimator):
     def _say(self, line: str) -> None:
         if self.verbose:
             print(f"{type(self).__name__}: {line}")
+
+
+def _learned_from(X: Any, y: Any, method: Method) -> tuple[Corpus, np.ndarray]:  # noqa: N803
+    """Return the texts that a method learns from, and the classes, sorted."""
+    columns = text_columns(X)
+    places = places_with_labels(y) if method.self_trains else None
+    labels = class_labels(y, places)
+    places = np.ones(len(labels), bool) if places is None else places
+    check_consistent_length(columns["text"], places)
+    classes = classes_of(labels)
+    if method.self_trains and places.all():
+        raise InputError(
+            f"has a label for every text, and `{method.name}` also learns from texts without, which"
+            f" are marked by -1 or None; take method {method.name.removesuffix('_self')}",
+            field="y",
+        )
+    domains = columns.get("domain", [UNNAMED] * len(places))
+    named = {**columns, "label": with_gaps(labels, places), "domain": domains}
+    return with_classes(labelled(named, "y", gaps=method.self_trains), classes), classes
+
+
+def _transduction(
+    corpus: Corpus, pseudo_labels: np.ndarray | None, classes: np.ndarray
+) -> np.ndarray | None:
+    """Return the class that each text was taught, as scikit-learn's estimators name it."""
+    if pseudo_labels is None:
+        return None
+    codes = np.maximum(corpus.codes("label"), pseudo_labels)  # one of the two is -1
+    whole = np.issubdtype(classes.dtype, np.integer)
+    none = np.array([-1], classes.dtype) if whole else np.array([None], object)
+    # The last stands for no class, whose code -1 picks it.
+    return np.concatenate([classes if whole else classes.astype(object), none])[codes]

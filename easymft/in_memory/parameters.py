@@ -8,14 +8,13 @@ from sklearn.utils import check_random_state
 
 from easymft.config import METHODS, Config
 from easymft.config.loading import config_from_dict, merge
-from easymft.config.method import SUPERVISED
 from easymft.errors import InputError
 
-USABLE_METHODS = tuple(name for name in SUPERVISED if METHODS[name].answers_any_domain)
+USABLE_METHODS = tuple(name for name in METHODS if METHODS[name].answers_any_domain)
 # Sections and keys of a recipe that say something about a model.
 USABLE_SETTINGS = (
     *("backbone", "mft", "meta_fine_tune", "fine_tune", "optimizer"),
-    *("adversary", "dropout", "precision"),
+    *("adversary", "dropout", "precision", "self_train"),
 )
 
 
@@ -44,6 +43,9 @@ def config_of(parameters: Mapping[str, Any]) -> Config:
     config = config_from_dict(merge(recipe, _nested(values["settings"] or {})))
     if config.fine_tune.select_best_on_dev or config.meta_fine_tune.select_best_on_dev:
         message = "`select_best_on_dev` needs dev texts, of which `fit` has none"
+        raise InputError(message, field="settings")
+    if METHODS[config.method].self_trains and config.self_train.gate == "dev":
+        message = "`self_train.gate` dev needs dev texts, of which `fit` has none; take cross_fit"
         raise InputError(message, field="settings")
     if config.fine_tune.parts != "all" and not config.mft.keep_class_head:
         message = "small parts (`fine_tune.parts`) stand beside the meta-learner's class head; "

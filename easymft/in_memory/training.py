@@ -7,16 +7,20 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+import keras
 import numpy as np
 
 from easymft.config import Config, Method
 from easymft.data.batches.tokenized import TokenizedTexts
+from easymft.data.corpus.schema import UNKNOWN
 from easymft.devices.machine import precision_policy
 from easymft.in_memory.adapted_model import AdaptedModel
 from easymft.in_memory.corpus import all_train
 from easymft.in_memory.shared_model import SharedModel
-from easymft.methods import phases, typicality
+from easymft.methods import phases, rounds, typicality
 from easymft.methods.checkpoint import Checkpoint, History
+from easymft.methods.phases import Record
+from easymft.methods.rounds import Fitted
 from easymft.methods.trainer import Trainer, TrainingTexts
 from easymft.models import TextClassifier, load_backbone
 from easymft.models.domain_parts import DomainParts
@@ -31,11 +35,14 @@ class Trained:
         typicality: `(texts,)` float32, the weights that the meta-learner began with; `None`
             where the method has none.
         history: Phase -> what `Trainer.run` returned.
+        pseudo_labels: int32 `(texts,)`, the classes by which the meta-learner was last taught texts
+            without labels, -1 for all others; `None` where the method has no self-training.
     """
 
     model: SharedModel | AdaptedModel
     typicality: np.ndarray | None
     history: dict[str, History]
+    pseudo_labels: np.ndarray | None = None
 
 
 def train(
@@ -46,42 +53,56 @@ def train(
     domains: Sequence[str],
     say: Callable[[str], None],
 ) -> Trained:
-    """Meta fine-tune on all texts, then fine-tune a copy on each domain's, as a run does.
+    """Train on all texts, as a run does: mixed, by self-training, then a copy for each domain.
 
     New layers draw their weights from Python's generator; see `seeded`.
 
     Args:
         config: A recipe; only what it says of models and training counts.
         method: One that has a meta-learner.
-        tokens: The texts.
+        tokens: The texts; those of label -1 have none.
         num_classes: Number of classes.
         domains: Names of the domains, in the order of their codes.
         say: Is told in a line what each phase came to.
     """
-    backbone = load_backbone(
-        config.backbone.preset, config.backbone.dropout, precision_policy(config.precision)
-    )
+
+    def new_backbone() -> keras.Model:
+        precision = precision_policy(config.precision)
+        return load_backbone(config.backbone.preset, config.backbone.dropout, precision)
+
+    backbone, pseudo_labels = new_backbone(), None
     task = phases.Task(config, method, tokens, all_train(tokens), num_classes, domains)
     record, scores, weights = _Record(say), None, None
     if method.uses_typicality:
         embedding = config.backbone.pooling
         encoder = TextClassifier(backbone, num_classes, len(domains), embedding=embedding)
-        scores = phases.score(task, encoder, task.splits)
-        weights = typicality.loss_weights(scores, config.mft)["train"]
-        say(f"typicality: mean {weights.mean():.3f}")
+        scores = phases.score(task, encoder, {"train": task.splits["train"]})
+        weights = np.full(len(tokens), np.nan, np.float32)
+        weights[task.splits["train"]] = typicality.loss_weights(scores, config.mft)["train"]
+        say(f"typicality: mean {np.nanmean(weights):.3f}")
     classifier, _ = phases.meta_fine_tune(task, backbone, record, scores)
+    if method.self_trains:
+        found = rounds.self_train(task, classifier, new_backbone, record.fit)
+        classifier, pseudo_labels = found.model, np.full(len(tokens), UNKNOWN, np.int32)
+        say(f"self-training: {len(found.rounds)} of {config.self_train.rounds} rounds kept")
+        for last in found.rounds[-1:]:
+            pseudo_labels[last.chosen.rows] = last.chosen.labels
     _, own = task.phases
     if own is not None and own.parts != "all":
         adapted, _ = phases.fine_tune_parts(task, classifier, record)
         model = AdaptedModel(_twin(classifier), DomainParts.of(adapted, domains))
-        return Trained(model, weights, record.history)
+        return Trained(model, weights, record.history, pseudo_labels)
     copies: dict[str | None, list[np.ndarray]] = {None: classifier.get_weights()}
     if method.fine_tunes:
         tuning = phases.FineTuning(task, classifier)
         for code, domain in enumerate(domains):
-            tuning.run(code, record, np.flatnonzero(tokens.domains == code))
-            copies[domain] = classifier.get_weights()
-    return Trained(SharedModel(_twin(classifier), copies), weights, record.history)
+            rows = task.splits["train"]
+            rows = rows[tokens.domains[rows] == code]
+            if len(rows):  # else the meta-learner answers for it, for want of labels
+                tuning.run(code, record, rows)
+                copies[domain] = classifier.get_weights()
+    shared = SharedModel(_twin(classifier), copies)
+    return Trained(shared, weights, record.history, pseudo_labels)
 
 
 def train_domain(
@@ -136,6 +157,16 @@ class _Record:
             steps = history[-1]["step"]
             self._say(f"{title}: {steps:.0f} steps, loss {first:.3f} to {last:.3f}")
         return history
+
+    def fit(self, name: str, train: Callable[[Record], Fitted]) -> Fitted:
+        """Have a model of self-training trained, under a title of its own; a `rounds.Fit`."""
+
+        def record(
+            trainer: Trainer, title: str, texts: TrainingTexts, of: int | str | None = None
+        ) -> History:
+            return self(trainer, f"{title}, {name}", texts, of)
+
+        return train(record)
 
 
 @contextlib.contextmanager

@@ -12,6 +12,7 @@ from easymft.in_memory.corpus import labelled
 from easymft.in_memory.estimator_input import (
     class_labels,
     classes_of,
+    places_with_labels,
     text_columns,
     warn_of_mistyped,
     with_classes,
@@ -220,3 +221,32 @@ def test_a_corpus_gets_the_classes_in_the_order_of_scikit_learn():
 def test_classes_are_two_or_more_with_names_of_their_own(y, message):
     with pytest.raises(InputError, match=message):
         classes_of(np.array(y))
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        [1, -1, 0, -1],
+        np.array([1, -1, 0, -1]),
+        [1, None, 0, np.nan],
+        ["yes", None, "no", -1],
+        pd.Series(["yes", None, "no", None]),
+        pd.array([1, None, 0, -1], dtype="Int64"),
+        np.array([1, np.nan, 0, -1]),
+    ],
+    ids=repr,
+)
+def test_texts_without_a_label_are_marked_as_in_scikit_learn(y):
+    places = places_with_labels(y)
+    assert places.tolist() == [True, False, True, False]
+    labels = class_labels(y, places)
+    assert labels.tolist() in ([1, 0], ["yes", "no"])
+
+
+def test_a_label_that_is_none_keeps_its_place_in_the_error():
+    y = [None, "yes", -1, "", "no"]
+    assert places_with_labels(y).tolist() == [False, True, False, True, True]
+    with pytest.raises(InputError, match=r"y\[3\]"):
+        class_labels(y, places_with_labels(y))
+    with pytest.raises(InputError, match="requires y"):
+        places_with_labels(None)

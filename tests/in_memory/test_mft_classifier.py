@@ -422,3 +422,42 @@ def test_whole_copies_take_no_further_domain(young):
         young.add_domain(GARDEN, ["no", "no", "yes", "yes"], "garden")
     with pytest.raises(InputError, match="`settings`: needs small parts"):
         young.remove_domain("books")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("method", "none"), [("mix_self", -1), pytest.param("mft_self", None, marks=pytest.mark.slow)]
+)
+def test_texts_without_labels_are_learned_from_too(new, method, none):
+    # Those of tools have no label at all; of the others four have none each.
+    texts = X + [(f"{text} !", domain) for text, domain in X[:8]]
+    known = [0, 0, 1, 1] * 2
+    labels = known + [none] * 12
+    settings = {**SETTINGS, "self_train.gate": "none", "self_train.share": 1.0}
+    made = new(method=method, settings=settings)
+    if none is None:
+        labels = [("no", "yes")[code] for code in known] + [None] * 12
+    made.fit(texts, labels)
+    assert made.classes_.tolist() == ([0, 1] if none == -1 else ["no", "yes"])
+    taught = made.transduction_.tolist()
+    assert taught[:8] == labels[:8]
+    # All are asked for, half of each class: whichever the first model guesses too often waits.
+    assert 0 < sum(label != none for label in taught[8:]) <= 12
+    assert {title for title in made.history_ if "round-1" in title}
+    probabilities = made.predict_proba(texts)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-6)
+    if method == "mft_self":
+        # The meta-learner answers for the domain that nobody labelled.
+        tools = [(text, "garden") for text, domain in texts if domain == "tools"]
+        own = [(text, domain) for text, domain in texts if domain == "tools"]
+        np.testing.assert_allclose(made.predict_proba(own), made.predict_proba(tools), atol=1e-6)
+        assert np.isnan(made.typicality_[8:]).all()
+        assert np.isfinite(made.typicality_[:8]).all()
+
+
+def test_such_methods_need_such_texts(new):
+    with pytest.raises(InputError, match="has a label for every text, and `mix_self`"):
+        new(method="mix_self").fit(X, Y)
+    # And other methods none of them.
+    with pytest.raises(InputError, match=r"y\[1\]"):
+        new(method="mix").fit(X[:3], ["yes", None, "no"])

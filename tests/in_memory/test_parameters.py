@@ -47,6 +47,7 @@ def test_a_generator_gives_another_seed_each_time():
         ({"settings": ["mft.clip"]}, "`settings`: must be a dict"),
         ({"settings": {"mft": 5}}, "`mft`: must be an object"),
         ({"settings": {"fine_tune.select_best_on_dev": True}}, "`settings`: .*dev texts"),
+        ({"method": "mix_self", "settings": {"self_train.gate": "dev"}}, "`settings`: .*dev texts"),
         ({"settings": {"mft.alhpa": 1}}, "`mft.alhpa`: unknown key; did you mean `alpha`"),
         ({"alpha": 2}, "`mft.alpha`"),
         ({"alpha": "much"}, "`mft.alpha`"),
@@ -58,10 +59,3 @@ def test_a_generator_gives_another_seed_each_time():
 def test_what_breaks_a_rule_is_named(parameters, message):
     with pytest.raises(InputError, match=message):
         of(**parameters)
-
-
-@pytest.mark.parametrize("method", ["mix_self", "mft_self"])
-def test_methods_that_need_texts_without_labels_are_refused(method):
-    # `fit` has none to give them: they would train as `mix` and `mft` do, and not say so.
-    with pytest.raises(InputError, match="`method`: must be one of mix,"):
-        of(method=method)

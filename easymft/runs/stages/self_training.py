@@ -1,6 +1,7 @@
 """Between the phases: rounds of self-training on texts without labels, and the gate before them."""
 
-import logging
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -9,15 +10,13 @@ import pyarrow as pa
 
 from easymft import files
 from easymft.config.method import FIRST_LEARNER, META_LEARNER
-from easymft.methods import phases, self_training
+from easymft.methods import rounds
 from easymft.methods.checkpoint import History
-from easymft.methods.evaluation import class_probabilities
-from easymft.methods.phases import Task
+from easymft.methods.phases import Record
+from easymft.methods.rounds import Fitted, Round
+from easymft.methods.self_training import PseudoLabels
 from easymft.methods.trainer import Trainer, TrainingTexts
-from easymft.models import TextClassifier
 from easymft.runs.run import Run
-
-logger = logging.getLogger(__name__)
 
 
 def self_train(run: Run) -> dict[str, Any]:
@@ -26,91 +25,28 @@ def self_train(run: Run) -> dict[str, Any]:
     Every training is a part of the stage with a marker and a model of its own, so that a killed
     stage goes on with the part it was at.
     """
-    settings, right = run.config.self_train, None
-    rounds = settings.rounds
-    if settings.gate == "cross_fit":
-        right = _cross_fitted(run)
-        rounds = self_training.kept_rounds(right)
-        logger.info("Of cross-fitted labelled texts right, round by round: %s.", right)
-    model, tables, facts = run.load(FIRST_LEARNER), [], []
-    by_round = [] if settings.gate != "dev" else [_right_on_dev(run.task, model)]
-    for number in range(1, rounds + 1):
-        student, table, found = _round(run, run.task, model, number)
-        if settings.gate == "dev":
-            by_round.append(_right_on_dev(run.task, student))
-            if by_round[-1] <= by_round[-2]:
-                break
-        model = student
-        tables.append(table)
-        facts.append(found)
-    right = right or by_round
-    if len(facts) < settings.rounds:
-        logger.info("Self-training: %d rounds kept, the next does not help.", len(facts))
-    if tables:
+    settings, first = run.config.self_train, run.load(FIRST_LEARNER)
+    found = rounds.self_train(run.task, first, run.backbone, functools.partial(_fit, run))
+    files.remove(run.folder.pseudo_labels)  # of an earlier time
+    if found.rounds:
+        tables = [_table(run, r.chosen, number) for number, r in enumerate(found.rounds, start=1)]
         files.write_parquet(run.folder.pseudo_labels, pa.concat_tables(tables))
-    run.keep(model, META_LEARNER)
-    for name in _part_names(run):
+    run.keep(found.model, META_LEARNER)
+    for name in rounds.model_names(settings):
         files.remove(run.folder.model(name))
     asked = {"cross_fit": "train", "dev": "dev"}.get(settings.gate)
     return {
-        "rounds": facts,
-        "kept": len(facts),
+        "rounds": [_facts(run, part) for part in found.rounds],
+        "kept": len(found.rounds),
         "asked": settings.rounds,
         "gate": settings.gate,
         "gate_texts": len(run.task.splits[asked]) if asked else 0,
-        "right": right,
+        "right": found.right,
     }
 
 
-def _part_names(run: Run) -> list[str]:
-    settings = run.config.self_train
-    rounds = range(settings.rounds + 1)
-    names = [f"round-{number}" for number in rounds]
-    names += [f"fold-{fold}-round-{n}" for fold in range(settings.folds) for n in rounds]
-    return names
-
-
-def _cross_fitted(run: Run) -> list[int]:
-    """Return how many held-out labelled texts the first model and each round's gets right."""
-    settings = run.config.self_train
-    right = np.zeros(settings.rounds + 1, int)
-    for fold, task in enumerate(self_training.folds(run.task, settings.folds)):
-        model = _first(run, task, f"fold-{fold}-round-0")
-        right[0] += _right_on_dev(task, model)
-        for number in range(1, settings.rounds + 1):
-            model, *_ = _round(run, task, model, number, f"fold-{fold}-")
-            right[number] += _right_on_dev(task, model)
-    return right.tolist()
-
-
-def _first(run: Run, task: Task, name: str) -> TextClassifier:
-    """Return the model of the mixed phase on a task of fewer texts."""
-    scores = None
-    if run.method.uses_typicality:
-        scores = phases.score(task, run.new_classifier(), {"train": task.splits["train"]})
-    return _trained(
-        run, name, lambda record: phases.meta_fine_tune(task, run.backbone(), record, scores)
-    )[0]
-
-
-def _round(
-    run: Run, task: Task, teacher: TextClassifier, number: int, prefix: str = ""
-) -> tuple[TextClassifier, pa.Table, dict[str, Any]]:
-    """Return a round's model, the texts it was taught by, and facts about them."""
-    settings = run.config.self_train
-    guesses = self_training.label(task, teacher)
-    chosen = self_training.choose(task, guesses, settings)
-    student, history = _trained(
-        run,
-        f"{prefix}round-{number}",
-        lambda record: self_training.learn(task, teacher, chosen, run.backbone(), record, settings),
-    )
-    facts = {"history": history, **_counts(run, guesses, chosen)}
-    return student, _table(run, chosen, number), facts
-
-
-def _trained(run: Run, name: str, train: Any) -> tuple[TextClassifier, History]:
-    """Return a model that `train` makes when given a `Record`; or as it was kept, if that is done.
+def _fit(run: Run, name: str, train: Callable[[Record], Fitted]) -> Fitted:
+    """Train and keep a model, unless that is done; a `rounds.Fit`.
 
     Every training draws as if it were the first of its process, however often that was killed.
     """
@@ -131,20 +67,12 @@ def _trained(run: Run, name: str, train: Any) -> tuple[TextClassifier, History]:
     return model, history
 
 
-def _right_on_dev(task: Task, model: TextClassifier) -> int:
-    rows = task.splits["dev"]
-    guessed = class_probabilities(model, "the gate", task.tokens, rows).argmax(axis=1)
-    return int((guessed == np.asarray(task.tokens.labels)[rows]).sum())
-
-
-def _counts(
-    run: Run, guesses: self_training.PseudoLabels, chosen: self_training.PseudoLabels
-) -> dict[str, Any]:
-    """Return numbers of labelled and chosen texts; how many are right, where that is known."""
+def _facts(run: Run, found: Round) -> dict[str, Any]:
+    """Return a round's history, and numbers of texts: labelled, chosen, right where known."""
     corpus = run.data.corpus
     labels, domains = corpus.codes("label"), corpus.codes("domain")
 
-    def by_cell(part: self_training.PseudoLabels, which: np.ndarray) -> dict[str, Any]:
+    def by_cell(part: PseudoLabels, which: np.ndarray) -> dict[str, Any]:
         counts = np.zeros((len(corpus.domains), len(corpus.labels)), int)
         np.add.at(counts, (domains[part.rows[which]], part.labels[which]), 1)
         return {
@@ -152,7 +80,7 @@ def _counts(
             for domain, row in zip(corpus.domains, counts.tolist(), strict=True)
         }
 
-    def of(part: self_training.PseudoLabels) -> dict[str, Any]:
+    def of(part: PseudoLabels) -> dict[str, Any]:
         known = labels[part.rows] >= 0
         return {
             "texts": by_cell(part, np.ones(len(part.rows), bool)),
@@ -160,10 +88,10 @@ def _counts(
             "right": by_cell(part, known & (labels[part.rows] == part.labels)),
         }
 
-    return {"labeled": of(guesses), "chosen": of(chosen)}
+    return {"history": found.history, "labeled": of(found.guesses), "chosen": of(found.chosen)}
 
 
-def _table(run: Run, chosen: self_training.PseudoLabels, number: int) -> pa.Table:
+def _table(run: Run, chosen: PseudoLabels, number: int) -> pa.Table:
     """`pseudo_labels.parquet`: a row a chosen text and round."""
     corpus = run.data.corpus
     part = corpus.take(chosen.rows).table
