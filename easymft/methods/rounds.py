@@ -13,8 +13,8 @@ from easymft.methods import phases, self_training
 from easymft.methods.checkpoint import History
 from easymft.methods.evaluation import class_probabilities
 from easymft.methods.phases import Record, Task
-from easymft.methods.self_training import PseudoLabels
 from easymft.models import TextClassifier
+from easymft.models.pseudo_labels import PseudoLabels
 
 logger = logging.getLogger(__name__)
 

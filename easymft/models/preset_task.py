@@ -10,14 +10,14 @@ from easymft.devices.machine import precision_policy
 from easymft.errors import InputError
 from easymft.models.backbone import load_backbone, load_preprocessor
 from easymft.models.presets import preset_errors, resolve_preset
+from easymft.models.self_training_task import SelfTrainingTask
 from easymft.models.sublayers import all_layers
-from easymft.models.text_task import TextTask
 
 FACTS, WEIGHTS = "easymft.json", "easymft.weights.h5"
 MAX_LENGTH = 128  # word pieces, where nobody says how many
 
 
-class PresetTask(TextTask):
+class PresetTask(SelfTrainingTask):
     """A classifier that is made of a preset, and can become one."""
 
     @classmethod

@@ -53,6 +53,7 @@ class TextAnswers(Exportable):
         )
         self.pairs, self.seed = pairs, seed
         self._typicality: Typicalities | None = None
+        self._scoring: dict[str, Any] = {}  # as `adapt` was told to
 
     @property
     def preprocessor(self) -> Any:

@@ -56,8 +56,8 @@ class TextTask(TextAnswers):
             InputError: A text, label or domain cannot be used.
         """
         given = raw_texts.read(x, y)
-        domains = self.num_domains or 1
-        layer = TypicalityWeighting(domains, self.num_classes, alpha, variant, clip)
+        self._scoring = {"alpha": alpha, "variant": variant, "clip": clip}
+        layer = TypicalityWeighting(self.num_domains or 1, self.num_classes, **self._scoring)
         with (
             replicas.scope_of(self),
             self._reader.tokens(given, True, "known") as tokens,

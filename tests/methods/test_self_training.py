@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from easymft.config import METHODS, Config, SelfTraining
-from easymft.methods import phases, self_training
-from easymft.methods.self_training import PseudoLabels, choose, kept_rounds, learn
+from easymft.methods import phases
+from easymft.methods.self_training import choose, kept_rounds, learn
+from easymft.models import pseudo_labels
+from easymft.models.pseudo_labels import PseudoLabels
 from tests.models.tiny import NUM_CLASSES, NUM_DOMAINS, tiny_backbone, tokenized
 
 
@@ -60,7 +62,7 @@ def test_a_class_that_is_guessed_too_rarely_gives_all_it_has():
 def test_the_margin_is_that_to_the_most_similar_other_class():
     probabilities = np.array([[0.2, 0.5, 0.3], [0.8, 0.1, 0.1]], np.float32)
     typicalities = np.array([[0.1, 0.4, 0.3], [0.2, 0.9, -0.5]], np.float32)
-    found = self_training._of_scores(np.array([7, 9]), probabilities, typicalities)
+    found = pseudo_labels.of_scores(np.array([7, 9]), probabilities, typicalities)
     assert found.labels.tolist() == [1, 0]
     np.testing.assert_array_equal(found.probabilities, probabilities)
     np.testing.assert_allclose(found.confidence, [0.5, 0.8])

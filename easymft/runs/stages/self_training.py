@@ -14,8 +14,8 @@ from easymft.methods import rounds
 from easymft.methods.checkpoint import History
 from easymft.methods.phases import Record
 from easymft.methods.rounds import Fitted, Round
-from easymft.methods.self_training import PseudoLabels
 from easymft.methods.trainer import Trainer, TrainingTexts
+from easymft.models.pseudo_labels import PseudoLabels
 from easymft.runs.run import Run
 
 
