@@ -33,13 +33,13 @@ def test_texts_like_the_run_s_have_not_moved_and_strange_ones_have(tmp_path, mon
     assert drift.texts == len(own)
     assert {measure.domain for measure in drift.measures} == {"books", "films", "tools"}
     assert [m for m in drift.moved if m.name in ("unknown pieces", "cut texts")] == []
-    strange = [("zzz qqq xxx", "books")] * 60 + [("the cafe", "garden")] * 60 + own[:3]
+    strange = [("zzz qqq xxx", "books")] * 60 + [("the cafe", "garden")] * 60 + own[-3:]
     drift = monitor(run, write(tmp_path / "new.csv", strange), 0.25, tmp_path / "new")
     moved = {(measure.domain, measure.name) for measure in drift.moved}
     assert {("books", "unknown pieces"), ("books", "familiarity")} <= moved
     # A domain that training did not know is beside all; one with few texts is only named.
     assert {measure.domain for measure in drift.measures} == {"books", ""}
-    assert sum(drift.few.values()) == 3
+    assert drift.few == {"tools": 3}
     page = (tmp_path / "new" / "drift.html").read_text()
     assert "(no known domain)" in page
     assert 'measure="unknown pieces"' in (tmp_path / "new" / "drift.prom").read_text()
