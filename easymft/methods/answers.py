@@ -1,6 +1,5 @@
 """Rules of answering, found on the development texts and tried on the test texts."""
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,10 +9,8 @@ import pyarrow.compute as pc
 from keras import ops
 
 from easymft.config import Answers
-from easymft.methods.abstention import lowest_threshold
 from easymft.methods.reliability import calibration
-from easymft.methods.temperature import fit_temperatures
-from easymft.models.answer_rules import ALWAYS, AnswerRules
+from easymft.models.answer_rules import AnswerRules, find_rules
 from easymft.report.statistics import expected_calibration_error
 
 _DRAWS = 20  # of each domain's test texts
@@ -34,15 +31,20 @@ def fit(
         `target_accuracy` and `confidence` as asked, and `models`: for each of `BY_META_LEARNER` and
         `BY_FINE_TUNED` that answered development texts `domains`, by name, and `unknown`, all of
         them together, each a dict of `temperature`, `threshold` (`None`: no text is answered),
-        `texts`, `answered`, `right` (of the development texts) and `needed` (see
-        `abstention.Threshold`).
+        `texts`, `answered`, `right` (of the development texts) and `needed`; see
+        `easymft.models.answer_rules.find_rules`.
     """
     models = {}
     for model in pc.unique(predictions["model"]).to_pylist():
         own = (pc.field("model") == model) & (pc.field("split") == "dev")
-        dev = _Texts.of(predictions.filter(own), labels, domains)
-        if len(dev.labels):
-            models[model] = _fit(dev, domains, settings)
+        if len(dev := predictions.filter(own)):
+            models[model] = find_rules(
+                *(_matrix(dev), _codes(dev["label"], labels), _codes(dev["domain"], domains)),
+                domains,
+                calibrate=settings.calibrate,
+                target_accuracy=settings.target_accuracy,
+                confidence=settings.confidence,
+            )
     asked = settings.model_dump(include={"target_accuracy", "confidence"})
     return {**asked, "models": models}
 
@@ -119,55 +121,6 @@ def _error_by_chance(scores: np.ndarray, codes: np.ndarray) -> float | None:
     ]
     known = [error for error in errors if error is not None]
     return float(np.mean(known)) if known else None
-
-
-@dataclasses.dataclass(frozen=True)
-class _Texts:
-    """Probabilities `(texts, classes)`, and the codes of classes and domains, `(texts,)`."""
-
-    probabilities: np.ndarray
-    labels: np.ndarray
-    domains: np.ndarray
-
-    @classmethod
-    def of(cls, predictions: pa.Table, labels: Sequence[str], domains: Sequence[str]) -> "_Texts":
-        return cls(
-            _matrix(predictions),
-            _codes(predictions["label"], labels),
-            _codes(predictions["domain"], domains),
-        )
-
-
-def _fit(dev: _Texts, domains: Sequence[str], settings: Answers) -> dict[str, Any]:
-    """Return the rules of one model as facts."""
-    shared, own = 1.0, np.ones(len(domains))
-    if settings.calibrate:
-        shared, own = fit_temperatures(dev.probabilities, dev.labels, dev.domains, len(domains))
-    temperatures = np.array([*own, shared], np.float32)
-    raw = AnswerRules(tuple(domains), temperatures, np.zeros(len(domains) + 1, np.float32))
-    right = dev.probabilities.argmax(axis=1) == dev.labels
-
-    def facts(code: int, part: np.ndarray, codes: np.ndarray) -> dict[str, Any]:
-        probabilities = raw.calibrated(dev.probabilities[part], codes[part])
-        scores = ops.convert_to_numpy(probabilities).max(axis=1, initial=0)
-        found = {
-            "temperature": float(temperatures[code]),
-            **{"threshold": ALWAYS, "texts": len(scores), "answered": len(scores)},
-            **{"right": int(right[part].sum()), "needed": None},
-        }
-        if settings.target_accuracy is None:
-            return found
-        limit = lowest_threshold(scores, right[part], settings.target_accuracy, settings.confidence)
-        known = dataclasses.asdict(limit)
-        return {**found, "threshold": known.pop("value"), **known}
-
-    everyone = np.full(len(dev.labels), len(domains))
-    return {
-        "domains": {
-            name: facts(code, dev.domains == code, dev.domains) for code, name in enumerate(domains)
-        },
-        "unknown": facts(len(domains), everyone >= 0, everyone),
-    }
 
 
 def _matrix(predictions: pa.Table) -> np.ndarray:

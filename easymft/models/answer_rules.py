@@ -8,6 +8,8 @@ import numpy as np
 from keras import ops
 
 from easymft.layers.types import Tensor
+from easymft.models.abstention import lowest_threshold
+from easymft.models.temperature import fit_temperatures
 
 ALWAYS, NEVER = 0.0, np.inf  # thresholds
 
@@ -36,7 +38,7 @@ class AnswerRules:
 
     @classmethod
     def of_facts(cls, facts: Mapping[str, Any]) -> Self:
-        """Return the rules that `easymft.methods.answers.fit` wrote down."""
+        """Return the rules that `find_rules` gave."""
         rows = [*facts["domains"].values(), facts["unknown"]]
         thresholds = [NEVER if row["threshold"] is None else row["threshold"] for row in rows]
         return cls(
@@ -94,3 +96,57 @@ class AnswerRules:
     def abstains(self, scores: Tensor, domains: Tensor) -> Tensor:
         """Return whether a text is better left to people, `(texts,)` bool; arguments `(texts,)`."""
         return scores < ops.take(ops.convert_to_tensor(self.thresholds), domains)
+
+
+def find_rules(
+    probabilities: np.ndarray,
+    labels: np.ndarray,
+    codes: np.ndarray,
+    domains: Sequence[str],
+    *,
+    calibrate: bool = True,
+    target_accuracy: float | None = None,
+    confidence: float = 0.9,
+) -> dict[str, Any]:
+    """Find a model's rules on texts that training did not see.
+
+    Args:
+        probabilities: `(texts, classes)` float32, as the model gives them.
+        labels: `(texts,)` int.
+        codes: `(texts,)` int, of the texts' domains; the number of domains for no known one.
+        domains: Names of the domains.
+        calibrate: Whether to find temperatures; see `easymft.models.temperature`.
+        target_accuracy: How many answers are to be right; see `easymft.models.abstention`. `None`:
+            every text is answered.
+        confidence: How sure that is to be kept.
+
+    Returns:
+        What `AnswerRules.of_facts` takes: `domains`, by name, and `unknown`, all texts together,
+        each a dict of `temperature`, `threshold` (`None`: no text is answered), `texts`, `answered`
+        and `right` of them, and `needed` (see `easymft.models.abstention.Threshold`).
+    """
+    shared, own = 1.0, np.ones(len(domains))
+    if calibrate:
+        shared, own = fit_temperatures(probabilities, labels, codes, len(domains))
+    temperatures = np.array([*own, shared], np.float32)
+    raw = AnswerRules(tuple(domains), temperatures, np.zeros(len(domains) + 1, np.float32))
+    right = probabilities.argmax(axis=1) == labels
+
+    def facts(code: int, part: np.ndarray) -> dict[str, Any]:
+        calibrated = raw.calibrated(probabilities[part], np.full(part.sum(), code))
+        scores = ops.convert_to_numpy(calibrated).max(axis=1, initial=0)
+        found = {
+            "temperature": float(temperatures[code]),
+            **{"threshold": ALWAYS, "texts": len(scores), "answered": len(scores)},
+            **{"right": int(right[part].sum()), "needed": None},
+        }
+        if target_accuracy is None:
+            return found
+        limit = lowest_threshold(scores, right[part], target_accuracy, confidence)
+        known = dataclasses.asdict(limit)
+        return {**found, "threshold": known.pop("value"), **known}
+
+    return {
+        "domains": {name: facts(code, codes == code) for code, name in enumerate(domains)},
+        "unknown": facts(len(domains), np.ones(len(labels), bool)),
+    }

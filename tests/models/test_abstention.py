@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from easymft.methods.abstention import lowest_threshold
+from easymft.models.abstention import lowest_threshold
 
 # Of 22 answers 0.9^22 = 0.098 are all right by chance where 90 % are, of 21 0.109. One error of 38:
 # 0.9^38 + 38 * 0.1 * 0.9^37 = 0.095, of 37: 0.104.

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.special import log_softmax, softmax
 
-from easymft.methods.temperature import fit_temperatures
+from easymft.models.temperature import fit_temperatures
 
 RNG = np.random.default_rng(0)
 
