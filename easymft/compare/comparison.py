@@ -44,7 +44,6 @@ BALANCES = {"classes-weighted": "loss", "classes-drawn": "batch"}
 _RARE = 1.5  # texts of the largest class to each of the smallest
 # Every labelled text is held out once; nothing is looked at or kept beyond the answers.
 _FIXED = {
-    "data.split": {"kind": "folds", "folds": FOLDS, "dev": 0.1},
     "diagnose": False,
     "keep_models": False,
     "evaluate_on": ["test"],
@@ -144,10 +143,10 @@ class Comparison:
         return counts
 
     def _fold(self, fold: int, names: Sequence[str], part: str = WHOLE) -> list[SweepRun]:
-        settings = dict(_FIXED)
+        split: dict[str, Any] = {"kind": "folds", "folds": FOLDS, "dev": 0.1}
         if part in PARTS:
-            thinned = {"fraction": PARTS[part], "per_class": None}
-            settings["data.split"] = {**settings["data.split"], "few_shot": thinned}
+            split["few_shot"] = {"fraction": PARTS[part], "per_class": None}
+        settings = {**_FIXED, "data.split": split}
         if part in BALANCES:
             phases = ("meta_fine_tune", "fine_tune")
             settings |= {f"{phase}.class_balance": BALANCES[part] for phase in phases}
