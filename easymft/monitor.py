@@ -6,13 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from easymft import files
-from easymft.data.batches.tokenized import tokenize
+from easymft.data.batches.tokenized import tokenized
+from easymft.data.corpus.lists import unlabelled
 from easymft.data.corpus.rows import to_name
-from easymft.data.corpus.schema import UNKNOWN, Corpus
 from easymft.errors import InputError
 from easymft.export.predict import COLUMNS, predict_file
 from easymft.methods.reference import pieces_of
@@ -47,7 +46,7 @@ def monitor(run: Run, source: str, limit: float, folder: Path) -> Drift:
         raise InputError(message, file=run.folder.reference)
     reference = pq.read_table(run.folder.reference).to_pandas()
     labels = tuple(run.folder.facts("validate")["labels"])
-    served = _served(run, source, labels)
+    served = _served(run, source)
     known = set(reference["domain"])
     served["domain"] = [name if name in known else "" for name in map(to_name, served["domain"])]
     domains = list(dict.fromkeys(reference["domain"]))
@@ -70,7 +69,7 @@ def monitor(run: Run, source: str, limit: float, folder: Path) -> Drift:
     return drift
 
 
-def _served(run: Run, source: str, labels: Sequence[str]) -> pd.DataFrame:
+def _served(run: Run, source: str) -> pd.DataFrame:
     """Return what the exported models answer, and what the tokenizer makes of the texts."""
     data = run.config.data
     with tempfile.TemporaryDirectory() as temporary:
@@ -88,19 +87,12 @@ def _served(run: Run, source: str, labels: Sequence[str]) -> pd.DataFrame:
             missing_words = " and no ".join(sorted(missing))
             message = f"answers no {missing_words}; `--mode export` makes it anew"
             raise InputError(message, file=run.folder.export)
-        texts = {name: table[name] for name in ("text", "text_pair") if name in table.column_names}
-        number = len(table)
-        columns = {
-            "id": pa.array(map(str, range(number)), pa.string()),
-            **{name: column.cast(pa.string()) for name, column in texts.items()},
-            "label": pa.repeat(pa.scalar(UNKNOWN, pa.int32()), number),
-            "domain": pa.repeat(pa.scalar(0, pa.int32()), number),
-        }
-        corpus = Corpus(pa.table(columns), tuple(labels), ("served",), "served texts", source)
-        tokens = tokenize(corpus, run.data.preprocessor, run.config.backbone.max_length, temporary)
+        roles = [name for name in ("text", "text_pair") if name in table.column_names]
+        corpus, _ = unlabelled({name: table[name].to_pylist() for name in roles})
         frame = table.select(["label", "abstain", "familiarity"]).to_pandas()
-        given = table["domain"].to_pylist() if "domain" in table.column_names else [""] * number
-        return frame.assign(domain=given, **pieces_of(tokens, np.arange(number)))
+        names = table["domain"].to_pylist() if "domain" in table.column_names else ""
+        with tokenized(corpus, run.data.preprocessor) as tokens:
+            return frame.assign(domain=names, **pieces_of(tokens, np.arange(len(table))))
 
 
 def _measures(
