@@ -5,7 +5,7 @@ The Keras layers and models are imported on first use, so that `import easymft` 
 - `TypicalityWeighting`, `DomainCorruptionHead`, `GradientReversal`, `MaskedMeanPooling`: layers
   for any functional model.
 - `MFTTextClassifier`, `TextClassifier`, `MultiTaskTextClassifier`, `AdversarialTextClassifier`:
-  models trained with Keras' own `compile` and `fit`.
+  models trained on texts with Keras' own `compile` and `fit`.
 - `MFTClassifier`: the whole method behind scikit-learn's `fit` and `predict`.
 - `typicality_scores(texts, labels, domains)`: how typical each text is of its class.
 - `load_config`, `Config`: recipes. `python -m easymft.run --help`: the command line.

@@ -11,8 +11,8 @@ from keras import ops
 from easymft.layers import DomainAdapters
 from easymft.layers.checks import check, check_choice
 from easymft.layers.types import Tensor, Tensors
-from easymft.models import adapter_sites
-from easymft.models.optimizer import adamw
+from easymft.models import adapter_sites, raw_texts, training
+from easymft.models.optimizer import WarmupLinearDecay, adamw
 from easymft.models.text_classifier import TextClassifier
 
 Parts = Literal["lora", "bias", "head"]
@@ -44,15 +44,15 @@ class AdaptedTextClassifier(TextClassifier):
 
     Example:
     ```python
-    model = AdaptedTextClassifier.of_meta_learner(meta_learner, num_domains=4, parts="lora")
-    model.compile("adamw", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-    model.fit(inputs, labels)
+    model = meta_learner.fine_tune({"text": texts, "domain": domains}, labels, parts="lora")
+    model = model.add_domain(new_texts, new_labels)
     ```
 
     Reference: see `easymft.layers.DomainAdapters`.
     """
 
     num_domains: int
+    training_name = "fine-tuning"
 
     def __init__(
         self,
@@ -115,11 +115,13 @@ class AdaptedTextClassifier(TextClassifier):
         Args:
             meta_learner: A plain classifier.
             num_domains: Number of domains that have parts.
-            **kwargs: `parts`, `rank`, `kernels`, `seed`; and `label_sets`, where its own domains
-                are not the meta-learner's.
+            **kwargs: `parts`, `rank`, `kernels`, `seed`; and `label_sets` and `domains`, where its
+                own domains are not the meta-learner's.
         """
         config = TextClassifier.get_config(meta_learner)
         config |= {"backbone": meta_learner.backbone, "preprocessor": meta_learner.preprocessor}
+        if num_domains != meta_learner.num_domains:
+            config["domains"] = None
         model = cls(**{**config, "name": None, "num_domains": num_domains, **kwargs})
         model.class_head.set_weights(meta_learner.class_head.get_weights())
         return model
@@ -156,43 +158,66 @@ class AdaptedTextClassifier(TextClassifier):
         return super()._logits(embedding, {"domain": _domains(inputs), **inputs}, training)
 
     def add_domain(
-        self, inputs: Tensors, labels: Any, learning_rate: float = 1e-4, **fit: Any
+        self,
+        inputs: Any,
+        labels: Any,
+        learning_rate: float = 1e-4,
+        name: str | None = None,
+        **fit: Any,
     ) -> "AdaptedTextClassifier":
         """Return the model with one more domain, trained on its texts; the others stay the same.
 
         Args:
-            inputs: What `call` takes, of the new domain alone, whose code is `num_domains` as it
-                was; `"domain"` is not read.
-            labels: Int `(texts,)`.
-            learning_rate: Of AdamW.
+            inputs: Texts or what `call` takes, of the new domain alone, whose code is `num_domains`
+                as it was; the domain that they name is not read.
+            labels: `(texts,)`.
+            learning_rate: Peak for texts, else throughout, of AdamW.
+            name: Of the new domain; needed where the others have names.
             **fit: Of `keras.Model.fit`, such as `epochs` and `batch_size`.
         """
+        known = self.domains
+        check((name is None) == (known is None), "name", "given where domains have names", name)
         new = self._beside(1)
-        new.compile(
-            adamw(learning_rate),
-            keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-            jit_compile=False,
-        )
-        domain = np.zeros(len(inputs["token_ids"]), "int32")
-        new.fit({**inputs, "domain": domain}, labels, **{"verbose": 0, **fit})
+        if raw_texts.is_raw(inputs):
+            given = raw_texts.read(inputs, labels)
+            inputs, labels, count = given.columns, given.labels, len(given)
+            training.compile_to_learn(new, adamw(WarmupLinearDecay(learning_rate)))
+        else:
+            # Without other kernels, by which answers of the encoder that is shared would round.
+            loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+            new.compile(adamw(learning_rate), loss, jit_compile=False)
+            count = len(inputs["token_ids"])
+        own_domain = {"domain": np.zeros(count, "int32")}
+        new.fit({**inputs, **own_domain}, labels, **{"verbose": 0, **fit})
         own, added = self.tables(), new.tables()
-        return self._with_tables({name: np.concatenate([own[name], added[name]]) for name in own})
+        names = None if known is None or name is None else [*known, name]
+        return self._with_tables({n: np.concatenate([own[n], added[n]]) for n in own}, names)
 
-    def remove_domain(self, domain: int) -> "AdaptedTextClassifier":
-        """Return the model without a domain; the codes of those after it are one less."""
-        check(0 <= domain < self.num_domains, "domain", f"in [0, {self.num_domains})", domain)
-        return self._with_tables({n: np.delete(t, domain, 0) for n, t in self.tables().items()})
+    def remove_domain(self, domain: int | str) -> "AdaptedTextClassifier":
+        """Return the model without a domain; the codes of those after it are one less.
 
-    def _with_tables(self, tables: Mapping[str, np.ndarray]) -> "AdaptedTextClassifier":
-        model = self._beside(len(next(iter(tables.values()))))
+        Args:
+            domain: Its code, or its name where domains have names.
+        """
+        code = int(self._reader.domains.codes([domain])[0])
+        names = self.domains
+        kept = None if names is None else names[:code] + names[code + 1 :]
+        return self._with_tables({n: np.delete(t, code, 0) for n, t in self.tables().items()}, kept)
+
+    def _with_tables(
+        self, tables: Mapping[str, np.ndarray], names: Sequence[str] | None
+    ) -> "AdaptedTextClassifier":
+        model = self._beside(len(next(iter(tables.values()))), names)
         model.set_tables(tables)
         return model
 
-    def _beside(self, num_domains: int) -> "AdaptedTextClassifier":
+    def _beside(
+        self, num_domains: int, names: Sequence[str] | None = None
+    ) -> "AdaptedTextClassifier":
         """Return a model with fresh parts of so many domains, beside the same meta-learner."""
         check(self.label_sets is None, "label_sets", "None where domains come and go", "some")
         kind = {"parts": self.parts, "rank": self.rank, "kernels": self.kernels, "seed": self.seed}
-        return self.of_meta_learner(self, num_domains, **kind)
+        return self.of_meta_learner(self, num_domains, domains=names, **kind)
 
     def meta_learner(self) -> TextClassifier:
         """Return the classifier that the parts stand beside, on the same encoder."""

@@ -14,7 +14,7 @@ from easymft.devices import replicas
 from easymft.devices.freed_memory import KeepFreedMemory
 from easymft.devices.machine import jit_compile
 from easymft.models import inference, raw_texts, training
-from easymft.models.cpu_kernels import keras_kernels
+from easymft.models.cpu_kernels import keras_kernels, use_cpu_kernels
 from easymft.models.exportable import Exportable
 from easymft.models.text_reader import Domains, TextReader, Typicalities
 from easymft.models.vocabulary import Vocabulary
@@ -94,6 +94,7 @@ class TextAnswers(Exportable):
         size = batch_size or given.batch_size or BATCH_SIZE
         given = given if steps is None else given.first(steps * size)
         self._compile_itself()
+        use_cpu_kernels(self)
         asked = self._reader.tokens(given, True, self._domains_needed("given"))
         with replicas.scope_of(self), asked as tokens:
             batches = self._batches(tokens, size, given.weights)
@@ -101,7 +102,7 @@ class TextAnswers(Exportable):
                 batches.to_keras(),
                 verbose=verbose,
                 steps=len(batches),
-                callbacks=with_freed_memory(callbacks),
+                callbacks=with_ours(callbacks),
                 return_dict=return_dict,
             )
 
@@ -132,6 +133,7 @@ class TextAnswers(Exportable):
         given = raw_texts.read(x)
         size = batch_size or given.batch_size or BATCH_SIZE
         given = given if steps is None else given.first(steps * size)
+        use_cpu_kernels(self)
         with (
             replicas.scope_of(self),
             self._reader.tokens(given, False, self._domains_needed("free")) as tokens,
@@ -246,8 +248,8 @@ class TextAnswers(Exportable):
             training.compile_to_learn(self, metrics=["accuracy"])
 
 
-def with_freed_memory(callbacks: Any) -> Any:
-    """Return a user's callbacks with the one that a CPU is slow without."""
+def with_ours(callbacks: Any, *ours: keras.callbacks.Callback) -> Any:
+    """Return a user's callbacks with ours, and with the one that a CPU is slow without."""
     if isinstance(callbacks, keras.callbacks.CallbackList):
         return callbacks
-    return [*keras.tree.flatten(callbacks or []), KeepFreedMemory()]
+    return [*keras.tree.flatten(callbacks or []), *ours, KeepFreedMemory()]

@@ -1,8 +1,8 @@
-"""What lets a classifier of token ids learn from texts: `adapt` and `fit`."""
+"""What lets a classifier of token ids learn from texts: `adapt`, `fit` and `fine_tune`."""
 
 import contextlib
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import keras
@@ -11,11 +11,14 @@ import numpy as np
 from easymft.data.batches.batches import Batches
 from easymft.data.batches.tokenized_texts import TokenizedTexts
 from easymft.devices import replicas
+from easymft.errors import InputError
 from easymft.layers import TypicalityWeighting
 from easymft.models import raw_texts, scoring, training
 from easymft.models.cpu_kernels import use_cpu_kernels
+from easymft.models.optimizer import WarmupLinearDecay, adamw
 from easymft.models.raw_texts import RawTexts
-from easymft.models.text_answers import BATCH_SIZE, TextAnswers, with_freed_memory
+from easymft.models.resumed_order import ResumedOrder
+from easymft.models.text_answers import BATCH_SIZE, TextAnswers, with_ours
 from easymft.models.text_embedder import TextEmbedder
 from easymft.models.text_reader import Typicalities
 from easymft.progress import progress_bars
@@ -156,11 +159,12 @@ class TextTask(TextAnswers):
             if isinstance(held_out, Batches):
                 validation_steps = validation_steps or len(held_out)
                 held_out = held_out.to_keras()
+            batches = batches.span(0, max(total, 1))
             return super().fit(
-                batches.span(0, max(total, 1)).to_keras(),
+                batches.to_keras(),
                 epochs=epochs,
                 verbose=verbose,
-                callbacks=with_freed_memory(callbacks),
+                callbacks=with_ours(callbacks, ResumedOrder(batches, initial_epoch)),
                 validation_data=held_out,
                 shuffle=False,
                 initial_epoch=initial_epoch,
@@ -168,6 +172,49 @@ class TextTask(TextAnswers):
                 validation_steps=validation_steps,
                 validation_freq=validation_freq,
             )
+
+    def fine_tune(
+        self,
+        x: Any,
+        y: Any = None,
+        *,
+        parts: Literal["lora", "bias", "head"] = "lora",
+        rank: int = 4,
+        kernels: Sequence[str] = ("query", "value"),
+        learning_rate: float = 1e-4,
+        weight_decay: float = 0.01,
+        **fit: Any,
+    ) -> Any:
+        """Give every domain small parts of its own, beside this model, on its own encoder.
+
+        Args:
+            x: Texts with their domains, as `fit` takes them.
+            y: Their classes.
+            parts: See `easymft.models.AdaptedTextClassifier`, as for the next two.
+            rank: Inner size of the factors.
+            kernels: Which projections have factors.
+            learning_rate: Peak of the learning rate.
+            weight_decay: Decoupled decay of the parts, towards this model.
+            **fit: Of `fit`, such as `epochs` and `validation_data`.
+
+        Returns:
+            An `AdaptedTextClassifier`. The encoder, which both share, is frozen by that.
+
+        Raises:
+            InputError: A text, label or domain cannot be used.
+        """
+        from easymft.models.adapted_text_classifier import AdaptedTextClassifier
+
+        if self.num_domains is None or not self.answers_any_domain:
+            message = "needs a model that all domains share, and their number (`num_domains`)"
+            raise InputError(message, field="fine_tune")
+        kind = {"parts": parts, "rank": rank, "kernels": kernels, "seed": self.seed}
+        learner = self.without_heads()
+        model = AdaptedTextClassifier.of_meta_learner(learner, self.num_domains, **kind)
+        optimizer = adamw(WarmupLinearDecay(learning_rate), weight_decay)
+        training.compile_to_learn(model, optimizer, metrics=["accuracy"])
+        model.fit(x, y, **fit)
+        return model
 
     def _weights(
         self, given: RawTexts, tokens: TokenizedTexts, class_weight: Mapping[Any, float] | None

@@ -1,5 +1,7 @@
 """Keras' `fit` of texts and a recipe's phase over all domains are one training."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -37,6 +39,10 @@ def eager():
     tf.config.run_functions_eagerly(False)
 
 
+def run_in(folder, trainer, title, texts, of=None):
+    return trainer.run(title, texts, Checkpoint(folder / "state"))
+
+
 def by_recipe(method, preset, folder):
     """What a run's stages `typicality` and `meta_fine_tune` make of the texts."""
     phase = {"epochs": EPOCHS, "batch_size": BATCH, "learning_rate": RATE}
@@ -50,9 +56,7 @@ def by_recipe(method, preset, folder):
             encoder = models.TextClassifier(models.load_backbone(preset), 2, 2)
             scores = phases.score(task, encoder, task.splits)
 
-        def record(trainer, title, texts, of=None):
-            return trainer.run(title, texts, Checkpoint(folder / "state"))
-
+        record = functools.partial(run_in, folder)
         keras.utils.set_random_seed(7)
         return phases.meta_fine_tune(task, models.load_backbone(preset), record, scores)[0]
 
@@ -81,3 +85,26 @@ def test_the_same_seed_gives_the_same_weights(method, tmp_path, eager):
     own = model.without_heads().get_weights()
     for one, other in zip(own, expected.get_weights(), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_so_do_parts_of_domains(tmp_path, eager):
+    preset = write_keras_bert(tmp_path / "preset")
+    own = {"epochs": EPOCHS, "batch_size": BATCH, "parts": "lora", "adapters": {"rank": 2}}
+    config = config_from_dict({"name": "same", "seed": 5, "fine_tune": own})
+    learner = models.TextClassifier.from_preset(preset, labels=LABELS, domains=DOMAINS, seed=5)
+    corpus = labelled({"text": X["text"], "label": Y, "domain": X["domain"]})
+    with tokenized(corpus, learner.preprocessor) as tokens:
+        task = phases.Task(config, METHODS["mft"], tokens, all_train(tokens), 2, DOMAINS)
+        record = functools.partial(run_in, tmp_path)
+        expected, _ = phases.fine_tune_parts(task, learner, record)
+    tuned = learner.fine_tune(X, Y, rank=2, batch_size=BATCH, epochs=EPOCHS, verbose=0)
+    for name, table in tuned.tables().items():
+        np.testing.assert_allclose(table, expected.tables()[name], atol=1e-6)
+    assert np.abs(tuned.tables()["head/kernels"]).max() > 1e-5
+    assert tuned.domains == DOMAINS
+    # A domain more, by its name; the others' answers are the same.
+    more = tuned.add_domain(X["text"][:4], Y[:4], name="tools", epochs=1)
+    np.testing.assert_array_equal(more.predict(X, verbose=0), tuned.predict(X, verbose=0))
+    assert more.domains == [*DOMAINS, "tools"]
+    assert more.remove_domain("books").domains == ["dvd", "tools"]

@@ -245,6 +245,32 @@ def test_what_a_user_compiled_stays(new):
 
 
 @pytest.mark.long
+def test_callbacks_of_keras_and_a_killed_training(new, tmp_path):
+    def train(folder, *callbacks):
+        model = new(TextClassifier)
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        model.compile(adamw(WarmupLinearDecay(0.01)), loss)
+        backup = keras.callbacks.BackupAndRestore(folder / "backup")
+        kept = keras.callbacks.ModelCheckpoint(folder / "best.keras", save_best_only=True)
+        rest = [backup, kept, keras.callbacks.EarlyStopping("val_loss", patience=5), *callbacks]
+        model.fit(X, Y, batch_size=8, epochs=3, validation_split=0.2, callbacks=rest, verbose=0)
+        return model
+
+    class Kill(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 1:
+                raise KeyboardInterrupt
+
+    whole = train(tmp_path / "whole")
+    assert keras.saving.load_model(tmp_path / "whole" / "best.keras").labels == LABELS
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path, Kill())
+    resumed = train(tmp_path)
+    for one, other in zip(arrays(whole.weights), arrays(resumed.weights), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+
+
+@pytest.mark.long
 def test_saved_with_tokenizer_and_names(new, reload):
     model = new()
     model.fit(X, Y, epochs=2, verbose=0)

@@ -159,6 +159,10 @@ class Batches(keras.utils.PyDataset):
         """Return the global steps from `start` to before `stop`, over epochs as they come."""
         return type(self)(**self._arguments, start=start, stop=stop)
 
+    def pass_over(self, steps: int) -> None:
+        """Begin so many steps later, with the same end."""
+        self.start = min(self.start + steps, self.stop)
+
     def weighted(self, sample_weight: np.ndarray | None) -> "Batches":
         """Return the same batches with these weights of `rows`."""
         arguments = {**self._arguments, "sample_weight": sample_weight}
