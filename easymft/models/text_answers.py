@@ -14,6 +14,7 @@ from easymft.devices import replicas
 from easymft.devices.freed_memory import KeepFreedMemory
 from easymft.devices.machine import jit_compile
 from easymft.models import inference, raw_texts, training
+from easymft.models.answer_rules import AnswerRules
 from easymft.models.cpu_kernels import keras_kernels, use_cpu_kernels
 from easymft.models.exportable import Exportable
 from easymft.models.text_reader import Domains, TextReader, Typicalities
@@ -35,6 +36,7 @@ class TextAnswers(Exportable):
     num_classes: int
     num_domains: int | None
     answers_any_domain = True
+    rules: AnswerRules | None = None  # temperatures and thresholds that `calibrate` found
     training_name = "training"  # of the only phase, as recipes call it; mixed into the seed
 
     def _set_task(
@@ -133,10 +135,29 @@ class TextAnswers(Exportable):
         given = raw_texts.read(x)
         size = batch_size or given.batch_size or BATCH_SIZE
         given = given if steps is None else given.first(steps * size)
+        answers, _, domains = self._answered(given, False, size, callbacks, verbose)
+        return self._ruled(answers, domains)
+
+    def _answered(
+        self,
+        given: raw_texts.RawTexts,
+        labelled: bool,
+        batch_size: int | None = None,
+        callbacks: Any = None,
+        verbose: Any = 0,
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return class probabilities as the model gives them, and the codes of texts.
+
+        Returns:
+            `(texts, classes)` float32; classes, `(texts,)` int; and domains, `(texts,)` int, the
+            number of domains for no known one.
+        """
+        size = batch_size or given.batch_size or BATCH_SIZE
+        needed = self._domains_needed("given" if labelled else "free")
         use_cpu_kernels(self)
         with (
             replicas.scope_of(self),
-            self._reader.tokens(given, False, self._domains_needed("free")) as tokens,
+            self._reader.tokens(given, labelled, needed) as tokens,
             progress_bars(False),
         ):
             outputs = inference.predict(
@@ -144,7 +165,14 @@ class TextAnswers(Exportable):
                 callbacks=callbacks or (),
                 verbose=verbose,
             )
-        return keras.ops.convert_to_numpy(keras.ops.softmax(outputs["logits"], axis=-1))
+            domains = np.where(tokens.domains < 0, self._reader.domains.count, tokens.domains)
+            labels = np.array(tokens.labels)
+        probabilities = keras.ops.softmax(outputs["logits"], axis=-1)
+        return keras.ops.convert_to_numpy(probabilities), labels, domains
+
+    def _ruled(self, probabilities: np.ndarray, codes: np.ndarray) -> np.ndarray:
+        """Return what the model's rules make of probabilities; takes what `_answered` gives."""
+        return probabilities
 
     def classify(
         self, texts: Any, domains: Any = None, text_pairs: Any = None
@@ -207,6 +235,7 @@ class TextAnswers(Exportable):
                 labels,
                 domains if self.reads_domains else (),
                 pair=self.pairs,
+                rules=self.rules,
             )
         if verbose is not False:
             print(f"Saved artifact at '{filepath}', of texts in and names of classes out.")
@@ -218,7 +247,7 @@ class TextAnswers(Exportable):
     @property
     def reads_domains(self) -> bool:
         """Return whether a text's domain changes its answer."""
-        return not self.answers_any_domain
+        return not self.answers_any_domain or bool(self.rules and self.rules.domains)
 
     def _batches(
         self,

@@ -14,17 +14,18 @@ from easymft.devices import replicas
 from easymft.errors import InputError
 from easymft.layers import TypicalityWeighting
 from easymft.models import raw_texts, scoring, training
+from easymft.models.calibrated_answers import CalibratedAnswers
 from easymft.models.cpu_kernels import use_cpu_kernels
 from easymft.models.optimizer import WarmupLinearDecay, adamw
 from easymft.models.raw_texts import RawTexts
 from easymft.models.resumed_order import ResumedOrder
-from easymft.models.text_answers import BATCH_SIZE, TextAnswers, with_ours
+from easymft.models.text_answers import BATCH_SIZE, with_ours
 from easymft.models.text_embedder import TextEmbedder
 from easymft.models.text_reader import Typicalities
 from easymft.progress import progress_bars
 
 
-class TextTask(TextAnswers):
+class TextTask(CalibratedAnswers):
     """A model of token ids that also learns from texts.
 
     Token ids are learned from as by any Keras model. Texts are tokenized once and batched by
@@ -122,6 +123,7 @@ class TextTask(TextAnswers):
         Raises:
             InputError: A text, label, domain or weight cannot be used.
         """
+        self.rules = None  # found for the model as it was
         if not raw_texts.is_raw(x):
             self._check_length_is_known()
             return super().fit(

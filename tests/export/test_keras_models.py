@@ -69,3 +69,15 @@ def test_a_head_for_each_domain_is_asked_by_name(preset, tmp_path):
         .structured_input_signature
     )
     assert set(names) == {"token_ids", "padding_mask", "segment_ids", "domain"}
+
+
+@pytest.mark.long
+def test_what_was_calibrated_is_served_so(preset, tmp_path):
+    model = TextClassifier.from_preset(preset, labels=LABELS, domains=DOMAINS)
+    x = {"text": TEXTS, "domain": OF}
+    model.calibrate(x, Y, target_accuracy=0.5, confidence=0.5)
+    model.export(tmp_path / "model", verbose=False)
+    answer = served(tmp_path / "model", text=TEXTS, domain=OF)
+    np.testing.assert_allclose(answer["probabilities"], model.predict(x), atol=1e-5)
+    limits = model.rules.thresholds[[DOMAINS.index(name) for name in OF]]
+    assert answer["abstain"].numpy().tolist() == (answer["score"].numpy() < limits).tolist()

@@ -313,3 +313,39 @@ def test_a_model_without_tokenizer_says_how_to_get_one(backbone):
     model = TextClassifier(backbone, 2)
     with pytest.raises(InputError, match="no tokenizer; make it by `from_preset`"):
         model.predict(TEXTS)
+
+
+def test_a_calibrated_model_divides_logits_by_its_domains_temperatures(new, tmp_path):
+    model = new()
+    raw = model.predict(X)
+    # Every third class is another than the model says, so it is too sure.
+    given = [LABELS[(code + (n % 3 == 0)) % 2] for n, code in enumerate(raw.argmax(axis=1))]
+    facts = model.calibrate(X, given, target_accuracy=0.6, confidence=0.5)
+    assert list(facts["domains"]) == DOMAINS
+    found = np.array([facts["domains"][name]["temperature"] for name in OF])[:, None]
+    expected = raw ** (1 / found)
+    expected /= expected.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(model.predict(X), expected, atol=1e-5)
+    assert model.predict(X).argmax(axis=1).tolist() == raw.argmax(axis=1).tolist()
+    shared = raw ** (1 / facts["unknown"]["temperature"])
+    shared /= shared.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(model.predict(TEXTS), shared, atol=1e-5)
+    np.testing.assert_allclose(model.classify(TEXTS, OF)[1], expected.max(axis=1), atol=1e-5)
+
+    # It lasts, as long as nothing is learned.
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(loaded.predict(X), expected, atol=1e-5)
+    assert loaded.rules.to_dict() == model.rules.to_dict()
+    model.save_to_preset(tmp_path / "preset")
+    again = MFTTextClassifier.from_preset(str(tmp_path / "preset"))
+    np.testing.assert_allclose(again.predict(X), expected, atol=1e-5)
+    model.fit(X, Y, epochs=0, verbose=0)
+    assert model.rules is None
+    np.testing.assert_allclose(model.predict(X), raw, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["target_accuracy", "confidence"])
+def test_shares_that_are_none_are_refused(new, name):
+    with pytest.raises(InputError, match=f"`{name}`: must be in .* Received: 95"):
+        new().calibrate(X, Y, **{name: 95})
