@@ -1,6 +1,6 @@
 """A model card: what stands beside an exported model, in the form that Hugging Face reads."""
 
-import yaml
+from huggingface_hub import EvalResult, ModelCardData
 
 from easymft.config.method import BY_FINE_TUNED, BY_META_LEARNER, META_LEARNER
 from easymft.report.answers import answer_sentences
@@ -9,6 +9,7 @@ from easymft.report.markdown import escape, table
 from easymft.report.run_markdown import figure_cells
 from easymft.report.templating import render
 
+_TASK = "text-classification"
 # What is known of published corpora, by the source a recipe names: the language, and the data
 # set's name on the hub.
 _PUBLISHED = {
@@ -28,9 +29,7 @@ def render_model_card(summary: Facts, model: str | None, pair: bool = False) -> 
     figures = _figures(summary, model)
     return render(
         "model_card.md.jinja",
-        header=yaml.safe_dump(
-            _metadata(summary, model, figures), sort_keys=False, allow_unicode=True
-        ),
+        header=_metadata(summary, model, figures) + "\n",
         name=_name(summary, model),
         model=model,
         meta_learner=META_LEARNER,
@@ -62,39 +61,40 @@ def _figures(summary: Facts, model: str | None) -> dict[str, Facts]:
     return {domain: part for domain, part in figures.items() if part["texts"]}
 
 
-def _metadata(summary: Facts, model: str | None, figures: dict[str, Facts]) -> Facts:
-    """Return the header: what is known, and no field that is not."""
+def _metadata(summary: Facts, model: str | None, figures: dict[str, Facts]) -> str:
+    """Return the header as YAML: what is known, and no field that is not."""
     config, data = summary["config"], summary["stages"].get("validate", {})
     published = None if data.get("is_sample") else config["data"]["source"]
     language, dataset = _PUBLISHED.get(published, (None, None))
     preset = config["backbone"]["preset"]
     results = [
-        {
-            "task": {"type": "text-classification"},
-            "dataset": {
-                "type": dataset or data["corpus"],
-                "name": f"{data['corpus']}, {domain}",
-                "config": domain,
-                "split": "test",
-            },
-            "metrics": [
-                {"type": "accuracy", "value": part["accuracy"]},
-                {"type": "f1", "name": "macro F1", "value": part["macro_f1"]},
-            ],
-        }
+        EvalResult(
+            task_type=_TASK,
+            dataset_type=dataset or data["corpus"],
+            dataset_name=f"{data['corpus']}, {domain}",
+            dataset_config=domain,
+            dataset_split="test",
+            metric_type=kind,
+            metric_name=name,
+            metric_value=part[key],
+        )
         for domain, part in figures.items()
+        for kind, name, key in (
+            ("accuracy", None, "accuracy"),
+            ("f1", "macro F1", "macro_f1"),
+        )
     ]
-    metadata = {
-        "library_name": "keras",
-        "pipeline_tag": "text-classification",
-        "tags": ["easymft", "multi-domain", *(["mft"] if "mft" in config["method"] else [])],
-        "language": language,
-        "base_model": preset.removeprefix("hf://") if preset.startswith("hf://") else None,
-        "datasets": [dataset] if dataset else None,
-        "metrics": ["accuracy", "f1"],
-        "model-index": [{"name": _name(summary, model), "results": results}] if results else None,
-    }
-    return {key: value for key, value in metadata.items() if value is not None}
+    return ModelCardData(
+        library_name="keras",
+        pipeline_tag=_TASK,
+        tags=["easymft", "multi-domain", *(["mft"] if "mft" in config["method"] else [])],
+        language=language,
+        base_model=preset.removeprefix("hf://") if preset.startswith("hf://") else None,
+        datasets=[dataset] if dataset else None,
+        metrics=["accuracy", "f1"],
+        model_name=_name(summary, model) if results else None,
+        eval_results=results or None,
+    ).to_yaml()
 
 
 def _results_table(figures: dict[str, Facts]) -> str | None:

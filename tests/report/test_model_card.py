@@ -159,7 +159,7 @@ def test_names_are_inert(model):
     summary["stages"]["validate"]["labels"] = [HOSTILE, "yes"]
     summary["stages"]["validate"]["corpus"] = HOSTILE
     card = render_model_card(summary, model)
-    assert card.startswith("---\nlibrary_name:")
+    assert card.startswith("---\nbase_model:")
     header, body = split_card(card)
     (index,) = header["model-index"]
     assert index["name"] == f"{HOSTILE}: {model or 'combined'}"
