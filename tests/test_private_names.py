@@ -114,7 +114,7 @@ USED = [
     Used("beta", OPTIMIZER, names_of_variables, DECAY),
     Used(
         "make_train_function",
-        "models/text_classifier.py",
+        "models/seeded_model.py",
         of(keras.Model),
         "set the replicas' random states apart before the first step, or all draw alike",
     ),
