@@ -303,7 +303,7 @@ def _learned_from(X: Any, y: Any, method: Method) -> tuple[Corpus, np.ndarray]: 
     if method.self_trains and places.all():
         raise InputError(
             f"has a label for every text, and `{method.name}` also learns from texts without, which"
-            f" are marked by -1 or None; take method {method.name.removesuffix('_self')}",
+            f" are marked by -1 or None; take method {method.name.rsplit('_', 1)[0]}",
             field="y",
         )
     domains = columns.get("domain", [UNNAMED] * len(places))
