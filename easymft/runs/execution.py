@@ -90,7 +90,7 @@ def _run_all(run: Run) -> None:
                 _forget(run, ["report"])
             run_stage(run, name)
     if not run.keeps_models:
-        run.folder.drop_models()
+        run.folder.drop_models(but_encoder=run.keeps_adapted)
 
 
 def _run_again(run: Run, only: str) -> None:

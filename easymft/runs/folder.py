@@ -148,9 +148,19 @@ class RunFolder:
         for checkpoint in self.checkpoint("*").parent.glob(self.checkpoint("*").name):
             files.remove(checkpoint)
 
-    def drop_models(self) -> None:
-        """Remove the trained models; predictions, metrics and reports stay."""
-        files.remove(self.model("any").parent)
+    def drop_models(self, but_encoder: bool = False) -> None:
+        """Remove the trained models; predictions, metrics and reports stay.
+
+        Args:
+            but_encoder: Whether the adapted encoder, if there is one, stays too.
+        """
+        folder = self.model("any").parent
+        if not (but_encoder and self.adapted.exists()):
+            files.remove(folder)
+            return
+        for path in folder.iterdir():
+            if path != self.adapted:
+                files.remove(path)
 
     def model(self, name: str) -> Path:
         """Return a trained model."""

@@ -41,6 +41,8 @@ class Run:
     Attributes:
         keeps_models: Whether trained models stay once all stages are done; as the recipe says,
             but where another run still needs them.
+        keeps_adapted: Whether the adapted encoder stays where the models do not.
+        adapted_by: Another run that has adapted the same encoder to the same texts.
     """
 
     def __init__(self, config: Config):
@@ -49,6 +51,8 @@ class Run:
         self.folder = RunFolder(config)
         self.data = RunData(config, self.folder)
         self.keeps_models = config.keep_models
+        self.keeps_adapted = False
+        self.adapted_by: Run | None = None
 
     @functools.cached_property
     def distribution(self) -> Distribution:

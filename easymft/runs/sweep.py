@@ -34,6 +34,7 @@ from easymft.runs.folder import RunFolder, first_difference, with_later_settings
 from easymft.runs.lock import BusyError, in_turn, locked
 from easymft.runs.plan import plan
 from easymft.runs.run import Run
+from easymft.runs.shared_encoders import SharedEncoders
 from easymft.runs.shared_learners import SharedLearners
 from easymft.runs.summary import summary as summary_of
 
@@ -130,7 +131,8 @@ class SweepRunner:
         """
         # All recipes are checked before the first hour is spent.
         configs = [self.config(sweep_run) for sweep_run in planned]
-        shared, clock = SharedLearners(configs), _Clock(len(planned), restart)
+        shared = SharedEncoders(configs), SharedLearners(configs)
+        clock = _Clock(len(planned), restart)
         waiting = list(zip(planned, configs, strict=True))
         while waiting:
             busy = []
@@ -183,8 +185,8 @@ class SweepRunner:
                 folder.move_aside()
 
 
-def _do(run: Run, shared: SharedLearners, restart: bool) -> dict[str, Any]:
-    """Execute a run, with the meta-learner of another that trained the same.
+def _do(run: Run, shared: tuple[SharedEncoders, SharedLearners], restart: bool) -> dict[str, Any]:
+    """Execute a run, with what another has that trained the same.
 
     Raises:
         BusyError: Another process works on it.
@@ -193,9 +195,11 @@ def _do(run: Run, shared: SharedLearners, restart: bool) -> dict[str, Any]:
         # Workers of one run are in step, and share its lock later.
         alone = run.distribution.workers == 1
         with locked(run.folder.path) if alone else contextlib.nullcontext():
-            shared.begin(run)
+            for kind in shared:
+                kind.begin(run)
     summary = execute(run, restart=restart)
-    shared.end(run)
+    for kind in shared:
+        kind.end(run)
     return summary
 
 

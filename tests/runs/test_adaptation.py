@@ -12,6 +12,7 @@ from easymft.methods import adaptation
 from easymft.runs.execution import execute
 from easymft.runs.plan import plan
 from easymft.runs.run import Run
+from easymft.runs.shared_encoders import SharedEncoders
 from easymft.runs.shared_learners import SharedLearners
 from tests.models.hugging_face import VOCABULARY
 from tests.small_run import write_recipe
@@ -71,6 +72,22 @@ def test_later_stages_begin_with_the_adapted_encoder(tmp_path, monkeypatch):
     assert other.folder.is_done("adapt")
     np.testing.assert_array_equal(other.backbone().get_weights()[0], adapted[0])
 
+    # And so does one of another method, which checks its own data first.
+    third = Run(load_config(path, [*FEW, *ADAPT, "method=mix", "keep_models=false"]))
+    shared = SharedEncoders([run.config, third.config])
+    shared.begin(third)
+    for stage in ("validate", "adapt"):
+        execute(third, stage)
+    assert len(read) == 1
+    facts = third.folder.facts("adapt")
+    assert (facts["taken_from"], facts["history"]) == (str(run.folder.path), history)
+    np.testing.assert_array_equal(third.backbone().get_weights()[0], adapted[0])
+    # What was kept for others alone goes when the last of them has it.
+    third.folder.mark_done("report", {})
+    shared.end(third)
+    assert run.folder.adapted.exists()
+    assert not third.folder.adapted.exists()
+
     run.folder.adapted.unlink()
     with pytest.raises(InputError, match="this trained model is gone"):
         execute(run, "typicality")
@@ -88,3 +105,36 @@ def test_a_vocabulary_without_a_mask_is_refused(tmp_path):
     tokenizer.mask_token_id = None
     with pytest.raises(InputError, match="no mask token, by which `adapt` hides others"):
         adaptation.masking(tokenizer, 0.15)
+
+
+def test_an_encoder_that_others_wait_for_outlives_the_models(tmp_path):
+    path = write_recipe(tmp_path)
+    first, second, other_seed = (
+        Run(load_config(path, ["keep_models=false", *ADAPT, *settings]))
+        for settings in (["method=mix"], ["method=mft"], ["method=mft", "seed=2"])
+    )
+    shared = SharedEncoders([run.config for run in (first, second, other_seed)])
+    shared.begin(first)
+    assert first.keeps_adapted
+    checkpoints = first.folder.adapted.parent
+    checkpoints.mkdir(parents=True)
+    for name in ("adapted.weights.h5", "meta-learner.keras"):
+        (checkpoints / name).write_text("weights")
+    for stage in ("adapt", "report"):
+        first.folder.mark_done(stage, {})
+    first.folder.drop_models(but_encoder=first.keeps_adapted)
+    assert [file.name for file in checkpoints.iterdir()] == ["adapted.weights.h5"]
+    shared.begin(other_seed)
+    assert other_seed.adapted_by is None
+    shared.begin(second)
+    assert second.adapted_by.folder.path == first.folder.path
+    assert not second.keeps_adapted
+    shared.end(first)
+    assert checkpoints.exists()
+    second.folder.mark_done("adapt", {})
+    second.folder.adapted.parent.mkdir(parents=True)
+    second.folder.adapted.write_text("weights")
+    shared.end(second)
+    assert not checkpoints.exists()
+    # That of a run that goes on stays.
+    assert second.folder.adapted.exists()

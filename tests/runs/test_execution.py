@@ -428,3 +428,9 @@ def test_restart_keeps_the_old_run(tmp_path):
         assert kept.name == f"seed-1.old-{number}"
         execute(experiment, "validate")
     assert Run(load_config(tmp_path / "tiny.json", ["seed=9"])).folder.move_aside() is None
+
+
+def test_the_best_epoch_is_one_that_dev_was_looked_at(tmp_path):
+    settings = ["meta_fine_tune.select_best_on_dev=true", "meta_fine_tune.validation_freq=0"]
+    with pytest.raises(InputError, match="chooses among the epochs that `validation_freq`"):
+        execute(Run(load_config(write_recipe(tmp_path), settings)), "validate")

@@ -37,6 +37,7 @@ def validate(run: Run) -> dict[str, Any]:
         logger.info("%s", line)
     report.raise_for_problems()
     _check_method(run)
+    _check_selection(run)
     _check_label_sets(run)
     _check_unlabeled(run, splits)
     if run.folder.is_done("validate"):
@@ -190,14 +191,6 @@ def _check_method(run: Run) -> None:
                 f"or `distribution.strategy` one_device. Received: {parts}",
                 field=f"{name}.gradient_accumulation_steps",
             )
-    if (
-        run.config.meta_fine_tune.select_best_on_dev
-        and not run.config.meta_fine_tune.validation_freq
-    ):
-        raise InputError(
-            "chooses among the epochs that `validation_freq` looks at; set that to 1 or more",
-            field="meta_fine_tune.select_best_on_dev",
-        )
     if run.has_parts and not mft.keep_class_head:
         raise InputError(
             "false gives each domain a fresh class head, and small parts stand beside the "
