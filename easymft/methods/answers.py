@@ -9,11 +9,22 @@ import pyarrow.compute as pc
 from keras import ops
 
 from easymft.config import Answers
+from easymft.errors import InputError
 from easymft.methods.reliability import calibration
 from easymft.models.answer_rules import AnswerRules, find_rules
 from easymft.report.statistics import expected_calibration_error
 
 _DRAWS = 20  # of each domain's test texts
+
+
+def check_promise(settings: Answers, has_dev: bool) -> None:
+    """Raise `InputError` where answers are to be right as often as nothing can show."""
+    if settings.target_accuracy is not None and not has_dev:
+        raise InputError(
+            "is shown by development texts, and none are answered; set some aside by "
+            '`data.split.dev`, and have "dev" in `evaluate_on`',
+            field="answers.target_accuracy",
+        )
 
 
 def fit(
@@ -33,7 +44,11 @@ def fit(
         them together, each a dict of `temperature`, `threshold` (`None`: no text is answered),
         `texts`, `answered`, `right` (of the development texts) and `needed`; see
         `easymft.models.answer_rules.find_rules`.
+
+    Raises:
+        InputError: Something is to be promised, and there are no development texts.
     """
+    check_promise(settings, "dev" in pc.unique(predictions["split"]).to_pylist())
     models = {}
     for model in pc.unique(predictions["model"]).to_pylist():
         own = (pc.field("model") == model) & (pc.field("split") == "dev")

@@ -4,6 +4,7 @@ import pytest
 from scipy.special import softmax
 
 from easymft.config import Answers
+from easymft.errors import InputError
 from easymft.methods import answers
 from easymft.methods.reliability import calibration
 
@@ -84,6 +85,8 @@ def test_without_calibration_or_development_texts_probabilities_stay():
     facts = answers.fit(raw, LABELS, DOMAINS, Answers(calibrate=False))
     assert answers.calibrated(raw, facts, DOMAINS) == raw
     raw = predictions(50, splits=["test"])
+    with pytest.raises(InputError, match=r"`answers.target_accuracy`: is shown by development"):
+        answers.fit(raw, LABELS, DOMAINS, Answers(target_accuracy=0.9))
     facts = answers.fit(raw, LABELS, DOMAINS, Answers())
     assert facts["models"] == {}
     assert answers.calibrated(raw, facts, DOMAINS) == raw

@@ -18,6 +18,7 @@ from easymft.data.corpus.splits import Splits
 from easymft.errors import InputError
 from easymft.methods import phases
 from easymft.methods import typicality as scoring
+from easymft.methods.answers import check_promise
 from easymft.methods.evaluation import class_probabilities
 from easymft.models import TextClassifier, load_backbone
 from easymft.models.backbone import num_layers
@@ -40,6 +41,8 @@ def validate(run: Run) -> dict[str, Any]:
     _check_selection(run)
     _check_label_sets(run)
     _check_unlabeled(run, splits)
+    _check_selection(run)
+    check_promise(run.config.answers, "dev" in run.config.evaluate_on and len(splits["dev"]) > 0)
     if run.folder.is_done("validate"):
         data.check_unchanged()
     run.folder.begin()
