@@ -166,6 +166,7 @@ def _building_on_one_part(original: Any) -> Any:
     def _maybe_symbolic_build(self: Any, iterator: Any = None, data_batch: Any = None) -> None:
         strategy = self.distribute_strategy
         if iterator is not None and strategy.num_replicas_in_sync > 1:
+            iterator.reset()  # that of an evaluation may be at its end
             _, _, batches = next(iter(iterator))
             data_batch = keras.tree.map_structure(
                 lambda value: strategy.experimental_local_results(value)[0], next(batches)

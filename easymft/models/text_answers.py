@@ -95,10 +95,10 @@ class TextAnswers(Exportable):
         given = raw_texts.read(x, y, sample_weight)
         size = batch_size or given.batch_size or BATCH_SIZE
         given = given if steps is None else given.first(steps * size)
-        self._compile_itself()
-        use_cpu_kernels(self)
         asked = self._reader.tokens(given, True, self._domains_needed("given"))
         with replicas.scope_of(self), asked as tokens:
+            self._compile_itself()
+            use_cpu_kernels(self)
             batches = self._batches(tokens, size, given.weights)
             return super().evaluate(
                 batches.to_keras(),

@@ -154,7 +154,10 @@ class TextTask(CalibratedAnswers):
             weights = self._weights(given, tokens, class_weight)
             size = batch_size or given.batch_size or BATCH_SIZE
             batches = self._batches(tokens, size, weights, self._order(shuffle), shuffle)
-            steps = steps_per_epoch or batches.steps_per_epoch
+            self._compile_itself()
+            # Whole executions: else Keras would take the rest out of the next epoch's batches.
+            at_once = self.steps_per_execution
+            steps = -(-(steps_per_epoch or batches.steps_per_epoch) // at_once) * at_once
             total = steps * (epochs - initial_epoch)
             self._get_ready(total)
             held_out = self._held_out(stack, validation_data, validation_batch_size or size)
@@ -250,8 +253,7 @@ class TextTask(CalibratedAnswers):
         return self._batches(stack.enter_context(tokens), batch_size, data.weights)
 
     def _get_ready(self, steps: int) -> None:
-        """Compile where that is due, and begin a training whose length this `fit` sets."""
-        self._compile_itself()
+        """Begin a training whose length this `fit` sets; other trainings go on."""
         use_cpu_kernels(self)  # also where a user compiled
         schedule = training.schedule_of(self.optimizer)
         if schedule is not None and schedule.follows_fit:

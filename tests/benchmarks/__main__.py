@@ -19,6 +19,7 @@ from tests.benchmarks.worker import timed
 _PARTS = ("amazon", "mnli", "steps", "typicality", "stream", "startup")
 _TRAINERS = {
     "easymft": ("train_easymft", {}),
+    "easymft-fit": ("train_easymft_fit", {}),
     "keras-hub": ("train_keras_hub", {"jit_compile": False}),
     "keras-hub-xla": ("train_keras_hub", {"jit_compile": "auto"}),
     "keras-hub-bfloat16": (
@@ -65,7 +66,7 @@ def _training(part: str, pairs: bool, results: dict) -> str:
     for name in there:
         module, own = _TRAINERS[name]
         python = _TORCH.value if "transformers" in module else sys.executable
-        precision = _PRECISION.value if name == "easymft" else "float32"
+        precision = _PRECISION.value if name.startswith("easymft") else "float32"
         told = {**settings, "name": name, "precision": precision, **own}
         workers.append(contest.Worker(f"tests.benchmarks.{module}", told, python))
     rounds = contest.alternate(workers, _REPEATS.value)

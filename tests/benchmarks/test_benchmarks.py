@@ -24,6 +24,7 @@ from tests.benchmarks import (
     share,
     texts,
     train_easymft,
+    train_easymft_fit,
     train_keras_hub,
     train_steps,
     typicality,
@@ -88,7 +89,7 @@ def test_a_worker_that_fails_is_named(tmp_path, monkeypatch):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("module", [train_easymft, train_keras_hub])
+@pytest.mark.parametrize("module", [train_easymft, train_easymft_fit, train_keras_hub])
 def test_trainers_train(settings, module):
     times = module.prepare(settings)()
     assert list(times) == ["it"]

@@ -1,5 +1,7 @@
 """Texts into `adapt`, `fit`, `evaluate` and `predict`."""
 
+import contextlib
+
 import keras
 import numpy as np
 import pytest
@@ -349,3 +351,35 @@ def test_a_calibrated_model_divides_logits_by_its_domains_temperatures(new, tmp_
 def test_shares_that_are_none_are_refused(new, name):
     with pytest.raises(InputError, match=f"`{name}`: must be in .* Received: 95"):
         new().calibrate(X, Y, **{name: 95})
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not ON_TENSORFLOW, reason="JAX compiles always, and has no such strategies")
+@pytest.mark.parametrize("kind", ["steps_per_execution", "jit_compile", "bfloat16", "mirrored"])
+def test_as_keras_can_be_told_to_compute(new, kind):
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(False)
+    devices = [device.name for device in tf.config.list_logical_devices("CPU")[:2]]
+    scope = tf.distribute.MirroredStrategy(devices, tf.distribute.ReductionToOneDevice()).scope()
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    try:
+        with scope if kind == "mirrored" else contextlib.nullcontext():
+            model = new(dtype="mixed_bfloat16" if kind == "bfloat16" else None, dropout=0.0)
+            how = {"steps_per_execution": 3} if kind == "steps_per_execution" else {}
+            how |= {"jit_compile": True} if kind == "jit_compile" else {}
+            model.compile(adamw(WarmupLinearDecay(0.01)), loss, **how)
+        start = model.get_weights()
+        typicality = model.adapt(X, Y)
+        history = model.fit(X, Y, batch_size=6, epochs=2, validation_data=(X, Y), verbose=0).history
+        probabilities = model.predict(X, batch_size=5, verbose=0)
+        figures = model.evaluate(X, Y, batch_size=7, verbose=0, return_dict=True)
+    finally:
+        tf.config.run_functions_eagerly(True)
+    assert len(set(np.round(typicality, 3))) > 10
+    assert history["val_loss"][1] != history["val_loss"][0]
+    assert max(np.abs(a - b).max() for a, b in zip(start, model.get_weights(), strict=True)) > 0.01
+    assert probabilities.shape == (24, 2)
+    right = (probabilities.argmax(axis=1) == Y_CODES)[OF_CODES == 1].mean()
+    assert figures["accuracy_domain_1"] == pytest.approx(right)
+    assert history["val_loss"][1] == pytest.approx(figures["loss"], rel=1e-2)
