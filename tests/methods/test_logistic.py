@@ -62,6 +62,22 @@ def test_noise_calls_for_a_strong_penalty_and_a_clear_class_for_a_weak_one():
     assert answers(clear, 10 * np.eye(2))[0, 0] > 0.99
 
 
+def test_of_many_texts_some_choose_the_strength_and_all_are_learned_from(monkeypatch):
+    seen = []
+    fitted = logistic._fitted
+
+    def count(features, labels, weights, strength):
+        seen.append(len(labels))
+        return fitted(features, labels, weights, strength)
+
+    monkeypatch.setattr(logistic, "_fitted", count)
+    monkeypatch.setattr(logistic, "_MOST", 50)
+    labels = np.arange(300) % 2
+    fit_head(RNG.normal(size=(300, 2)), labels, labels, 2, np.ones(300))
+    assert set(seen[:-1]) == {40}  # four folds of five
+    assert seen[-1] == 300
+
+
 def test_a_class_without_texts_never_wins_and_one_class_alone_always_does():
     features = RNG.normal(size=(20, 3))
     head = fit_head(features, np.arange(20) % 2 * 2, np.zeros(20, int), 3)

@@ -38,7 +38,6 @@ def validate(run: Run) -> dict[str, Any]:
         logger.info("%s", line)
     report.raise_for_problems()
     _check_method(run)
-    _check_selection(run)
     _check_label_sets(run)
     _check_unlabeled(run, splits)
     _check_selection(run)
