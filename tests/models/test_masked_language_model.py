@@ -14,12 +14,12 @@ OTHERS = ("Roberta", "XLMRoberta", "DistilBert", "DebertaV3")
 def model_of(architecture="Bert"):
     extra = {"embedding_dim": 3} if architecture == "Albert" else {}
     extra |= {"bucket_size": 4} if architecture == "DebertaV3" else {}
+    keras.utils.set_random_seed(1)  # of the head
     return MaskedLanguageModel(tiny_backbone(architecture, **extra))
 
 
 def test_logits_are_products_with_the_word_embeddings(inputs):
     model = model_of()
-    keras.utils.set_random_seed(1)
     head = model.head
     head.set_weights([np.random.default_rng(3).normal(size=w.shape) for w in head.get_weights()])
     sequence = keras.ops.convert_to_numpy(model.encoder(tokens_of(model, inputs))["sequence"])
@@ -49,7 +49,7 @@ def test_every_encoder_learns_to_tell_hidden_tokens(architecture, inputs):
     given = {**inputs, "mask_positions": POSITIONS}
     told = np.take_along_axis(inputs["token_ids"], POSITIONS, axis=1)
     model.compile(
-        keras.optimizers.Adam(0.05),
+        keras.optimizers.Adam(0.002),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         run_eagerly=True,
         jit_compile=False,
@@ -58,7 +58,7 @@ def test_every_encoder_learns_to_tell_hidden_tokens(architecture, inputs):
     unused = np.array([[1, 1], [1, 0]] * 4, "float32")
     losses = [model.train_on_batch(given, told, sample_weight=unused) for _ in range(4)]
     assert losses[-1] < losses[0]
-    assert np.abs(arrays(model.backbone.token_embedding.weights)[0] - before).max() > 0.01
+    assert np.abs(arrays(model.backbone.token_embedding.weights)[0] - before).max() > 1e-3
     logits = keras.ops.convert_to_numpy(model(given)).astype("float64")
     logits -= np.log(np.exp(logits).sum(-1, keepdims=True))
     expected = -np.take_along_axis(logits, told[..., None], axis=-1)[..., 0] * unused
