@@ -106,3 +106,28 @@ def test_a_model_without_tokenizer_is_no_preset(backbone, tmp_path):
     with pytest.raises(InputError, match="needs a model with a tokenizer"):
         TextClassifier(backbone, 2).save_to_preset(tmp_path / "preset")
     assert not (tmp_path / "preset").exists()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("way", ["preset", "archive"])
+def test_the_policy_of_the_encoder(preset, tmp_path, way, reload):
+    model = new(preset, dtype="mixed_bfloat16")
+    if way == "preset":
+        model.save_to_preset(tmp_path / "saved")
+        # As in keras-hub: a preset is read in Keras' own policy, unless another is asked for.
+        plain = TextClassifier.from_preset(str(tmp_path / "saved"))
+        assert plain.backbone.dtype_policy.name == "float32"
+        loaded = TextClassifier.from_preset(str(tmp_path / "saved"), dtype="mixed_bfloat16")
+    else:
+        loaded = reload(model)
+    for one in (model, loaded):
+        assert one.backbone.dtype_policy.name == "mixed_bfloat16"
+        assert {weight.dtype for weight in one.trainable_weights} == {"float32"}
+    probabilities = model.predict(X, verbose=0)
+    assert probabilities.dtype == np.float32
+    np.testing.assert_array_equal(loaded.predict(X, verbose=0), probabilities)
+    # In half precision the encoder rounds, and a model of the same weights in float32 does not.
+    exact = new(preset)
+    exact.set_weights(model.get_weights())
+    apart = np.abs(exact.predict(X, verbose=0) - probabilities).max()
+    assert 0 < apart < 0.05
