@@ -208,9 +208,9 @@ class Reader:
             table = pd.DataFrame(texts())[["text", "label"]]
             table.replace({"bad": "negative", "good": "positive"}).to_csv(self.folder / source)
             self._once(plain)
-        if mode == "predict" or mode in STAGE_NAMES[1:]:
+        if mode in ("predict", "monitor", *STAGE_NAMES[1:]):
             self._once(plain)
-        if mode == "predict":
+        if mode in ("predict", "monitor"):
             self._once([*plain, "--mode", "export"])
         if mode == "export":
             return self._once([*plain, "--mode", "export"])

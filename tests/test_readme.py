@@ -19,7 +19,7 @@ BLOCKS = [
     for path in READMES
     for block in read_blocks(path.read_text(encoding="utf-8"))
 ]
-EXPORTS = ("--mode export", "--mode predict", "export=true", "export_run(")
+EXPORTS = ("--mode export", "--mode predict", "--mode monitor", "export=true", "export_run(")
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,12 @@ from easymft.runs.plan import plan
 from easymft.runs.run import Run
 from tests.small_run import DOMAINS, write_recipe
 
-SETTINGS = ["precision=float32", "fine_tune.parts=lora", "fine_tune.adapters.learning_rate=0.05"]
+SETTINGS = [
+    "answers.calibrate=false",
+    "precision=float32",
+    "fine_tune.parts=lora",
+    "fine_tune.adapters.learning_rate=0.05",
+]
 
 
 @pytest.fixture(autouse=True)

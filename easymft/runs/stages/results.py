@@ -175,16 +175,15 @@ def _rules(run: Run) -> Callable[[str | None], AnswerRules]:
     domains = run.domain_parts().domains if run.has_parts else run.data.corpus.domains
     if not run.folder.answers.exists():  # the run of an earlier release
         return lambda key: AnswerRules.none(domains)
-    facts = files.read_json(run.folder.answers)
-    learned = run.data.corpus.domains
-    mixed, own = (
-        answers.rules(facts, by, learned).of_domains(domains)
-        for by in (BY_META_LEARNER, BY_FINE_TUNED)
-    )
+    facts, learned = files.read_json(run.folder.answers), run.data.corpus.domains
+    mixed, own = (answers.rules(facts, by, learned) for by in (BY_META_LEARNER, BY_FINE_TUNED))
     if META_LEARNER not in run.models():
-        return lambda key: own
-    routed = own.of_domains(domains, unknown=mixed) if run.method.fine_tunes else mixed
-    return lambda key: mixed if key == META_LEARNER else routed
+        mixed = own
+    routed = own if run.method.fine_tunes else mixed
+    # Domains that came later have the rule of those that nobody knew.
+    by_key = {META_LEARNER: mixed.of_domains(domains)}
+    combined = routed.of_domains(domains, unknown=mixed)
+    return lambda key: by_key.get(key, combined)
 
 
 def _exported_models(run: Run) -> dict[str, Any]:
