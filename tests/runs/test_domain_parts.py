@@ -18,10 +18,10 @@ from easymft.runs.run import Run
 from tests.small_run import DOMAINS, write_recipe
 
 SETTINGS = [
-    "answers.calibrate=false",
     "precision=float32",
     "fine_tune.parts=lora",
     "fine_tune.adapters.learning_rate=0.05",
+    "answers.calibrate=false",
 ]
 
 
