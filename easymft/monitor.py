@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 
 from easymft import files
 from easymft.data.batches.tokenized import tokenized
@@ -44,7 +43,7 @@ def monitor(run: Run, source: str, limit: float, folder: Path) -> Drift:
     if not run.folder.reference.exists():
         message = "is missing: what served texts are compared with; run `--mode evaluate` first"
         raise InputError(message, file=run.folder.reference)
-    reference = pq.read_table(run.folder.reference).to_pandas()
+    reference = files.read_parquet(run.folder.reference).to_pandas()
     labels = tuple(run.folder.facts("validate")["labels"])
     served = _served(run, source)
     known = set(reference["domain"])
@@ -82,7 +81,7 @@ def _served(run: Run, source: str) -> pd.DataFrame:
             encoding=data.encoding,
             delimiter=data.delimiter,
         )
-        table = pq.read_table(answers)
+        table = files.read_parquet(answers)
         if missing := {"abstain", "familiarity"} - set(table.column_names):
             missing_words = " and no ".join(sorted(missing))
             message = f"answers no {missing_words}; `--mode export` makes it anew"

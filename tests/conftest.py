@@ -25,6 +25,17 @@ def pytest_collection_modifyitems(items):
 
 
 @pytest.fixture
+def fast(tmp_path, monkeypatch):
+    """No tracing, which would take most of a run's time; and a cache of the test's own."""
+    import tensorflow as tf
+
+    monkeypatch.setenv("EASYMFT_CACHE_DIR", str(tmp_path / "cache"))
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture
 def mixed_bfloat16():
     """The global mixed policy, as a user of precision="mixed_bfloat16" has it."""
     import keras

@@ -165,7 +165,10 @@ class _Exporter:
         if combined is not None:
             self._combined, self._routes = {META_LEARNER: combined}, domains[:1]
         self._labels, self._domains, self._pair = labels, domains, pair
-        self._shared = _shared_source(preprocessor, labels, domains, pair)
+        self._shared = {
+            **_shared_source(preprocessor, labels, domains, pair),
+            "familiarity": self._familiarity and self._familiarity.fingerprint(),
+        }
         self.kept = 0
 
     def export(self, model_folder: Path, key: str | None, card: str | None) -> Path:
@@ -184,8 +187,7 @@ class _Exporter:
     def _made_from(self, key: str | None) -> dict[str, Any] | None:
         if self._sources is None:
             return None
-        known = self._familiarity and self._familiarity.fingerprint()
-        shared = {**self._shared, "rules": self._rules(key).to_dict(), "familiarity": known}
+        shared = {**self._shared, "rules": self._rules(key).to_dict()}
         if key is None and key in self._sources:
             return {**shared, "combined": self._sources[key]}
         keys = self._models if key is None else [key]

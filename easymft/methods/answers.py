@@ -10,6 +10,7 @@ from keras import ops
 
 from easymft.config import Answers
 from easymft.errors import InputError
+from easymft.methods.evaluation import probability_matrix
 from easymft.methods.reliability import calibration
 from easymft.models.answer_rules import AnswerRules, find_rules
 from easymft.report.statistics import expected_calibration_error
@@ -54,7 +55,11 @@ def fit(
         own = (pc.field("model") == model) & (pc.field("split") == "dev")
         if len(dev := predictions.filter(own)):
             models[model] = find_rules(
-                *(_matrix(dev), _codes(dev["label"], labels), _codes(dev["domain"], domains)),
+                *(
+                    probability_matrix(dev),
+                    _codes(dev["label"], labels),
+                    _codes(dev["domain"], domains),
+                ),
                 domains,
                 calibrate=settings.calibrate,
                 target_accuracy=settings.target_accuracy,
@@ -73,7 +78,7 @@ def rules(facts: Mapping[str, Any], model: str, domains: Sequence[str]) -> Answe
 def calibrated(predictions: pa.Table, facts: Mapping[str, Any], domains: Sequence[str]) -> pa.Table:
     """Return the predictions with every model's probabilities calibrated, in the same order."""
     column = predictions.column_names.index("probabilities")
-    probabilities = _matrix(predictions)
+    probabilities = probability_matrix(predictions)
     codes = _codes(predictions["domain"], domains)
     for model in facts["models"]:
         own = pc.equal(predictions["model"], model).to_numpy()
@@ -106,7 +111,7 @@ def tried(
         test = after.filter(own)
         if not len(test):
             continue
-        codes, scores = _codes(test["domain"], domains), _matrix(test).max(axis=1)
+        codes, scores = _codes(test["domain"], domains), probability_matrix(test).max(axis=1)
         abstains = rules(facts, model, domains).abstains(scores, codes)
         answered = ~ops.convert_to_numpy(abstains)
         right = pc.equal(test["label"], test["predicted"]).to_numpy() & answered
@@ -136,12 +141,6 @@ def _error_by_chance(scores: np.ndarray, codes: np.ndarray) -> float | None:
     ]
     known = [error for error in errors if error is not None]
     return float(np.mean(known)) if known else None
-
-
-def _matrix(predictions: pa.Table) -> np.ndarray:
-    """Return the probabilities, `(texts, classes)` float32, also of no text."""
-    rows = predictions["probabilities"].to_pylist()
-    return np.array(rows, np.float32).reshape(len(rows), -1 if rows else 0)
 
 
 def _codes(names: pa.ChunkedArray, known: Sequence[str]) -> np.ndarray:

@@ -50,6 +50,12 @@ def predictions_table(
     )
 
 
+def probability_matrix(predictions: pa.Table) -> np.ndarray:
+    """Return the probabilities of `predictions_table`, `(texts, classes)` float32, or `(0, 0)`."""
+    rows = predictions["probabilities"].to_pylist()
+    return np.array(rows, np.float32).reshape(len(rows), -1 if rows else 0)
+
+
 def metrics(predictions: pa.Table, labels: Sequence[str], domains: Sequence[str]) -> dict[str, Any]:
     """Figures per model, split and domain, with averages over domains.
 

@@ -6,6 +6,7 @@ import pyarrow as pa
 from keras import ops
 
 from easymft.data.batches.tokenized import TokenizedTexts
+from easymft.methods.evaluation import probability_matrix
 from easymft.methods.familiarity import table_of, token_ids_of
 from easymft.models.answer_rules import AnswerRules
 from easymft.models.familiarity import Familiarity
@@ -34,7 +35,7 @@ def reference_table(
         of word pieces that the vocabulary lacks) and `cut` (whether the text lost its end).
     """
     codes = np.asarray(tokens.domains)[rows]
-    scores = np.array([max(row) for row in predictions["probabilities"].to_pylist()], np.float32)
+    scores = probability_matrix(predictions).max(axis=1, initial=0)
     known = familiarity.of_packed(table_of(backbone), token_ids_of(tokens, rows), codes)
     return pa.table(
         {

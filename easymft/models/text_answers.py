@@ -222,7 +222,7 @@ class TextAnswers(Exportable):
         if of_tokens or format != "tf_saved_model":
             super().export(filepath, format, verbose, input_signature, **kwargs)
             return
-        # The one import that goes up: a Keras model exports itself, by the code of the recipes.
+        # An import that goes up, stated in the contracts: a Keras model exports itself.
         from easymft.export.saved_model import write_saved_model
 
         labels, domains = self._reader.labels.every_name(), self._reader.domains.every_name()

@@ -4,7 +4,6 @@ import json
 
 import pyarrow.parquet as pq
 import pytest
-import tensorflow as tf
 
 from easymft.compare import comparison
 from easymft.compare.comparison import ROWS, Comparison
@@ -15,12 +14,8 @@ FOLDS = 3  # of five, to save time
 
 
 @pytest.fixture(autouse=True)
-def fast(tmp_path, monkeypatch):
-    monkeypatch.setenv("EASYMFT_CACHE_DIR", str(tmp_path / "cache"))
+def few_folds(fast, monkeypatch):
     monkeypatch.setattr(comparison, "FOLDS", FOLDS)
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
 
 
 @pytest.mark.long

@@ -4,7 +4,6 @@ import json
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from easymft.config.loading import load_config
 from easymft.errors import InputError
@@ -21,12 +20,7 @@ FEW = ["data.split.few_shot.per_class=2", 'data.split.few_shot.rest="unlabeled"'
 ADAPT = ["adapt.epochs=2", "adapt.learning_rate=0.01", "adapt.batch_size=16"]
 
 
-@pytest.fixture(autouse=True)
-def fast(tmp_path, monkeypatch):
-    monkeypatch.setenv("EASYMFT_CACHE_DIR", str(tmp_path / "cache"))
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
+pytestmark = pytest.mark.usefixtures("fast")
 
 
 @pytest.mark.long

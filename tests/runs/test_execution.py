@@ -6,7 +6,6 @@ import keras
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-import tensorflow as tf
 
 from easymft import files
 from easymft.config import METHODS
@@ -22,14 +21,7 @@ from easymft.runs.stages import training
 from tests.layers import oracle
 from tests.small_run import DOMAINS, LABELS, texts, write_recipe
 
-
-@pytest.fixture(autouse=True)
-def fast(tmp_path, monkeypatch):
-    """No tracing, which would take most of the time; and a cache of the test's own."""
-    monkeypatch.setenv("EASYMFT_CACHE_DIR", str(tmp_path / "cache"))
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
+pytestmark = pytest.mark.usefixtures("fast")
 
 
 def results(experiment):

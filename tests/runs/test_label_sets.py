@@ -18,13 +18,7 @@ from tests.small_run import write_recipe
 OF_TOOLS = ("broken", "whole")
 
 
-@pytest.fixture(autouse=True)
-def fast(tmp_path, monkeypatch):
-    """No tracing, which would take most of the time; and a cache of the test's own."""
-    monkeypatch.setenv("EASYMFT_CACHE_DIR", str(tmp_path / "cache"))
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
+pytestmark = pytest.mark.usefixtures("fast")
 
 
 @pytest.fixture

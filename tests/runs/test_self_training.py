@@ -5,7 +5,6 @@ import json
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-import tensorflow as tf
 
 from easymft.config.loading import load_config
 from easymft.errors import InputError
@@ -19,12 +18,7 @@ pytestmark = pytest.mark.long
 FEW = ["data.split.few_shot.per_class=2", 'data.split.few_shot.rest="unlabeled"']
 
 
-@pytest.fixture(autouse=True)
-def fast(tmp_path, monkeypatch):
-    monkeypatch.setenv("EASYMFT_CACHE_DIR", str(tmp_path / "cache"))
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
+pytestmark = pytest.mark.usefixtures("fast")
 
 
 def made(folder, *settings):

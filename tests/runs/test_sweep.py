@@ -7,7 +7,6 @@ import sys
 
 import pyarrow.parquet as pq
 import pytest
-import tensorflow as tf
 
 from easymft.config import METHODS
 from easymft.errors import InputError
@@ -26,13 +25,7 @@ from easymft.runs.search import Search, _standard_error, best_settings, draw
 from easymft.runs.sweep import Sweep
 from tests.small_run import write_recipe
 
-
-@pytest.fixture(autouse=True)
-def fast(tmp_path, monkeypatch):
-    monkeypatch.setenv("EASYMFT_CACHE_DIR", str(tmp_path / "cache"))
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
+pytestmark = pytest.mark.usefixtures("fast")
 
 
 SWEEP = {
