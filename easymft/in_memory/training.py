@@ -90,7 +90,7 @@ def train(
     _, own = task.phases
     if own is not None and own.parts != "all":
         adapted, _ = phases.fine_tune_parts(task, classifier, record)
-        model = AdaptedModel(_twin(classifier), DomainParts.of(adapted, domains))
+        model = AdaptedModel(classifier.twin(), DomainParts.of(adapted, domains))
         return Trained(model, weights, record.history, pseudo_labels)
     copies: dict[str | None, list[np.ndarray]] = {None: classifier.get_weights()}
     if method.fine_tunes:
@@ -101,7 +101,7 @@ def train(
             if len(rows):  # else the meta-learner answers for it, for want of labels
                 tuning.run(code, record, rows)
                 copies[domain] = classifier.get_weights()
-    shared = SharedModel(_twin(classifier), copies)
+    shared = SharedModel(classifier.twin(), copies)
     return Trained(shared, weights, record.history, pseudo_labels)
 
 
@@ -126,17 +126,10 @@ def train_domain(
     classes, split = model.meta_learner.num_classes, all_train(tokens)
     config = phases.for_new_domain(config, len(model.domains))
     task = phases.Task(config, method, tokens, split, classes, [domain])
-    learner = _twin(model.meta_learner)
+    learner = model.meta_learner.twin()
     adapted, _ = phases.fine_tune_parts(task, learner, _Record(say))
     parts = model.parts.with_parts(DomainParts.of(adapted, [domain]))
-    return AdaptedModel(_twin(learner), parts)
-
-
-def _twin(model: TextClassifier) -> TextClassifier:
-    """Return a copy without what only training needs, such as the optimizer's moments."""
-    twin = type(model).from_config(model.get_config())
-    twin.set_weights(model.get_weights())
-    return twin
+    return AdaptedModel(learner.twin(), parts)
 
 
 class _Record:

@@ -57,6 +57,23 @@ class TextAnswers(Exportable):
         self._typicality: Typicalities | None = None
         self._scoring: dict[str, Any] = {}  # as `adapt` was told to
 
+    def attach_preprocessor(
+        self,
+        preprocessor: Any,
+        labels: Sequence[str] | None = None,
+        domains: Sequence[str] | None = None,
+        pairs: bool = False,
+    ) -> None:
+        """Let a model of token ids read texts and answer with names from now on.
+
+        Args:
+            preprocessor: Makes the inputs of texts; see `easymft.models.load_preprocessor`.
+            labels: Names of the classes, in the order of their codes.
+            domains: Names of the domains, in the order of their codes.
+            pairs: Whether a text has a second one, for `export`.
+        """
+        self._set_task(preprocessor, labels, domains, pairs, self.seed)
+
     @property
     def preprocessor(self) -> Any:
         """What turns texts into token ids; see `easymft.models.load_preprocessor`."""

@@ -119,6 +119,17 @@ class TextClassifier(SeededModel, PresetTask):
         model.class_head.set_weights(other.class_head.get_weights())
         return model
 
+    def twin(self) -> Self:
+        """Return a copy with weights of its own, without what only training needs.
+
+        The optimizer's moments are not copied; the tokenizer, which nothing changes, is shared.
+        """
+        # A tokenizer is not made of its config: the vocabulary stands elsewhere.
+        twin = type(self).from_config({**self.get_config(), "preprocessor": None})
+        twin.set_weights(self.get_weights())
+        twin._reader, twin.rules = self._reader, self.rules
+        return twin
+
     def _hidden_layers(self, backbone: keras.Model) -> tuple[int, ...]:
         """Return the encoder layers whose outputs the model reads besides the last."""
         return ()

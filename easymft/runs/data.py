@@ -48,6 +48,11 @@ class RunData:
             logger.info("%s", note)
         return corpus
 
+    @property
+    def has_preprocessor(self) -> bool:
+        """Whether texts can be read; a packed corpus is for machines that need not be able to."""
+        return self.config.data.source != packed.NAME
+
     @functools.cached_property
     def preprocessor(self) -> Any:
         """From strings to the encoder's inputs; see `load_preprocessor`."""
@@ -57,7 +62,7 @@ class RunData:
     def tokens(self) -> TokenizedTexts:
         """Tokenize the corpus, or read it where it is packed."""
         data, max_length = self.config.data, self.config.backbone.max_length
-        if data.source == packed.NAME:
+        if not self.has_preprocessor:
             return packed.read_tokens(data.dir, max_length, len(self.corpus))
         return tokenize(self.corpus, self.preprocessor, max_length, cache_dir() / "tokens")
 

@@ -175,15 +175,15 @@ class Run:
             model.load_weights(archive.extract("model.weights.h5", folder))
 
     def keep(self, model: TextClassifier | TfidfClassifier, name: str) -> None:
-        """Save a model for use, without the state of its training."""
-        if isinstance(model, TfidfClassifier):
-            with files.staged(self.folder.model(name)) as path:
-                model.save(path)
-            return
-        clone = type(model).from_config(model.get_config())
-        clone.set_weights(model.get_weights())
+        """Save a model for use, without the state of its training; one that reads texts."""
+        if isinstance(model, TextClassifier):
+            model, data = model.twin(), self.data
+            if data.has_preprocessor:
+                corpus = data.corpus
+                names = corpus.labels, corpus.domains
+                model.attach_preprocessor(data.preprocessor, *names, pairs=corpus.is_pair)
         with files.staged(self.folder.model(name)) as path:
-            clone.save(path)
+            model.save(path)
 
     def domain_parts(self) -> DomainParts:
         """Return the small parts of all domains."""

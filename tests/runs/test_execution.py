@@ -95,11 +95,18 @@ def test_a_run_leaves_consistent_results(tmp_path):
     temperatures = summary["answers"]["models"]["meta_learner"]["domains"]
     text_of = {row["id"]: row["text"] for row in texts()}
     own = [n for n, row in enumerate(rows) if row["model"] == "meta_learner"]
-    inputs = experiment.data.preprocessor([text_of[rows[n]["id"]] for n in own])
-    logits = experiment.load("meta-learner")(inputs, training=False)["logits"]
+    asked = [text_of[rows[n]["id"]] for n in own]
+    inputs, learner = experiment.data.preprocessor(asked), experiment.load("meta-learner")
+    logits = learner(inputs, training=False)["logits"]
     divisors = np.array([[temperatures[rows[n]["domain"]]["temperature"]] for n in own])
     expected = keras.ops.convert_to_numpy(keras.ops.softmax(logits / divisors.astype("float32")))
     np.testing.assert_allclose(probabilities[own], expected, atol=1e-3)
+    # A kept model reads texts, knows the names and answers by these temperatures, all by itself.
+    by_name = {"text": asked, "domain": [rows[n]["domain"] for n in own]}
+    np.testing.assert_allclose(learner.predict(by_name, verbose=0), expected, atol=1e-3)
+    assert learner.classify(asked, by_name["domain"])[0] == [
+        rows[n]["predicted"] for n in own
+    ]
     again = Run(load_config(recipe, ["data.label_noise=0.2", "answers.target_accuracy=0.6"]))
     asked = execute(again, "evaluate")["answers"]
     assert asked["target_accuracy"] == 0.6

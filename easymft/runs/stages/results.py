@@ -57,6 +57,8 @@ def evaluate(run: Run) -> dict[str, Any]:
     metrics = evaluation.metrics(predictions, labels, domains)
     files.write_json(run.folder.metrics, metrics)
     if run.method.has_encoder:
+        if run.keeps_models:
+            _keep_rules(run, facts)
         rules = answers.rules(facts, run.method.answers_by, domains)
         last = predictions.filter(pc.field("model") == run.method.answers_by)
         _keep_reference(run, last, np.concatenate(asked), rules)
@@ -65,6 +67,18 @@ def evaluate(run: Run) -> dict[str, Any]:
         "predicting_seconds": round(seconds, 3),
         "model_bytes": sum(path.stat().st_size for path in run.model_files()),
     }
+
+
+def _keep_rules(run: Run, facts: Mapping[str, Any]) -> None:
+    """Have the models that stay answer by their rules when they are loaded by themselves."""
+    model = None
+    for name, code in run.models().items():
+        by = BY_META_LEARNER if code is None else BY_FINE_TUNED
+        if by in facts["models"]:
+            model = run.load(name) if model is None else model
+            run.load_weights(model, name)
+            model.rules = answers.rules(facts, by, run.data.corpus.domains)
+            run.keep(model, name)
 
 
 def _keep_reference(run: Run, predictions: pa.Table, rows: np.ndarray, rules: AnswerRules) -> None:
