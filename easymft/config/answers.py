@@ -10,7 +10,7 @@ Open = Annotated[float, Field(gt=0, lt=1)]
 
 
 class Answers(Section):
-    """What is made of the models' probabilities, by the development texts."""
+    """What is made of the models' probabilities, by texts that they did not learn from."""
 
     calibrate: bool = True
     """Divide logits by a temperature, one for each domain, so that a score of 0.9 is right 9 times
@@ -21,3 +21,6 @@ class Answers(Section):
     abstains. null: every text is answered."""
     confidence: Open = 0.9
     """How sure `target_accuracy` is to be kept, in each domain."""
+    folds: Annotated[int, Field(ge=2, le=20)] | None = None
+    """Find all that on the training texts, where few or no texts can be set aside: the method
+    trains once more for each fold, without it, and answers it. null: on the development texts."""

@@ -16,9 +16,11 @@ from easymft.errors import InputError
 from easymft.in_memory.adapted_model import AdaptedModel
 from easymft.in_memory.parameters import plain_numbers
 from easymft.in_memory.shared_model import SharedModel, Weights
+from easymft.models.answer_rules import AnswerRules
 from easymft.models.domain_parts import DomainParts
 
 FACTS, PREPROCESSOR = "classifier.json", "preprocessor.keras"
+_NO_RULES = AnswerRules.none(()).to_dict()
 MODEL, PARTS = f"{META_LEARNER}.keras", f"{DOMAIN_PARTS}.npz"
 
 
@@ -32,6 +34,7 @@ class Saved:
         pairs: Whether it reads pairs of texts.
         preprocessor: Makes tokens of texts.
         model: Answers for each domain.
+        rules: What its probabilities become.
     """
 
     parameters: dict[str, Any]
@@ -39,6 +42,7 @@ class Saved:
     pairs: bool
     preprocessor: TextClassifierPreprocessor
     model: SharedModel | AdaptedModel
+    rules: AnswerRules
 
 
 def write_classifier(saved: Saved, folder: str | Path) -> None:
@@ -63,6 +67,7 @@ def write_classifier(saved: Saved, folder: str | Path) -> None:
         "dtype": saved.classes.dtype.str,
         "pairs": saved.pairs,
         "domains": names,
+        "rules": saved.rules.to_dict(),
     }
     try:
         if fault := _refusal(folder):
@@ -101,6 +106,8 @@ def read_classifier(folder: str | Path) -> Saved:
             pairs=facts["pairs"],
             preprocessor=preprocessor,
             model=model,
+            # Earlier versions had none.
+            rules=AnswerRules.from_dict(facts.get("rules", _NO_RULES)),
         )
     except (OSError, ValueError, KeyError, TypeError, BadZipFile) as error:
         reason = f"{type(error).__name__}: {error}".splitlines()[0]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import Tags, check_consistent_length
@@ -71,7 +72,8 @@ class MFTClassifier(ClassifierMixin, BaseEstimator):
         alpha: Share of the own domain's centroid in the typicality.
         corruption_weight: lambda, weight of the domain corruption loss.
         settings: Anything else that a recipe says of a model, as `--set` takes it:
-            `{"mft.variant": "easytransfer", "optimizer.warmup_ratio": 0.2}`.
+            `{"mft.variant": "easytransfer", "optimizer.warmup_ratio": 0.2}`. With
+            `{"answers.folds": 5}` probabilities are calibrated, by five more trainings.
         random_state: Seed of everything random in `fit`: an int or a `RandomState`.
         verbose: 1 prints a line per phase and shows progress bars.
 
@@ -82,6 +84,8 @@ class MFTClassifier(ClassifierMixin, BaseEstimator):
             label; `None` where the method uses none.
         transduction_: `(texts,)` the classes that were taught at last, given or guessed, for
             mix_self and mft_self; -1 (None where classes are text): none. Else `None`.
+        rules_: Temperatures and thresholds, an `easymft.models.answer_rules.AnswerRules`; those of
+            `settings={"answers.folds": 5}`, else ones that change nothing.
         history_: Phase -> what `easymft.methods.trainer.Trainer.run` returned.
 
     Example:
@@ -153,7 +157,7 @@ class MFTClassifier(ClassifierMixin, BaseEstimator):
         self.classes_, self.preprocessor_ = classes, preprocessor
         self.domains_ = np.array(corpus.domains if method.fine_tunes else (), dtype=object)
         self.pairs_, self.typicality_ = corpus.is_pair, trained.typicality
-        self.history_ = trained.history
+        self.history_, self.rules_ = trained.history, trained.rules
         self.transduction_ = _transduction(corpus, trained.pseudo_labels, classes)
         self.model_: SharedModel | AdaptedModel = trained.model
         return self
@@ -208,6 +212,7 @@ class MFTClassifier(ClassifierMixin, BaseEstimator):
             raise InputError(f"must be one of {found}", field="name")
         self.model_ = AdaptedModel(model.meta_learner, model.parts.without(plain))
         self.domains_ = np.array(self.model_.domains, dtype=object)
+        self.rules_ = self.rules_.of_domains(self.model_.domains)
         return self
 
     def _with_parts(self) -> AdaptedModel:
@@ -235,7 +240,23 @@ class MFTClassifier(ClassifierMixin, BaseEstimator):
         corpus, domains = unlabelled(columns)
         warn_of_mistyped(domains, self.domains_)
         with progress_bars(bool(self.verbose)), tokenized(corpus, self.preprocessor_) as tokens:
-            return self.model_.probabilities(tokens, domains)
+            probabilities = self.model_.probabilities(tokens, domains)
+        calibrated = self.rules_.calibrated(probabilities, self.rules_.codes(domains))
+        return keras.ops.convert_to_numpy(calibrated)
+
+    def abstains(self, X: Any) -> np.ndarray:  # noqa: N803
+        """Return which texts are better left to people, `(texts,)` bool.
+
+        The others are answered rightly as often as `answers.target_accuracy` asks, with the
+        confidence `answers.confidence`, in each domain of `fit`:
+        `settings={"answers.folds": 5, "answers.target_accuracy": 0.95}`.
+
+        Raises:
+            InputError: As `predict_proba` does.
+        """
+        scores = self.predict_proba(X).max(axis=1)
+        _, domains = unlabelled(text_columns(X))
+        return keras.ops.convert_to_numpy(self.rules_.abstains(scores, self.rules_.codes(domains)))
 
     def predict(self, X: Any) -> np.ndarray:  # noqa: N803
         """Return the most probable class of each text, `(texts,)`."""
@@ -254,7 +275,7 @@ class MFTClassifier(ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self)
         facts = self.get_params(), self.classes_, self.pairs_, self.preprocessor_, self.model_
-        write_classifier(Saved(*facts), folder)
+        write_classifier(Saved(*facts, self.rules_), folder)
 
     @classmethod
     def load(cls, folder: str | Path) -> "MFTClassifier":
@@ -274,7 +295,7 @@ class MFTClassifier(ClassifierMixin, BaseEstimator):
         # What training left besides; a saved classifier predicts.
         classifier.typicality_, classifier.history_ = None, {}
         classifier.transduction_ = None
-        classifier.model_ = saved.model
+        classifier.model_, classifier.rules_ = saved.model, saved.rules
         return classifier
 
     def __sklearn_is_fitted__(self) -> bool:

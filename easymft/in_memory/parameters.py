@@ -14,7 +14,7 @@ USABLE_METHODS = tuple(name for name in METHODS if METHODS[name].answers_any_dom
 # Sections and keys of a recipe that say something about a model.
 USABLE_SETTINGS = (
     *("backbone", "mft", "meta_fine_tune", "fine_tune", "optimizer"),
-    *("adversary", "dropout", "precision", "self_train"),
+    *("adversary", "dropout", "precision", "self_train", "answers"),
 )
 
 
@@ -46,6 +46,9 @@ def config_of(parameters: Mapping[str, Any]) -> Config:
         raise InputError(message, field="settings")
     if METHODS[config.method].self_trains and config.self_train.gate == "dev":
         message = "`self_train.gate` dev needs dev texts, of which `fit` has none; take cross_fit"
+        raise InputError(message, field="settings")
+    if config.answers.target_accuracy is not None and config.answers.folds is None:
+        message = "`answers.target_accuracy` needs texts held out of training; set `answers.folds`"
         raise InputError(message, field="settings")
     if config.fine_tune.parts != "all" and not config.mft.keep_class_head:
         message = "small parts (`fine_tune.parts`) stand beside the meta-learner's class head; "

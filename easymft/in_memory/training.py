@@ -17,12 +17,15 @@ from easymft.devices.machine import precision_policy
 from easymft.in_memory.adapted_model import AdaptedModel
 from easymft.in_memory.corpus import all_train
 from easymft.in_memory.shared_model import SharedModel
-from easymft.methods import phases, rounds, typicality
+from easymft.methods import answers, phases, rounds, typicality
 from easymft.methods.checkpoint import Checkpoint, History
-from easymft.methods.phases import Record
+from easymft.methods.cross_fitting import NewBackbone, answer_held_out
+from easymft.methods.folds import folds
+from easymft.methods.phases import Record, Task
 from easymft.methods.rounds import Fitted
 from easymft.methods.trainer import Trainer, TrainingTexts
-from easymft.models import TextClassifier, load_backbone
+from easymft.models import load_backbone
+from easymft.models.answer_rules import AnswerRules
 from easymft.models.domain_parts import DomainParts
 
 
@@ -37,12 +40,14 @@ class Trained:
         history: Phase -> what `Trainer.run` returned.
         pseudo_labels: int32 `(texts,)`, the classes by which the meta-learner was last taught texts
             without labels, -1 for all others; `None` where the method has no self-training.
+        rules: Temperatures and thresholds, found by cross-fitting where the recipe asks for it.
     """
 
     model: SharedModel | AdaptedModel
     typicality: np.ndarray | None
     history: dict[str, History]
-    pseudo_labels: np.ndarray | None = None
+    pseudo_labels: np.ndarray | None
+    rules: AnswerRules
 
 
 def train(
@@ -71,11 +76,10 @@ def train(
         return load_backbone(config.backbone.preset, config.backbone.dropout, precision)
 
     backbone, pseudo_labels = new_backbone(), None
-    task = phases.Task(config, method, tokens, all_train(tokens), num_classes, domains)
+    task = Task(config, method, tokens, all_train(tokens), num_classes, domains)
     record, scores, weights = _Record(say), None, None
     if method.uses_typicality:
-        embedding = config.backbone.pooling
-        encoder = TextClassifier(backbone, num_classes, len(domains), embedding=embedding)
+        encoder = phases.untrained(task, backbone)
         scores = phases.score(task, encoder, {"train": task.splits["train"]})
         weights = np.full(len(tokens), np.nan, np.float32)
         weights[task.splits["train"]] = typicality.loss_weights(scores, config.mft)["train"]
@@ -91,7 +95,8 @@ def train(
     if own is not None and own.parts != "all":
         adapted, _ = phases.fine_tune_parts(task, classifier, record)
         model = AdaptedModel(classifier.twin(), DomainParts.of(adapted, domains))
-        return Trained(model, weights, record.history, pseudo_labels)
+        rules = _cross_fitted(task, new_backbone, record)
+        return Trained(model, weights, record.history, pseudo_labels, rules)
     copies: dict[str | None, list[np.ndarray]] = {None: classifier.get_weights()}
     if method.fine_tunes:
         tuning = phases.FineTuning(task, classifier)
@@ -102,7 +107,26 @@ def train(
                 tuning.run(code, record, rows)
                 copies[domain] = classifier.get_weights()
     shared = SharedModel(classifier.twin(), copies)
-    return Trained(shared, weights, record.history, pseudo_labels)
+    rules = _cross_fitted(task, new_backbone, record)
+    return Trained(shared, weights, record.history, pseudo_labels, rules)
+
+
+def _cross_fitted(task: Task, new_backbone: NewBackbone, record: "_Record") -> AnswerRules:
+    """Return the rules of answering that cross-fitting finds, if it is asked for."""
+    number, domains = task.config.answers.folds, task.domains
+    if number is None:
+        return AnswerRules.none(domains)
+    found: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
+    for fold, part in enumerate(folds(task, number)):
+        held_out = answer_held_out(part, new_backbone, record.of_fold(fold + 1, number))
+        for by, answered in held_out.items():
+            found.setdefault(by, []).append(answered)
+    facts = {}
+    for by, parts in found.items():
+        rows, probabilities = (np.concatenate(column) for column in zip(*parts, strict=True))
+        codes = task.tokens.labels[rows], task.tokens.domains[rows]
+        facts[by] = answers.find(probabilities, *codes, domains, task.config.answers)
+    return answers.routed({"models": facts}, task.method, domains)
 
 
 def train_domain(
@@ -125,7 +149,7 @@ def train_domain(
     """
     classes, split = model.meta_learner.num_classes, all_train(tokens)
     config = phases.for_new_domain(config, len(model.domains))
-    task = phases.Task(config, method, tokens, split, classes, [domain])
+    task = Task(config, method, tokens, split, classes, [domain])
     learner = model.meta_learner.twin()
     adapted, _ = phases.fine_tune_parts(task, learner, _Record(say))
     parts = model.parts.with_parts(DomainParts.of(adapted, [domain]))
@@ -150,6 +174,13 @@ class _Record:
             steps = history[-1]["step"]
             self._say(f"{title}: {steps:.0f} steps, loss {first:.3f} to {last:.3f}")
         return history
+
+    def of_fold(self, fold: int, of: int) -> Record:
+        """Return a record of a fold's trainings, of which no history is kept."""
+        own = _Record(self._say)
+        return lambda trainer, title, texts, domain=None: own(
+            trainer, f"{title}, fold {fold} of {of}", texts, domain
+        )
 
     def fit(self, name: str, train: Callable[[Record], Fitted]) -> Fitted:
         """Have a model of self-training trained, under a title of its own; a `rounds.Fit`."""

@@ -1,4 +1,4 @@
-"""Rules of answering, found on the development texts and tried on the test texts."""
+"""Rules of answering, found on texts held out of training and tried on the test texts."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,7 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from keras import ops
 
-from easymft.config import Answers
+from easymft.config import Answers, Method
+from easymft.config.method import BY_FINE_TUNED, BY_META_LEARNER
 from easymft.errors import InputError
 from easymft.methods.evaluation import probability_matrix
 from easymft.methods.reliability import calibration
@@ -20,10 +21,10 @@ _DRAWS = 20  # of each domain's test texts
 
 def check_promise(settings: Answers, has_dev: bool) -> None:
     """Raise `InputError` where answers are to be right as often as nothing can show."""
-    if settings.target_accuracy is not None and not has_dev:
+    if settings.target_accuracy is not None and not has_dev and settings.folds is None:
         raise InputError(
             "is shown by development texts, and none are answered; set some aside by "
-            '`data.split.dev`, and have "dev" in `evaluate_on`',
+            '`data.split.dev`, and have "dev" in `evaluate_on`; or take `answers.folds` 5',
             field="answers.target_accuracy",
         )
 
@@ -31,48 +32,71 @@ def check_promise(settings: Answers, has_dev: bool) -> None:
 def fit(
     predictions: pa.Table, labels: Sequence[str], domains: Sequence[str], settings: Answers
 ) -> dict[str, Any]:
-    """Find temperatures and thresholds of each model that answered development texts.
+    """Find temperatures and thresholds of each model that answered texts held out of training.
 
     Args:
-        predictions: Of `evaluation.predictions_table`, probabilities as the models gave them.
+        predictions: Of `evaluation.predictions_table`, probabilities as the models gave them. The
+            held-out texts are those of the split "train" where `settings.folds` asks for it, each
+            answered by models that did not learn from it; else of "dev".
         labels: Class names.
         domains: Domain names.
         settings: What is asked for.
 
     Returns:
-        `target_accuracy` and `confidence` as asked, and `models`: for each of `BY_META_LEARNER` and
-        `BY_FINE_TUNED` that answered development texts `domains`, by name, and `unknown`, all of
-        them together, each a dict of `temperature`, `threshold` (`None`: no text is answered),
-        `texts`, `answered`, `right` (of the development texts) and `needed`; see
-        `easymft.models.answer_rules.find_rules`.
+        `target_accuracy` and `confidence` as asked, `found_on`, the name of the split, and
+        `models`: for each of `BY_META_LEARNER` and `BY_FINE_TUNED` that answered such texts
+        `domains`, by name, and `unknown`, all of them together, each a dict of `temperature`,
+        `threshold` (`None`: no text is answered), `texts`, `answered`, `right` (of the held-out
+        texts) and `needed`; see `easymft.models.answer_rules.find_rules`.
 
     Raises:
-        InputError: Something is to be promised, and there are no development texts.
+        InputError: Something is to be promised, and there are no such texts.
     """
     check_promise(settings, "dev" in pc.unique(predictions["split"]).to_pylist())
-    models = {}
+    models, split = {}, "dev" if settings.folds is None else "train"
     for model in pc.unique(predictions["model"]).to_pylist():
-        own = (pc.field("model") == model) & (pc.field("split") == "dev")
-        if len(dev := predictions.filter(own)):
-            models[model] = find_rules(
-                *(
-                    probability_matrix(dev),
-                    _codes(dev["label"], labels),
-                    _codes(dev["domain"], domains),
-                ),
-                domains,
-                calibrate=settings.calibrate,
-                target_accuracy=settings.target_accuracy,
-                confidence=settings.confidence,
-            )
+        own = (pc.field("model") == model) & (pc.field("split") == split)
+        if len(table := predictions.filter(own)):
+            codes = _codes(table["label"], labels), _codes(table["domain"], domains)
+            models[model] = find(probability_matrix(table), *codes, domains, settings)
     asked = settings.model_dump(include={"target_accuracy", "confidence"})
-    return {**asked, "models": models}
+    return {**asked, "found_on": split, "models": models}
+
+
+def find(
+    probabilities: np.ndarray,
+    labels: np.ndarray,
+    codes: np.ndarray,
+    domains: Sequence[str],
+    settings: Answers,
+) -> dict[str, Any]:
+    """Do as `easymft.models.answer_rules.find_rules`, as a recipe's section says."""
+    return find_rules(
+        *(probabilities, labels, codes, domains),
+        calibrate=settings.calibrate,
+        target_accuracy=settings.target_accuracy,
+        confidence=settings.confidence,
+    )
 
 
 def rules(facts: Mapping[str, Any], model: str, domains: Sequence[str]) -> AnswerRules:
     """Return a model's rules, which change nothing where `fit` found none."""
     found = facts["models"].get(model)
     return AnswerRules.none(domains) if found is None else AnswerRules.of_facts(found)
+
+
+def routed(facts: Mapping[str, Any], method: Method, domains: Sequence[str]) -> AnswerRules:
+    """Return the rules of a method's models as one: those of texts of no known domain too.
+
+    Args:
+        facts: Of `fit`.
+        method: Whose models these are.
+        domains: Domain names.
+    """
+    mixed, own = (rules(facts, by, domains) for by in (BY_META_LEARNER, BY_FINE_TUNED))
+    if method.model is None:
+        mixed = own
+    return (own if method.fine_tunes else mixed).of_domains(domains, unknown=mixed)
 
 
 def calibrated(predictions: pa.Table, facts: Mapping[str, Any], domains: Sequence[str]) -> pa.Table:

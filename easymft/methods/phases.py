@@ -70,6 +70,19 @@ class Task:
         return self.method.phases(self.config.meta_fine_tune, self.config.fine_tune)
 
 
+def untrained(task: Task, backbone: keras.Model) -> TextClassifier:
+    """Return an untrained class head on an encoder."""
+    config = task.config
+    return TextClassifier(
+        backbone,
+        task.num_classes,
+        task.num_domains,
+        embedding=config.backbone.pooling,
+        dropout=config.dropout,
+        label_sets=task.label_sets,
+    )
+
+
 def weighting(task: Task) -> TypicalityWeighting:
     """Return the layer that scores a task's texts, without centroids yet."""
     return typicality.weighting(task.num_classes, task.num_domains, task.config.mft)

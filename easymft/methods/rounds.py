@@ -12,6 +12,7 @@ from easymft.config import SelfTraining
 from easymft.methods import phases, self_training
 from easymft.methods.checkpoint import History
 from easymft.methods.evaluation import class_probabilities
+from easymft.methods.folds import folds
 from easymft.methods.phases import Record, Task
 from easymft.models import TextClassifier
 from easymft.models.pseudo_labels import PseudoLabels
@@ -86,7 +87,7 @@ def self_train(
         right = [_right_on_dev(task, first)]
     model, kept = first, []
     for number in range(1, number_of_rounds + 1):
-        student, found = _round(task, model, new_backbone, fit, f"round-{number}")
+        student, found = train_round(task, model, new_backbone, fit, f"round-{number}")
         if settings.gate == "dev":
             right.append(_right_on_dev(task, student))
             if right[-1] <= right[-2]:
@@ -109,37 +110,35 @@ def _cross_fitted(task: Task, new_backbone: Callable[[], keras.Model], fit: Fit)
     """Return how many held-out labelled texts the first model and each round's gets right."""
     settings = task.config.self_train
     right = np.zeros(settings.rounds + 1, int)
-    for fold, part in enumerate(self_training.folds(task, settings.folds)):
-        model = _first(part, new_backbone, fit, f"fold-{fold}-round-0")
+    for fold, part in enumerate(folds(task, settings.folds)):
+        model = first(part, new_backbone, fit, f"fold-{fold}-round-0")
         right[0] += _right_on_dev(part, model)
         for number in range(1, settings.rounds + 1):
-            model, _ = _round(part, model, new_backbone, fit, f"fold-{fold}-round-{number}")
+            model, _ = train_round(part, model, new_backbone, fit, f"fold-{fold}-round-{number}")
             right[number] += _right_on_dev(part, model)
     return right.tolist()
 
 
-def _first(
+def first(
     task: Task, new_backbone: Callable[[], keras.Model], fit: Fit, name: str
 ) -> TextClassifier:
-    """Return the model of the mixed phase."""
+    """Return the model of the mixed phase; arguments are those of `self_train`, and its name."""
     scores = None
     if task.method.uses_typicality:
-        pooling = task.config.backbone.pooling
-        encoder = TextClassifier(
-            new_backbone(), task.num_classes, task.num_domains, embedding=pooling
-        )
+        encoder = phases.untrained(task, new_backbone())
         scores = phases.score(task, encoder, {"train": task.splits["train"]})
     model, _ = fit(name, lambda record: phases.meta_fine_tune(task, new_backbone(), record, scores))
     return model
 
 
-def _round(
+def train_round(
     task: Task,
     teacher: TextClassifier,
     new_backbone: Callable[[], keras.Model],
     fit: Fit,
     name: str,
 ) -> tuple[TextClassifier, Round]:
+    """Return a round's model, and what it learned from; `teacher` is the model before it."""
     settings = task.config.self_train
     guesses = self_training.label(task, teacher)
     chosen = self_training.choose(task, guesses, settings)

@@ -6,7 +6,6 @@ targets. The loss of these is the cross-entropy with the teacher's probabilities
 """
 
 import dataclasses
-from collections.abc import Iterator
 
 import keras
 import numpy as np
@@ -88,22 +87,6 @@ def _student_task(task: Task, chosen: PseudoLabels, settings: SelfTraining) -> T
         tokens=dataclasses.replace(task.tokens, labels=labels),
         splits={**task.splits, "train": train},
     )
-
-
-def folds(task: Task, number: int) -> Iterator[Task]:
-    """Yield tasks that each learn from all labelled texts but a fold of them, their `dev` texts.
-
-    The folds are stratified by domain and class, as far as there are enough texts.
-    """
-    rows, tokens = task.splits["train"], task.tokens
-    cells = np.asarray(tokens.domains)[rows] * task.num_classes + np.asarray(tokens.labels)[rows]
-    random = np.random.Generator(np.random.PCG64([task.config.seed, number]))
-    mixed = random.permutation(len(rows))
-    dealt = rows[mixed[np.argsort(cells[mixed], kind="stable")]]
-    for fold in range(number):
-        held_out = np.sort(dealt[fold::number])
-        train = np.setdiff1d(rows, held_out)
-        yield dataclasses.replace(task, splits={**task.splits, "train": train, "dev": held_out})
 
 
 def kept_rounds(right: list[int]) -> int:

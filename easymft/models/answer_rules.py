@@ -67,6 +67,13 @@ class AnswerRules:
             thresholds=rows(self.thresholds, other.thresholds),
         )
 
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Return the rules that `to_dict` gave."""
+        thresholds = [NEVER if t is None else t for t in values["thresholds"]]
+        temperatures = np.array(values["temperatures"], np.float32)
+        return cls(tuple(values["domains"]), temperatures, np.array(thresholds, np.float32))
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain values that tell these rules from others, `None` where none is answered."""
         thresholds = [None if np.isinf(t) else float(t) for t in self.thresholds]
@@ -75,6 +82,11 @@ class AnswerRules:
             "temperatures": self.temperatures.tolist(),
             "thresholds": thresholds,
         }
+
+    def codes(self, names: Sequence[str | None]) -> np.ndarray:
+        """Return codes of texts' domains, `(texts,)` int; the number of all for unknown ones."""
+        known = {name: code for code, name in enumerate(self.domains)}
+        return np.array([known.get(name or "", len(known)) for name in names], int)
 
     def calibrated(self, probabilities: Tensor, domains: Tensor) -> Tensor:
         """Return what the probabilities are with their logits divided by the temperatures.

@@ -15,6 +15,7 @@ _STAGES = {
     "meta_fine_tune": "meta fine-tuning",
     "self_train": "self-training",
     "fine_tune": "fine-tuning",
+    "cross_fit": "cross-fitting",
     "evaluate": "evaluation",
     "diagnose": "diagnostics",
 }

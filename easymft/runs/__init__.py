@@ -7,6 +7,7 @@ STAGE_NAMES = (
     "meta_fine_tune",
     "self_train",
     "fine_tune",
+    "cross_fit",
     "evaluate",
     "diagnose",
     "report",

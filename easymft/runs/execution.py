@@ -25,7 +25,7 @@ _OPTIONAL = ("diagnose", "report")
 # Stages that train or predict, spread over all devices; and those that the chief does alone.
 _SPREAD = (
     *("adapt", "typicality", "meta_fine_tune", "self_train"),
-    *("fine_tune", "evaluate", "diagnose"),
+    *("fine_tune", "cross_fit", "evaluate", "diagnose"),
 )
 _ALONE = ("report", "export")
 
@@ -87,7 +87,7 @@ def _run_all(run: Run) -> None:
         if not run.folder.is_done(name) and (name != "export" or run.config.export.at_end):
             # A finished run that is asked for more, such as `diagnose`, reports that too.
             if name not in _LEAVES and run.folder.is_done("report"):
-                _forget(run, ["report"])
+                _forget(run, ["evaluate", "report"] if name == "cross_fit" else ["report"])
             run_stage(run, name)
     if not run.keeps_models:
         run.folder.drop_models(but_encoder=run.keeps_adapted)

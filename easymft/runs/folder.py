@@ -167,6 +167,10 @@ class RunFolder:
         suffix = "keras" if METHODS[self.config.method].has_encoder else "npz"
         return self.path / "checkpoints" / f"{name}.{suffix}"
 
+    def cross_fitted(self, fold: int) -> Path:
+        """Return the answers to a fold of the training texts, by models that did not see it."""
+        return self.path / f"cross_fitted-{fold}.parquet"
+
     @property
     def domain_parts(self) -> Path:
         """Small parts of all domains beside the meta-learner."""

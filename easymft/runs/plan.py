@@ -63,8 +63,9 @@ def plan(run: Run, text_seconds: float | None = None) -> Plan:
     train = splits["train"]
     per_domain = np.bincount(data.corpus.codes("domain")[train], minlength=data.num_domains)
     mixed, own = run.method.phases(run.config.meta_fine_tune, run.config.fine_tune)
-    steps, seen = _adaptation(run, splits)
-    predicted = len(train) if run.method.uses_typicality else 0
+    steps, adapted = _adaptation(run, splits)
+    seen, scored = adapted, len(train) if run.method.uses_typicality else 0
+    predicted = scored
     evaluated = sum(len(splits[name]) for name in run.config.evaluate_on)
     if run.method.has_encoder and not run.method.trains_encoder:
         predicted += len(train) + 2 * evaluated  # by the shared head and by the domains' own
@@ -82,6 +83,10 @@ def plan(run: Run, text_seconds: float | None = None) -> Plan:
     if run.method.self_trains:
         steps["self_train"], texts, looked_at = _self_training(run, splits)
         seen, predicted = seen + texts, predicted + looked_at
+    if (folds := run.config.answers.folds) is not None:
+        # Each trains once more, without its own texts, and answers those by every phase's model.
+        seen += (folds - 1) * (seen - adapted)
+        predicted += (folds - 1) * scored + len(train) * (2 - (mixed, own).count(None))
     if text_seconds is None and run.method.has_encoder:
         text_seconds = _seconds_per_text(run, train)
     return Plan(report, steps, seen, predicted, text_seconds or 0.0)

@@ -68,6 +68,7 @@ class Run:
             "meta_fine_tune": self.method.model is not None,
             "self_train": self.method.self_trains,
             "fine_tune": self.method.fine_tunes,
+            "cross_fit": self.config.answers.folds is not None,
             "diagnose": self.config.diagnose and self.method.has_encoder,
         }
         return [name for name in STAGE_NAMES if has.get(name, True)]

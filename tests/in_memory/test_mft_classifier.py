@@ -20,6 +20,8 @@ from easymft import MFTClassifier, typicality_scores
 from easymft.errors import InputError
 from easymft.export.text_input import tokenize
 from easymft.in_memory import mft_classifier
+from easymft.methods import answers, phases
+from easymft.models.answer_rules import find_rules
 
 DOMAINS = ("books", "films", "tools")
 WORDS = ("good", "good good", "the", "cafe")
@@ -461,3 +463,56 @@ def test_such_methods_need_such_texts(new):
     # And other methods none of them.
     with pytest.raises(InputError, match=r"y\[1\]"):
         new(method="mix").fit(X[:3], ["yes", None, "no"])
+
+
+@pytest.mark.long
+def test_cross_fitting_calibrates_and_abstains_by_texts_that_models_had_not_seen(
+    new, young, monkeypatch, tmp_path
+):
+    learned, asked = [], []
+
+    def spied(method):
+        def train(task, *args, **kwargs):
+            learned.append(set(task.splits["train"]))
+            return method(task, *args, **kwargs)
+
+        return train
+
+    def found(probabilities, labels, codes, domains, settings):
+        asked.append((probabilities, labels, codes))
+        return find(probabilities, labels, codes, domains, settings)
+
+    find = answers.find
+    monkeypatch.setattr(phases, "meta_fine_tune", spied(phases.meta_fine_tune))
+    monkeypatch.setattr(answers, "find", found)
+    wants = {"answers.folds": 2, "answers.target_accuracy": 0.9, "answers.confidence": 0.8}
+    classifier = new(settings={**SETTINGS, **wants}).fit(X, Y)
+
+    # Two models learned from the halves of what the first learned from; each text was asked once
+    # of the meta-learners and once of the copies.
+    assert learned[0] == set(range(12)) == learned[1] | learned[2]
+    assert not learned[1] & learned[2]
+    assert [len(labels) for _, labels, _ in asked] == [12, 12]
+    # The final model is that without cross-fitting; its scores are calibrated by those answers.
+    raw = np.log(young.predict_proba(X))
+    own, domains = find_rules(*asked[1], DOMAINS), [domain for _, domain in X]
+    temperatures = [[own["domains"][name]["temperature"]] for name in domains]
+    expected = keras.ops.softmax(raw / np.array(temperatures, np.float32))
+    np.testing.assert_allclose(classifier.predict_proba(X), expected, atol=1e-5)
+    learner = find_rules(*asked[0], DOMAINS)["unknown"]["temperature"]
+    raw = np.log(young.predict_proba(TEXTS))
+    expected = keras.ops.softmax(raw / np.float32(learner))
+    np.testing.assert_allclose(classifier.predict_proba(TEXTS), expected, atol=1e-5)
+    # Four texts of a domain, all right, show 0.2 ** (1 / 4) = 0.67: nothing is answered at 0.9.
+    assert classifier.abstains(X).all()
+    assert not young.abstains(X).any()
+
+    classifier.save(tmp_path / "saved")
+    again = MFTClassifier.load(tmp_path / "saved")
+    np.testing.assert_array_equal(again.predict_proba(X), classifier.predict_proba(X))
+    assert again.abstains(X).all()
+
+
+def test_a_promise_needs_texts_that_were_held_out(new):
+    with pytest.raises(InputError, match=r"set `answers\.folds`"):
+        new(settings={"answers.target_accuracy": 0.9}).fit(X, Y)

@@ -17,7 +17,7 @@ from easymft.models.backbone import load_backbone, load_preprocessor
 from easymft.runs import execution
 from easymft.runs.execution import execute
 from easymft.runs.run import Run
-from easymft.runs.stages import training
+from easymft.runs.stages import cross_fitting, training
 from tests.layers import oracle
 from tests.small_run import DOMAINS, LABELS, texts, write_recipe
 
@@ -104,15 +104,55 @@ def test_a_run_leaves_consistent_results(tmp_path):
     # A kept model reads texts, knows the names and answers by these temperatures, all by itself.
     by_name = {"text": asked, "domain": [rows[n]["domain"] for n in own]}
     np.testing.assert_allclose(learner.predict(by_name, verbose=0), expected, atol=1e-3)
-    assert learner.classify(asked, by_name["domain"])[0] == [
-        rows[n]["predicted"] for n in own
-    ]
+    assert learner.classify(asked, by_name["domain"])[0] == [rows[n]["predicted"] for n in own]
     again = Run(load_config(recipe, ["data.label_noise=0.2", "answers.target_accuracy=0.6"]))
     asked = execute(again, "evaluate")["answers"]
     assert asked["target_accuracy"] == 0.6
     assert [row["temperature"] for row in asked["models"]["meta_learner"]["domains"].values()] == [
         row["temperature"] for row in temperatures.values()
     ]
+
+
+@pytest.mark.long
+def test_without_development_texts_rules_are_found_by_cross_fitting(tmp_path, monkeypatch):
+    recipe = write_recipe(tmp_path, evaluate_on=["test"])
+    wanted = ["answers.target_accuracy=0.6", "answers.folds=2"]
+    with pytest.raises(InputError, match=r"take `answers\.folds` 5"):
+        execute(Run(load_config(recipe, wanted[:1])))
+
+    # Killed in the second fold, it goes on with that one.
+    run, answered = Run(load_config(recipe, wanted)), []
+
+    def counted(*args):
+        answered.append(len(answered))
+        if answered == [0, 1]:
+            raise KeyboardInterrupt
+        return answer_held_out(*args)
+
+    answer_held_out = cross_fitting.answer_held_out
+    monkeypatch.setattr(cross_fitting, "answer_held_out", counted)
+    with pytest.raises(KeyboardInterrupt):
+        execute(run)
+    summary = execute(Run(load_config(recipe, wanted)))
+    assert answered == [0, 1, 2]
+
+    train = json.loads(run.folder.splits.read_text())["train"]
+    folds = [pq.read_table(run.folder.cross_fitted(fold)).to_pylist() for fold in range(2)]
+    for model in ("meta_learner", "fine_tuned"):
+        asked = [[row["id"] for row in fold if row["model"] == model] for fold in folds]
+        assert sorted(asked[0] + asked[1]) == sorted(train)
+        assert abs(len(asked[0]) - len(asked[1])) <= len(DOMAINS)
+        found = summary["answers"]["models"][model]
+        assert sum(own["texts"] for own in found["domains"].values()) == len(train)
+    assert summary["answers"]["found_on"] == "train"
+    report = (run.folder.path / "report.md").read_text()
+    assert "training texts, each answered by models that had not seen it" in report
+    assert {row["split"] for row in results(run)[0]} == {"test"}
+
+    # A finished run that asks for other folds says what to do.
+    other = load_config(recipe, [wanted[0], "answers.folds=3"])
+    with pytest.raises(InputError, match="`--mode cross_fit` does it anew"):
+        execute(Run(other), "evaluate")
 
 
 @pytest.mark.long

@@ -5,6 +5,7 @@ from typing import Any
 
 from easymft.runs.run import Run
 from easymft.runs.stages.adaptation import adapt
+from easymft.runs.stages.cross_fitting import cross_fit
 from easymft.runs.stages.results import diagnose, evaluate, export, report
 from easymft.runs.stages.self_training import self_train
 from easymft.runs.stages.training import fine_tune, meta_fine_tune, typicality, validate
@@ -18,6 +19,7 @@ STAGES: dict[str, Callable[[Run], dict[str, Any]]] = {
         meta_fine_tune,
         self_train,
         fine_tune,
+        cross_fit,
         evaluate,
         diagnose,
         report,

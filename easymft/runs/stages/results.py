@@ -33,7 +33,7 @@ from easymft.runs.summary import summary
 def evaluate(run: Run) -> dict[str, Any]:
     """Predict dev and test once with every model; write predictions, metrics, rules of answering.
 
-    The rules are found on the development texts; the predictions written follow them.
+    The rules are found on texts held out of training; the predictions written follow them.
     """
     data, tables, answer, asked = run.data, [], _answerer(run), []
     start = time.monotonic()
@@ -49,7 +49,7 @@ def evaluate(run: Run) -> dict[str, Any]:
         )
     seconds = time.monotonic() - start
     raw, (labels, domains) = pa.concat_tables(tables), (data.corpus.labels, data.corpus.domains)
-    facts = answers.fit(raw, labels, domains, run.config.answers)
+    facts = answers.fit(_with_held_out(run, raw), labels, domains, run.config.answers)
     predictions = answers.calibrated(raw, facts, domains)
     facts["test"] = answers.tried(raw, predictions, facts, domains)
     files.write_json(run.folder.answers, facts)
@@ -67,6 +67,20 @@ def evaluate(run: Run) -> dict[str, Any]:
         "predicting_seconds": round(seconds, 3),
         "model_bytes": sum(path.stat().st_size for path in run.model_files()),
     }
+
+
+def _with_held_out(run: Run, predictions: pa.Table) -> pa.Table:
+    """Add the answers to training texts by models that did not see them, where there are some."""
+    asked = run.config.answers.folds
+    if asked is None:
+        return predictions
+    if (had := run.folder.facts("cross_fit")["folds"]) != asked:
+        message = (
+            f"was {had} when `cross_fit` ran; `--mode cross_fit` does it anew. Received: {asked}"
+        )
+        raise InputError(message, field="answers.folds")
+    folds = [files.read_parquet(run.folder.cross_fitted(fold)) for fold in range(asked)]
+    return pa.concat_tables([predictions, *folds])
 
 
 def _keep_rules(run: Run, facts: Mapping[str, Any]) -> None:
@@ -190,14 +204,10 @@ def _rules(run: Run) -> Callable[[str | None], AnswerRules]:
     if not run.folder.answers.exists():  # the run of an earlier release
         return lambda key: AnswerRules.none(domains)
     facts, learned = files.read_json(run.folder.answers), run.data.corpus.domains
-    mixed, own = (answers.rules(facts, by, learned) for by in (BY_META_LEARNER, BY_FINE_TUNED))
-    if META_LEARNER not in run.models():
-        mixed = own
-    routed = own if run.method.fine_tunes else mixed
     # Domains that came later have the rule of those that nobody knew.
-    by_key = {META_LEARNER: mixed.of_domains(domains)}
-    combined = routed.of_domains(domains, unknown=mixed)
-    return lambda key: by_key.get(key, combined)
+    mixed = answers.rules(facts, BY_META_LEARNER, learned).of_domains(domains)
+    combined = answers.routed(facts, run.method, learned).of_domains(domains)
+    return lambda key: mixed if key == META_LEARNER else combined
 
 
 def _exported_models(run: Run) -> dict[str, Any]:

@@ -41,6 +41,9 @@ def validate(run: Run) -> dict[str, Any]:
     _check_label_sets(run)
     _check_unlabeled(run, splits)
     _check_selection(run)
+    if run.config.answers.folds and not run.method.trains_encoder:
+        message = f"is for methods that train an encoder; leave it out of `{run.method.name}`"
+        raise InputError(message, field="answers.folds")
     check_promise(run.config.answers, "dev" in run.config.evaluate_on and len(splits["dev"]) > 0)
     if run.folder.is_done("validate"):
         data.check_unchanged()
