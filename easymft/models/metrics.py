@@ -1,5 +1,6 @@
 """Metrics that look at each domain by itself."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -23,7 +24,8 @@ class DomainMetrics(keras.metrics.Metric):
 
     `result()` is a dict of scalars: `average_accuracy`, `worst_domain_accuracy`,
     `average_macro_f1`, and for each domain k with its number: `accuracy_domain_k`,
-    `macro_f1_domain_k` (both 0 while the domain has no text).
+    `macro_f1_domain_k` (both 0 while the domain has no text); with its name, `accuracy_books`, once
+    `domains` has the names.
 
     Raises:
         ValueError: `num_classes` is 1: the largest of one logit is always the first, right or not.
@@ -40,6 +42,7 @@ class DomainMetrics(keras.metrics.Metric):
             )
         self.num_domains = num_domains
         self.num_classes = num_classes
+        self.domains: Sequence[str] | None = None
         self.counts = self.add_weight(
             shape=(3, num_domains, num_classes),
             initializer="zeros",
@@ -101,9 +104,10 @@ class DomainMetrics(keras.metrics.Metric):
         }
         # Unstacked at once: a thousand domains would be two thousand slices a step.
         by_domain = (ops.unstack(figures, self.num_domains) for figures in (accuracy, macro_f1))
-        for k, (own_accuracy, own_f1) in enumerate(zip(*by_domain, strict=True)):
-            result[f"accuracy_domain_{k}"] = own_accuracy
-            result[f"macro_f1_domain_{k}"] = own_f1
+        names = self.domains or [f"domain_{k}" for k in range(self.num_domains)]
+        for name, own_accuracy, own_f1 in zip(names, *by_domain, strict=True):
+            result[f"accuracy_{name}"] = own_accuracy
+            result[f"macro_f1_{name}"] = own_f1
         return result
 
     def get_config(self) -> dict[str, Any]:

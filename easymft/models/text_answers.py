@@ -17,6 +17,7 @@ from easymft.models import inference, raw_texts, training
 from easymft.models.answer_rules import AnswerRules
 from easymft.models.cpu_kernels import keras_kernels, use_cpu_kernels
 from easymft.models.exportable import Exportable
+from easymft.models.metrics import DomainMetrics
 from easymft.models.text_reader import Domains, TextReader, Typicalities
 from easymft.models.vocabulary import Vocabulary
 from easymft.progress import progress_bars
@@ -35,6 +36,7 @@ class TextAnswers(Exportable):
 
     num_classes: int
     num_domains: int | None
+    domain_metrics: DomainMetrics | None
     answers_any_domain = True
     rules: AnswerRules | None = None  # temperatures and thresholds that `calibrate` found
     training_name = "training"  # of the only phase, as recipes call it; mixed into the seed
@@ -288,7 +290,9 @@ class TextAnswers(Exportable):
         return else_ if self.answers_any_domain else "known"
 
     def _compile_itself(self) -> None:
-        """Compile, unless someone did."""
+        """Compile, unless someone did; metrics of domains have their names from then on."""
+        if self.domain_metrics is not None:
+            self.domain_metrics.domains = self.domains
         # Without an optimizer it is compiled to predict only.
         if not self.compiled or self.optimizer is None:
             training.compile_to_learn(self, metrics=["accuracy"])

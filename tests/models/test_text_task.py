@@ -191,7 +191,7 @@ def test_the_order_is_that_of_the_seed(new, fed):
 def test_every_method_learns_predicts_and_evaluates(new, model_class):
     model = new(model_class)
     history = model.fit(X, Y, epochs=2, batch_size=8, verbose=0).history
-    assert {"loss", "accuracy", "average_accuracy", "accuracy_domain_2"} <= set(history)
+    assert {"loss", "accuracy", "average_accuracy", f"accuracy_{DOMAINS[2]}"} <= set(history)
     probabilities = model.predict(X, batch_size=7, verbose=0)
     logits = model.predict(tokens_of(model), verbose=0)["logits"]
     expected = ops.convert_to_numpy(ops.softmax(logits))
@@ -199,9 +199,9 @@ def test_every_method_learns_predicts_and_evaluates(new, model_class):
     figures = model.evaluate(X, Y, batch_size=5, verbose=0, return_dict=True)
     right = probabilities.argmax(axis=1) == Y_CODES
     assert figures["accuracy"] == pytest.approx(right.mean())
-    for code in range(3):
+    for code, name in enumerate(DOMAINS):
         accuracy = right[code == OF_CODES].mean()
-        assert figures[f"accuracy_domain_{code}"] == pytest.approx(accuracy)
+        assert figures[f"accuracy_{name}"] == pytest.approx(accuracy)
     names, scores = model.classify(TEXTS, OF)
     assert names == [LABELS[code] for code in expected.argmax(axis=1)]
     np.testing.assert_allclose(scores, expected.max(axis=1), atol=1e-6)
@@ -381,5 +381,5 @@ def test_as_keras_can_be_told_to_compute(new, kind):
     assert max(np.abs(a - b).max() for a, b in zip(start, model.get_weights(), strict=True)) > 0.01
     assert probabilities.shape == (24, 2)
     right = (probabilities.argmax(axis=1) == Y_CODES)[OF_CODES == 1].mean()
-    assert figures["accuracy_domain_1"] == pytest.approx(right)
+    assert figures[f"accuracy_{DOMAINS[1]}"] == pytest.approx(right)
     assert history["val_loss"][1] == pytest.approx(figures["loss"], rel=1e-2)
