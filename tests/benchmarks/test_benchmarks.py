@@ -201,11 +201,14 @@ def test_promises_are_tried_on_splits_of_held_out_texts(tmp_path):
     types = {"probabilities": pa.list_(pa.float32())}
     schema = pa.schema([(k, types.get(k, pa.string())) for k in rows[0]])
     pq.write_table(pa.Table.from_pylist(rows, schema), folder / "predictions.parquet")
-    (folder / "config.json").write_text(json.dumps({"method": "mix"}))
+    (folder / "config.json").write_text(json.dumps({"method": "mix", "seed": 1}))
     (folder / "stages/validate.json").write_text(json.dumps({"labels": ["+", "-"]}))
-    labels, raw = answers.raw_predictions(folder)
-    assert labels == ["+", "-"]
-    found = list(answers.of_run(folder, 3, [0.5, 0.95], 0.9))
+    raw = answers.of_runs(str(tmp_path / "*/*/*/seed-*"))
+    # As it is kept, and read again.
+    pq.write_table(raw, tmp_path / "kept.parquet")
+    kept = pq.read_table(tmp_path / "kept.parquet")
+    ((row, found),) = answers.shown(kept, 3, [0.5, 0.95], 0.9).items()
+    assert row == ("5-percent", "BERT (Mix)")
     assert len(found) == 3
     for split in found:
         # Domain a is always right, domain b half of the times.
@@ -217,11 +220,11 @@ def test_promises_are_tried_on_splits_of_held_out_texts(tmp_path):
     text = answers.table({("5-percent", "Mix"): found}, [0.5, 0.95])
     assert "| 5-percent, Mix | " in text
     # What was calibrated is read as the model gave it.
-    facts = answers_of.fit(raw, labels, ["a", "b"], Answers())
+    facts = answers_of.fit(raw, ["+", "-"], ["a", "b"], Answers())
     calibrated = answers_of.calibrated(raw, facts, ["a", "b"])
     pq.write_table(calibrated, folder / "predictions.parquet")
     (folder / "answers.json").write_text(json.dumps(facts))
-    _, again = answers.raw_predictions(folder)
+    again = answers.of_runs(str(folder))
     np.testing.assert_allclose(
         np.array(again["probabilities"].to_pylist()),
         np.array(raw["probabilities"].to_pylist()),
