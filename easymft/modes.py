@@ -83,6 +83,26 @@ def predict() -> int:
     return 0
 
 
+def score() -> int:
+    """Label the files of a folder, glob or URL, or score their typicality, by an engine."""
+    if FLAGS.output == "-" or FLAGS.input == "-":
+        field = "--output" if FLAGS.output == "-" else "--input"
+        raise InputError("is missing; name the files to read and a folder to write", field=field)
+    config = _config()
+    _start_tensorflow()
+    from easymft.engines.score import label_files, typicality_of_files
+
+    given = FLAGS.input, FLAGS.output, FLAGS.engine, FLAGS.jobs
+    if FLAGS.scores == "typicality":
+        count = typicality_of_files(config, *given)
+    else:
+        from easymft.runs.folder import RunFolder
+
+        count = label_files(RunFolder(config).export, config, *given)
+    logger.info("%d texts scored.", count)
+    return 0
+
+
 def pack() -> int:
     """Write the tokenized corpus into a folder."""
     if FLAGS.output == "-":
@@ -152,6 +172,15 @@ def compare() -> int:
     return 0
 
 
+def push() -> int:
+    """Put a run's exported model and its card into a repository of the Hugging Face hub."""
+    run = _run_of(_config())
+    from easymft.export.push import push
+
+    print("\n".join(push(run.folder.export, FLAGS.name, FLAGS.dry_run).lines()))
+    return 0
+
+
 def monitor() -> int:
     """Compare served texts with those that a run was tried on; 3 where something has moved."""
     run = _run_of(_config())
@@ -203,6 +232,8 @@ MODES: dict[str, Callable[[], int]] = {
     "tables": tables,
     "pack": pack,
     "predict": predict,
+    "score": score,
+    "push": push,
     "monitor": monitor,
     "add_domain": add_domain,
     "remove_domain": remove_domain,

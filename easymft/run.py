@@ -50,14 +50,16 @@ _MODE = flags.DEFINE_enum(
     "meta fine-tuning side by side on the texts of a recipe, or of the data file --input, with "
     "advice. tables: work out a sweep's tables again, from what it left in the folder --input. "
     "pack: write the tokenized corpus into the folder --output, for machines without TensorFlow. "
-    "predict: label the texts of --input with the exported models. monitor: compare the texts of "
-    "--input with those that the run was tried on, without labels; the exit code is 3 where a "
-    "measure has moved beyond --limit. add_domain: train small parts of the domain --name on the "
-    "texts of --input beside a finished run's meta-learner, and export them. remove_domain: take "
-    "those of --name away, and export the rest. init: look at the data file --input and write a "
-    "recipe for it. list: the recipes of a folder (--config, else app_zoo), one line each. doctor: "
-    "what is installed, what this machine computes with, and what is missing for which feature. "
-    "render: print the complete recipe. schema: print the recipes' "
+    "predict: label the texts of --input with the exported models. score: the same, or what "
+    "--scores says, for many files, by --engine, into the folder --output. monitor: compare the "
+    "texts of --input with those that the run was tried on, without labels; the exit code is 3 "
+    "where a measure has moved beyond --limit. push: put the exported model and its card into the "
+    "repository --name of the Hugging Face hub. add_domain: train small parts of the domain --name "
+    "on the texts of --input beside a finished run's meta-learner, and export them. remove_domain: "
+    "take those of --name away, and export the rest. init: look at the data file --input and write "
+    "a recipe for it. list: the recipes of a folder (--config, else app_zoo), one line each. "
+    "doctor: what is installed, what this machine computes with, and what is missing for which "
+    "feature. render: print the complete recipe. schema: print the recipes' "
     "JSON schema.",
 )
 flags.DEFINE_multi_string(
@@ -69,7 +71,8 @@ flags.DEFINE_integer(
 flags.DEFINE_string(
     "input",
     "-",
-    "For --mode predict and monitor: CSV, TSV, JSONL, Parquet or a pipe; -: standard input. For "
+    "For --mode predict and monitor: CSV, TSV, JSONL, Parquet, a URL of these, or a pipe; -: "
+    "standard input. For --mode score: files, a folder or a glob, on this machine or as a URL. For "
     "--mode init and compare: the file or folder to look at. For --mode tables: the folder of a "
     "sweep. For --mode add_domain: the labelled texts of the new domain.",
 )
@@ -83,9 +86,24 @@ flags.DEFINE_enum(
 flags.DEFINE_string(
     "output",
     "-",
-    "For --mode predict: Parquet, CSV, TSV or JSONL; -: JSONL on standard output. For --mode init: "
+    "For --mode predict: Parquet, CSV, TSV or JSONL, a URL too; -: JSONL on standard output. For "
+    "--mode score: a folder or URL. For --mode init: "
     "the recipe to write; -: named after the input. For --mode pack: a new folder. For --mode "
     "monitor: a folder; -: monitor/ in the run's folder.",
+)
+flags.DEFINE_enum(
+    "engine",
+    "local",
+    ["local", "ray"],
+    "For --mode score. local: this process. ray: --jobs processes of this machine, or of the "
+    "cluster that RAY_ADDRESS names.",
+)
+flags.DEFINE_enum(
+    "scores",
+    "labels",
+    ["labels", "typicality"],
+    "For --mode score. labels: what the exported model answers. typicality: of labelled texts, "
+    "each beside the centroids of all.",
 )
 flags.DEFINE_float(
     "limit",
@@ -93,11 +111,17 @@ flags.DEFINE_float(
     "For --mode monitor: population stability index beyond which a measure has moved.",
     lower_bound=0,
 )
-flags.DEFINE_string("name", None, "For --mode add_domain and remove_domain: the domain.")
+flags.DEFINE_string(
+    "name",
+    None,
+    "For --mode add_domain and remove_domain: the domain. For --mode push: OWNER/NAME of the "
+    "repository, which is private if it is made now.",
+)
 flags.DEFINE_bool(
     "dry_run",
     False,
-    "Train nothing: print the complete recipe, data counts, steps and an estimate of the time.",
+    "Train nothing: print the complete recipe, data counts, steps and an estimate of the time. For "
+    "--mode push: send nothing, print what would be sent.",
 )
 flags.DEFINE_bool("restart", False, "Move an existing run folder aside and start afresh.")
 flags.DEFINE_float(
@@ -111,7 +135,8 @@ flags.DEFINE_integer(
     1,
     "For sweeps and searches: that many processes on this machine do runs side by side. Further "
     "commands, on any machine that shares `output_dir`, help too: runs that others work on are "
-    "passed over. With GPUs, name one a process in CUDA_VISIBLE_DEVICES.",
+    "passed over. With GPUs, name one a process in CUDA_VISIBLE_DEVICES. For --mode score: the "
+    "processes of the engine.",
     lower_bound=1,
 )
 flags.DEFINE_integer(
@@ -153,10 +178,9 @@ def _work(argv: Sequence[str]) -> int:
     if _VERSION.value:
         print(_version())
         return 0
-    if flags.FLAGS.dry_run and _MODE.value not in (*_TRAINING, *STAGE_NAMES):
-        message = (
-            f"trains nothing that could be planned; --dry_run goes with {', '.join(_TRAINING)}"
-        )
+    if flags.FLAGS.dry_run and _MODE.value not in (*_TRAINING, "push", *STAGE_NAMES):
+        known = ", ".join((*_TRAINING, "push"))
+        message = f"trains nothing that could be planned; --dry_run goes with {known}"
         raise InputError(message, field=f"--mode {_MODE.value}")
     code = MODES[_MODE.value]()
     sys.stdout.flush()

@@ -25,7 +25,18 @@ def pytest_collection_modifyitems(items):
 
 
 @pytest.fixture
-def fast(tmp_path, monkeypatch):
+def plain_pictures(monkeypatch):
+    """Reports whose pictures are words; tests/report draws all of them."""
+    from markupsafe import Markup
+
+    from easymft.report.plots import canvas
+
+    plain = Markup('<svg role="img" aria-label="{}"></svg>')
+    monkeypatch.setattr(canvas, "_inline_svg", lambda figure, label: plain.format(label))
+
+
+@pytest.fixture
+def fast(tmp_path, monkeypatch, plain_pictures):
     """No tracing, which would take most of a run's time; and a cache of the test's own."""
     import tensorflow as tf
 

@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -68,9 +68,26 @@ def main() -> int:
     return 1 if differences else 0
 
 
-def interrupted(folder: Path, kills: int, seed: int, term: bool) -> tuple[list[Kill], list[str]]:
-    """Kill runs `kills` times; returns the kills, and in what runs differ from an unkilled one."""
-    recipe = write_recipe(folder, export=True, diagnose=True, meta_fine_tune=PHASE, fine_tune=PHASE)
+def interrupted(
+    folder: Path,
+    kills: int,
+    seed: int,
+    term: bool,
+    visits: Sequence[str] = VISITS,
+    fine_tune: dict = PHASE,
+) -> tuple[list[Kill], list[str]]:
+    """Kill runs `kills` times; returns the kills, and in what runs differ from an unkilled one.
+
+    Args:
+        folder: Where the runs go.
+        kills: How many kills.
+        seed: Of their moments.
+        term: Whether every second is SIGTERM.
+        visits: The stages that a run is killed in, in the order of the run.
+        fine_tune: Settings of the stage that costs most.
+    """
+    phases = {"meta_fine_tune": PHASE, "fine_tune": fine_tune}
+    recipe = write_recipe(folder, export=True, diagnose=True, **phases)
     finish(folder, recipe, "whole")
     whole = _folder(folder, "whole")
     seconds = {name: _json(whole / f"stages/{name}.json")["seconds"] for name in STAGES}
@@ -78,7 +95,7 @@ def interrupted(folder: Path, kills: int, seed: int, term: bool) -> tuple[list[K
     done, differences = [], []
     while len(done) < kills:
         name = f"killed-{len(differences) + 1}"
-        for stage in VISITS[: kills - len(done)]:
+        for stage in visits[: kills - len(done)]:
             kind = signal.SIGTERM if term and len(done) % 2 else signal.SIGKILL
             after = chance.uniform(0, seconds[stage])
             kill = _kill(folder, recipe, name, len(done) + 1, stage, after, kind)

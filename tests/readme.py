@@ -37,6 +37,7 @@ from tests.small_run import texts
 
 TOOLS = ("git", "lint-imports", "mypy", "pre-commit", "ruff")
 LANGUAGES = ("python", "bash", "json", "text")
+ON_EXPORTS = ("predict", "score", "monitor", "push")
 TINY = (
     *("data.limit_per_domain=12", "backbone.max_length=12", "precision=float32"),
     *("meta_fine_tune.epochs=1", "fine_tune.epochs=1"),
@@ -200,7 +201,10 @@ class Reader:
             # Hours, or processes with the real encoder; that recipe and flags are right was seen.
             return None
         settings = [word for setting in tiny for word in ("--set", setting)]
-        flags_of_modes = ("mode", "input", "output", "dry_run", "name")
+        flags_of_modes = (
+            *("mode", "input", "output", "dry_run", "name"),
+            *("scores", "engine", "jobs"),  # the processes of an engine: tests/engines
+        )
         plain = [*_without(arguments, *flags_of_modes), *settings]
         mode = given.get("mode", "run")
         if mode == "add_domain":
@@ -208,10 +212,12 @@ class Reader:
             table = pd.DataFrame(texts())[["text", "label"]]
             table.replace({"bad": "negative", "good": "positive"}).to_csv(self.folder / source)
             self._once(plain)
-        if mode in ("predict", "monitor", *STAGE_NAMES[1:]):
+        if mode in (*ON_EXPORTS, *STAGE_NAMES[1:]):
             self._once(plain)
-        if mode in ("predict", "monitor"):
+        if mode in ON_EXPORTS:
             self._once([*plain, "--mode", "export"])
+        if mode == "score":
+            arguments = _without(arguments, "engine", "jobs")
         if mode == "export":
             return self._once([*plain, "--mode", "export"])
         return _succeed([*arguments, *settings])

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from easymft.models import presets
 from tests.models.keras_preset import write_keras_bert
-from tests.readme import Block, Reader, commands, read_blocks
+from tests.readme import ON_EXPORTS, Block, Reader, commands, read_blocks
 
 ROOT = Path(__file__).parents[1]
 READMES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
@@ -19,7 +19,8 @@ BLOCKS = [
     for path in READMES
     for block in read_blocks(path.read_text(encoding="utf-8"))
 ]
-EXPORTS = ("--mode export", "--mode predict", "--mode monitor", "export=true", "export_run(")
+EXPORTS = ("export", *ON_EXPORTS)
+EXPORTS = (*(f"--mode {mode}" for mode in EXPORTS), "export=true", "export_run(")
 
 
 @pytest.fixture(scope="module")

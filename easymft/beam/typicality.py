@@ -46,39 +46,24 @@ class Typicality(beam.PTransform):
         )
 
 
-class _Embedder:
-    """From texts to their E(x), `(texts, hidden)` float32."""
-
-    def __init__(self, config: Config):
-        # Here, not at the top: a pipeline is put together where no model runs.
-        start_up.start()
-        from easymft.devices.machine import precision_policy
-        from easymft.models import TextClassifier, TextEmbedder, load_backbone, load_preprocessor
-
-        preset, precision = config.backbone.preset, precision_policy(config.precision)
-        encoder = load_backbone(preset, dtype=precision)
-        self._model = TextEmbedder(TextClassifier(encoder, 1, embedding=config.backbone.pooling))
-        self._preprocessor = load_preprocessor(preset, config.backbone.max_length)
-
-    def __call__(self, *texts: list[str]) -> np.ndarray:
-        inputs = self._preprocessor(texts if len(texts) > 1 else texts[0])
-        return np.asarray(self._model(inputs))
-
-
-class _Encoder(ModelHandler[Row, tuple[Row, np.ndarray], _Embedder]):
+class _Encoder(ModelHandler[Row, tuple[Row, np.ndarray], Any]):
     """A row to the row and its E(x), `(hidden,)` float32."""
 
     def __init__(self, config: Config, batch_size: int):
         super().__init__(max_batch_size=batch_size)
         self.config = config
 
-    def load_model(self) -> _Embedder:
-        return _Embedder(self.config)
+    def load_model(self) -> Any:
+        # Here, not at the top: a pipeline is put together where no model runs.
+        start_up.start()
+        from easymft.methods.typicality_in_parts import TextEncoder
+
+        return TextEncoder(self.config)
 
     def run_inference(
         self,
         batch: Sequence[Row],
-        model: _Embedder,
+        model: Any,
         inference_args: dict[str, Any] | None = None,
     ) -> Iterator[tuple[Row, np.ndarray]]:
         is_pair = any(row.get("text_pair") is not None for row in batch)
@@ -86,7 +71,7 @@ class _Encoder(ModelHandler[Row, tuple[Row, np.ndarray], _Embedder]):
             roles = ("text", "text_pair")
         else:
             roles = ("text",)
-        embeddings = model(*([required_text(row, role) for row in batch] for role in roles))
+        embeddings = model({role: [required_text(row, role) for row in batch] for role in roles})
         yield from zip(batch, embeddings, strict=True)
 
 
@@ -110,30 +95,13 @@ class _Score(beam.DoFn):
         self.config = config
 
     def process(self, batch: list[tuple[Row, np.ndarray]], cells: dict[Cell, Sum]) -> Iterator[Row]:
-        from easymft.methods.typicality import weighting
+        from easymft.methods.typicality_in_parts import CellScorer
 
-        domains, labels = (
-            {name: code for code, name in enumerate(sorted({cell[place] for cell in cells}))}
-            for place in (0, 1)
-        )
-        embeddings = np.stack([embedding for _, embedding in batch])
-        layer = weighting(len(labels), len(domains), self.config.mft)
-        layer.build(embeddings.shape)
-        sums, counts = np.zeros(layer.sums.shape), np.zeros(layer.counts.shape)
-        for (domain, label), (total, count) in cells.items():
-            sums[domains[domain], labels[label]] = total
-            counts[domains[domain], labels[label]] = count
-        layer.sums.assign(sums)
-        layer.counts.assign(counts)
-        layer.finalize()
-        found = [_cell(row) for row, _ in batch]
-        scores = layer(
-            embeddings,
-            np.array([labels[label] for _, label in found]),
-            np.array([domains[domain] for domain, _ in found]),
-        )
-        for (row, _), score in zip(batch, np.asarray(scores).tolist(), strict=True):
-            yield {**row, "typicality": score}
+        score = CellScorer(cells, self.config.mft)
+        domains, labels = zip(*(_cell(row) for row, _ in batch), strict=True)
+        scores = score(np.stack([embedding for _, embedding in batch]), domains, labels)
+        for (row, _), value in zip(batch, scores.tolist(), strict=True):
+            yield {**row, "typicality": value}
 
 
 def _cell(row: Row) -> Cell:

@@ -1,6 +1,6 @@
 """The sections that turn one recipe into many runs."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
@@ -54,5 +54,7 @@ class Search(Section):
     """Settings tried per method; the first is the recipe itself."""
     seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] = [1]
     """Every trial runs once with each; their mean decides."""
+    sampler: Literal["random", "tpe"] = "random"
+    """How trials are chosen among the values. tpe: by what the trials before got (needs Optuna)."""
     draw: Annotated[int, Field(ge=0)] = 0
     """Seed of the drawing of trials."""

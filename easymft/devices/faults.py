@@ -30,7 +30,7 @@ def told_in_a_line(workers: int) -> Iterator[None]:
                 f"no memory left for a step ({reason[:200]}); smaller batches, or more "
                 "`gradient_accumulation_steps`, need less"
             ) from error
-        if workers > 1 and _is_remote(error):
+        if workers > 1 and (_is_unavailable(error) or is_remote(error)):
             raise WorkerError(f"another worker ended or cannot be reached ({reason})") from error
         raise
 
@@ -43,9 +43,16 @@ def _is_out_of_memory(error: Exception) -> bool:
     return isinstance(error, tf.errors.ResourceExhaustedError)
 
 
-def _is_remote(error: Exception) -> bool:
+def _is_unavailable(error: Exception) -> bool:
     import tensorflow as tf
 
-    return isinstance(error, tf.errors.UnavailableError) or (
-        isinstance(error, tf.errors.OpError) and _REMOTE in error.message
-    )
+    return isinstance(error, tf.errors.UnavailableError)
+
+
+def is_remote(error: Exception) -> bool:
+    """Return whether an error is no fault of this worker, but says that another has ended."""
+    if keras.backend.backend() != "tensorflow":
+        return False
+    import tensorflow as tf
+
+    return isinstance(error, tf.errors.OpError) and _REMOTE in error.message

@@ -25,7 +25,7 @@ WINDOW = 50
 
 
 def predict_file(
-    export: str | Path,
+    export: str | Path | Predictor,
     input: str | Path = "-",
     output: str | Path = "-",
     *,
@@ -40,11 +40,13 @@ def predict_file(
 
     Args:
         export: The export folder of a run (its combined model is used), a model's folder in it
-            (its newest version), or a version's folder.
+            (its newest version), a version's folder; or one of these that is loaded.
         input: CSV, TSV, JSONL (or a JSON array) or Parquet, also gzipped where it is text, a glob
-            or a folder of parts; a pipe or device; or `"-"`, standard input. A stream may hold any
-            of them, or lines: a text each, for pair models two with a tab between them.
-        output: Parquet, CSV, TSV or JSONL by the name's suffix; `"-"`: JSONL on standard output.
+            or a folder of parts, or a URL of these that fsspec reads; a pipe or device; or `"-"`,
+            standard input. A stream may hold any of them, or lines: a text each, for pair models
+            two with a tab between them.
+        output: Parquet, CSV, TSV or JSONL by the name's suffix, a URL too; `"-"`: JSONL on standard
+            output.
             Columns: `id`, `text`, `text_pair`, `domain` as far as the input has them, then
             `label`, `score`, `abstain`, `familiarity`, `nearest_domain`, and `probability_<label>`
             for every label.
@@ -71,7 +73,7 @@ def predict_file(
         raise InputError(f"must be one of {', '.join(FORMATS)}. Received: {input_format!r}")
     count = 0
     with open_output(str(output)) as write:
-        predictor = Predictor(export)
+        predictor = export if isinstance(export, Predictor) else Predictor(export)
         required = [role for role in predictor.inputs if role != "domain"]
         wanted = Wanted(columns, required, encoding, delimiter)
         with (

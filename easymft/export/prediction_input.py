@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from easymft.data.corpus.rows import to_name
+from easymft.data.corpus.rows import row_faults, to_name
 from easymft.data.files.file_search import expand
 from easymft.data.files.reader import SUFFIXES, column_names, format_of, read_file, suffix_of
 from easymft.data.files.row_source import RowSource, Tally
@@ -25,6 +25,7 @@ from easymft.export.text_stream import (
     open_stream,
     told_format,
 )
+from easymft.fetch import remote
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +74,8 @@ def open_texts(source: str, form: str, wanted: Wanted) -> Iterator[Texts]:
 
     Args:
         source: A file (CSV, TSV, JSON lines or a JSON array, each maybe with `.gz`, or Parquet), a
-            folder of parts, a glob; a pipe or device; `"-"`: standard input.
+            folder of parts, a glob, or a URL of these that fsspec reads; a pipe or device; `"-"`:
+            standard input.
         form: One of `FORMATS`. By default the name tells it; of a stream without one its
             beginning does, by the names of the columns; else it is lines, each a text (or two with
             a tab between them).
@@ -83,6 +85,11 @@ def open_texts(source: str, form: str, wanted: Wanted) -> Iterator[Texts]:
         InputError: It cannot be read, or a row of a file cannot, which is seen before the first
             one is given; names the line.
     """
+    if remote.is_url(source):
+        # Not into the cache, which would keep what is labelled once.
+        with tempfile.TemporaryDirectory(prefix="easymft-") as folder:
+            yield _table(_files(source, form, Path(folder)), wanted)
+        return
     path, name = Path(source).expanduser(), name_of(source)
     if form != "lines" and not is_stream(source):
         yield _table(_files(path, form), wanted)
@@ -101,15 +108,17 @@ def open_texts(source: str, form: str, wanted: Wanted) -> Iterator[Texts]:
                 yield _table({copy: form}, wanted, name)
 
 
-def _files(path: Path, form: str) -> dict[Path, str]:
-    """Return the files that a path names, and their formats."""
-    if path.is_file():
-        return {path: format_of(path, "--input_format") if form == "auto" else form}
-    files = expand(path, form, "--input")
+def _files(source: str | Path, form: str, folder: Path | None = None) -> dict[Path, str]:
+    """Return the files that a path or URL names, and their formats; copies go to the folder."""
+    if isinstance(source, Path) and source.is_file():
+        return {source: format_of(source, "--input_format") if form == "auto" else form}
+    if remote.is_url(source) and form == "lines":
+        raise InputError("lines are read of a file of this machine or a pipe", field="--input")
+    files = expand(source, form, "--input", folder)
     if not files:
-        raise InputError(f"no file found. Received: {shown(str(path))}", field="--input")
+        raise InputError(f"no file found. Received: {shown(str(source))}", field="--input")
     if "folder" in files.values():
-        raise InputError("is a folder of single texts; write them into one file", file=path)
+        raise InputError("is a folder of single texts; write them into one file", file=source)
     return files
 
 
@@ -181,13 +190,19 @@ def _rows(source: RowSource, form: str, required: Sequence[str]) -> Iterator[Row
     for line, row in read_file(source, form):
         source.problems.raise_if_any()
         for role in required:
-            if not isinstance(row[role], str):
-                message = f"must be text. Received: {shown(row[role])}"
-                raise InputError(message, file=source.path, line=line, field=source.columns[role])
+            if fault := _fault(role, row[role]):
+                raise InputError(fault, file=source.path, line=line, field=source.columns[role])
         yield {
             role: value if role in ("text", "text_pair") else to_name(value) or ""
             for role, value in row.items()
         }
+
+
+def _fault(role: str, value: Any) -> str | None:
+    """Return what is wrong with a text, which may be any; or with a label or domain."""
+    if role in ("text", "text_pair"):
+        return None if isinstance(value, str) else f"must be text. Received: {shown(value)}"
+    return next((fault for _, fault in row_faults({role: value})), None)
 
 
 def _windows(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from easymft.errors import InputError
+from easymft.fetch import remote
 from easymft.files import TEMPORARY, staged, without_leftovers
 
 FORMATS = (".csv", ".tsv", ".jsonl", ".parquet")
@@ -20,12 +21,19 @@ Columns = dict[str, list[Any]]
 Write = Callable[[Columns], None]
 
 
+class NoTextsError(InputError):
+    """The input has no row."""
+
+    def __init__(self) -> None:
+        super().__init__("the input holds no text, so there is nothing to write")
+
+
 @contextlib.contextmanager
 def open_output(output: str) -> Iterator[Write]:
     """Yield a function that appends columns of equal length, as the name's suffix says.
 
-    A file appears when the block has succeeded; what a killed process left of it goes. `"-"` is
-    JSONL on standard output, line by line.
+    A file appears when the block has succeeded, at a URL too; what a killed process left of it
+    goes. `"-"` is JSONL on standard output, line by line.
 
     Raises:
         InputError: Another suffix than those of `FORMATS`.
@@ -38,6 +46,10 @@ def open_output(output: str) -> Iterator[Write]:
         raise InputError(
             f"must end in one of {', '.join(FORMATS)}. Received: {path.name}", file=path
         )
+    if remote.is_url(output):
+        with remote.written(output, "--output") as copy, open_output(str(copy)) as write:
+            yield write
+        return
     if path.is_dir():
         raise InputError("is a folder; name a file", file=path, field="--output")
     leftovers = f"{TEMPORARY}????????-{glob.escape(path.name)}"
@@ -113,7 +125,7 @@ class _Tables:
         if self._writer is not None:
             self._writer.close()
         elif error[0] is None:
-            raise InputError("the input holds no text, so there is nothing to write")
+            raise NoTextsError
 
 
 def _write_jsonl(file: Any, columns: Columns) -> None:

@@ -19,6 +19,7 @@ from easymft.data.corpus.rows import SPLIT_NAMES
 from easymft.data.files.file_search import find_files
 from easymft.data.sources.hugging_face import HF_PREFIX
 from easymft.errors import InputError
+from easymft.fetch.remote import is_url
 from easymft.init.columns import MAX_ROWS, Column, read_columns, read_hugging_face_columns
 from easymft.init.roles import REQUIRED, Guess, guess_roles
 
@@ -142,6 +143,8 @@ def _is_of(data: DataConfig, source: str) -> bool:
 
 def _files(source: str) -> dict[str, str]:
     """Return `data.files` for a path: of a folder with a file for each split, one key for each."""
+    if is_url(source):
+        return {"all": source}
     folder = Path(source).expanduser()
     if folder.is_dir():
         parts = {

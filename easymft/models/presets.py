@@ -10,6 +10,7 @@ from typing import Any
 
 import keras_hub
 
+from easymft.devices.faults import is_remote
 from easymft.errors import InputError, nearest
 from easymft.fetch.packages import package_path
 
@@ -179,6 +180,8 @@ def preset_errors(preset: str) -> Iterator[None]:
             field="backbone.preset",
         ) from error
     except Exception as error:
+        if is_remote(error):  # variables of several workers are made in step
+            raise
         first_line = (str(error).strip() or "no message").splitlines()[0]
         advice = (
             "The folder's files are incomplete, damaged or do not belong together."

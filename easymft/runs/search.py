@@ -1,11 +1,8 @@
 """Choosing settings on the development texts: the same number of trials for every method."""
 
-import functools
-import itertools
 import json
 import logging
 import math
-import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,13 +11,13 @@ import numpy as np
 import pyarrow as pa
 
 from easymft import files
-from easymft.config import METHODS
 from easymft.config.loading import load_config
 from easymft.report.markdown import escape, table
 from easymft.runs.evidence import RunKey
 from easymft.runs.lock import in_turn
 from easymft.runs.run import Run
 from easymft.runs.sweep import SweepRun, SweepRunner
+from easymft.runs.trials import TpeTrials, draw
 
 logger = logging.getLogger(__name__)
 
@@ -45,21 +42,9 @@ class Search:
         self.folder = Path(self.config.output_dir) / self.config.name / "search"
         self._runner = SweepRunner(recipe, overrides, self.folder)
 
-    def trials(self) -> list[SweepRun]:
-        """Return one run per method, trial and seed; trial 0 is the recipe as it stands."""
-        search, given = self.config.search, self.config.to_dict()
-        return [
-            SweepRun(f"trial-{number}", method, seed, {**settings, **_FIXED})
-            for method in search.methods
-            for number, settings in enumerate(
-                draw(search.space, method, search.trials, search.draw, given)
-            )
-            for seed in search.seeds
-        ]
-
     def plan(self) -> Iterator[str]:
-        """Yield what `run` would do, line by line."""
-        return self._runner.plan(self.trials())
+        """Yield what `run` would do, line by line; with sampler tpe, of settings like those."""
+        return self._runner.plan(self._drawn())
 
     def run(self, restart: bool = False) -> str:
         """Run the unfinished trials, or all anew; return the best of each method as Markdown.
@@ -67,15 +52,63 @@ class Search:
         Several processes may do so at once, each the trials that no other works on; what the last
         one writes is of all.
         """
-        trials, rows = self.trials(), {}
-        for sweep_run, run, summary, _ in self._runner.run(trials, restart):
-            rows[sweep_run.key] = _row(sweep_run, run, summary)
-            self._write(trials, rows, restart)
+        rows: dict[RunKey, dict[str, Any]] = {}
+        trials: list[SweepRun] = []
+        for group in self._groups(rows):
+            trials += group
+            for sweep_run, run, summary, _ in self._runner.run(group, restart):
+                rows[sweep_run.key] = _row(sweep_run, run, summary)
+                self._write(trials, rows, restart)
         return self._write(trials, rows, restart)
 
     def move_aside(self) -> None:
         """Move all trials aside, before several processes begin anew."""
-        self._runner.move_aside(self.trials())
+        self._runner.move_aside(self._drawn())
+
+    def _drawn(self) -> list[SweepRun]:
+        """Return one run per method, trial and seed; trial 0 is the recipe as it stands."""
+        search = self.config.search
+        return [
+            sweep_run
+            for method in search.methods
+            for number, settings in enumerate(draw(*self._space(method)))
+            for sweep_run in self._trial(method, number, settings)
+        ]
+
+    def _groups(self, rows: Mapping[RunKey, Mapping[str, Any]]) -> Iterator[list[SweepRun]]:
+        """Yield runs that may be done in any order.
+
+        Args:
+            rows: What the trials of the groups before got.
+        """
+        search = self.config.search
+        if search.sampler == "random":
+            yield self._drawn()
+            return
+        asked = {method: TpeTrials(*self._space(method)) for method in search.methods}
+        for number in range(max(map(len, asked.values()))):
+            group = {
+                method: self._trial(method, number, trials.ask())
+                for method, trials in asked.items()
+                if number < len(trials)
+            }
+            yield [sweep_run for own in group.values() for sweep_run in own]
+            for method, own in group.items():
+                found = [rows[run.key]["dev_accuracy"] for run in own if run.key in rows]
+                if len(found) == len(own):
+                    asked[method].tell(float(np.mean(found)))
+                else:
+                    # Another process works on it, and will know what comes next.
+                    del asked[method]
+
+    def _space(self, method: str) -> tuple[Any, ...]:
+        search = self.config.search
+        return search.space, method, search.trials, search.draw, self.config.to_dict()
+
+    def _trial(self, method: str, number: int, settings: Mapping[str, Any]) -> list[SweepRun]:
+        """Return a trial's runs, one a seed."""
+        name, settings = f"trial-{number}", {**settings, **_FIXED}
+        return [SweepRun(name, method, seed, settings) for seed in self.config.search.seeds]
 
     def _write(
         self, trials: Sequence[SweepRun], rows: dict[RunKey, dict[str, Any]], restart: bool
@@ -89,7 +122,7 @@ class Search:
             known = [rows[sweep_run.key] for sweep_run in trials if sweep_run.key in rows]
             text = _trials_table(known)
             files.write_parquet(self.folder / "trials.parquet", pa.Table.from_pylist(known))
-            if len(known) == len(trials):
+            if len(known) == len(self._drawn()):
                 files.write_json(self.folder / "best.json", best_settings(known))
                 files.write_text(self.folder / "trials.md", text)
             return text
@@ -107,40 +140,6 @@ def _row(sweep_run: SweepRun, run: Run, summary: Mapping[str, Any]) -> dict[str,
         "dev_accuracy": dev["average_accuracy"],
         "dev_error": _standard_error(dev["domains"].values()),
     }
-
-
-def draw(
-    space: Mapping[str, Sequence[Any]],
-    method: str,
-    trials: int,
-    seed: int,
-    given: Mapping[str, Any],
-) -> list[dict[str, Any]]:
-    """Distinct settings of a method: first the recipe's own, then others of the grid, shuffled.
-
-    Args:
-        space: Values per setting; a value that is an object holds several settings.
-        method: Only settings that matter to it count.
-        trials: How many to draw, or fewer where the grid has fewer.
-        seed: Seed of the order, the same for all methods.
-        given: The recipe's sections, whose own point of the grid is not tried twice.
-    """
-    axes = []
-    for key, values in space.items():
-        points = [value if isinstance(value, dict) else {key: value} for value in values]
-        points = [{k: v for k, v in point.items() if METHODS[method].reads(k)} for point in points]
-        axes.append([point for i, point in enumerate(points) if point not in points[:i]])
-    grid = [{k: v for part in point for k, v in part.items()} for point in itertools.product(*axes)]
-    random.Random(seed).shuffle(grid)
-    return [{}, *(point for point in grid if _changes(point, given))][:trials]
-
-
-def _changes(point: Mapping[str, Any], given: Mapping[str, Any]) -> bool:
-    def own(key: str) -> Any:
-        # A section that the recipe leaves out is null.
-        return functools.reduce(lambda part, name: (part or {}).get(name), key.split("."), given)
-
-    return any(own(key) != value for key, value in point.items())
 
 
 def best_settings(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:

@@ -4,7 +4,8 @@ import pytest
 import tensorflow as tf
 
 from easymft.devices.faults import told_in_a_line
-from easymft.errors import WorkerError
+from easymft.errors import InputError, WorkerError
+from easymft.models.presets import preset_errors
 
 FULL = tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor\nwith shape[8]")
 GONE = tf.errors.InternalError(None, None, "x\nCollective ops is aborted by: Socket closed:\n")
@@ -34,3 +35,9 @@ def test_nothing_is_made_of_success():
     with told_in_a_line(2):
         done = True
     assert done
+
+
+@pytest.mark.parametrize(("error", "kind"), [(GONE, tf.errors.InternalError), (OURS, InputError)])
+def test_the_end_of_another_worker_is_no_fault_of_a_preset(error, kind):
+    with pytest.raises(kind), preset_errors("a/preset"):
+        raise error

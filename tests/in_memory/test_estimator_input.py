@@ -2,6 +2,7 @@ import warnings
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pytest
 from scipy.sparse import csr_array
@@ -30,7 +31,7 @@ RECORDS = np.array(ROWS, dtype=[("text", "U9"), ("domain", "U9")])
     [
         *(ROWS, tuple(ROWS), zip(TEXTS, DOMAINS, strict=True), np.array(ROWS)),
         *(np.array(ROWS, dtype=object), FRAME, FRAME[["text", "domain"]], COLUMNS),
-        *(pa.table(COLUMNS), pa.RecordBatch.from_pydict(COLUMNS), RECORDS),
+        *(pa.table(COLUMNS), pa.RecordBatch.from_pydict(COLUMNS), RECORDS, pl.DataFrame(COLUMNS)),
         *(RECORDS.view(np.recarray), FRAME.astype("category"), FRAME.astype("string")),
         FRAME.rename(columns={"text": " Text", "domain": "DOMAIN"}),
         # As scikit-learn's `ColumnTransformer` calls them.
@@ -49,12 +50,27 @@ def test_texts_with_domains_come_in_many_shapes(shape):
         *(TEXTS, tuple(TEXTS), np.array(TEXTS), pd.Series(TEXTS), [[text] for text in TEXTS]),
         *(np.array(TEXTS)[:, None], iter(TEXTS), pa.array(TEXTS), pa.chunked_array([TEXTS])),
         *(pd.Series(TEXTS, dtype="category"), pd.Index(TEXTS), FRAME[["text"]]),
-        *(pd.DataFrame(TEXTS), {"text": TEXTS}),
+        *(pd.DataFrame(TEXTS), {"text": TEXTS}, pl.Series(TEXTS)),
     ],
     ids=lambda shape: type(shape).__name__,
 )
 def test_so_do_texts_alone(shape):
     assert text_columns(shape) == {"text": TEXTS}
+
+
+def test_so_does_a_data_set_of_hugging_face():
+    datasets = pytest.importorskip("datasets")
+    data = datasets.Dataset.from_dict({**COLUMNS, "label": ["p", "q", "p"]})
+    assert text_columns(data) == {"text": TEXTS, "domain": DOMAINS}
+    assert text_columns(data["text"]) == {"text": TEXTS}
+    assert class_labels(data["label"]).tolist() == ["p", "q", "p"]
+
+
+def test_what_was_not_read_yet_is_no_text():
+    with pytest.raises(InputError, match=r"give what `collect\(\)` of the LazyFrame has"):
+        text_columns(pl.DataFrame(COLUMNS).lazy())
+    with pytest.raises(InputError, match=r"`y`: must be a list, .* Received: a LazyFrame"):
+        class_labels(pl.DataFrame({"label": TEXTS}).lazy())
 
 
 def test_pairs_come_in_a_frame():

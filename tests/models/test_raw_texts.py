@@ -58,6 +58,16 @@ def test_texts_alone(x):
     assert given.weights.tolist() == [0.5, 1, 2]
 
 
+def test_a_data_set_of_hugging_face_and_what_was_not_read_yet():
+    datasets = pytest.importorskip("datasets")
+    data = datasets.Dataset.from_dict(COLUMNS)
+    assert is_raw(data)
+    assert read(data, data["domain"]).columns == COLUMNS
+    assert read(data["text"]).columns == {"text": TEXTS}
+    with pytest.raises(InputError, match=r"give what `collect\(\)` of the LazyFrame has"):
+        read(pl.DataFrame(COLUMNS).lazy())
+
+
 @pytest.mark.parametrize("x", NAMED.values(), ids=NAMED)
 def test_columns_by_name(x):
     assert is_raw(x)

@@ -51,7 +51,14 @@ def as_objects(values: Any) -> np.ndarray:
 
 
 def column_names(values: object) -> list[Any]:
-    """Return the names of what has named columns; none where they are only numbered."""
+    """Return the names of what has named columns; none where they are only numbered.
+
+    Raises:
+        InputError: It is a lazy frame, which was not read yet.
+    """
+    if hasattr(values, "collect"):  # of polars, or of Spark
+        message = f"must be read already; give what `collect()` of the {type(values).__name__} has"
+        raise InputError(message)
     if isinstance(values, Mapping):
         return list(values)
     fields = getattr(getattr(values, "dtype", None), "names", None)

@@ -12,6 +12,7 @@ from easymft.data.corpus.parts import UNLABELED
 from easymft.data.corpus.rows import SPLIT_NAMES
 from easymft.data.files.reader import SUFFIXES, format_of, suffix_of
 from easymft.errors import InputError, shown
+from easymft.fetch import remote
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,7 @@ def find_files(data: DataConfig) -> list[DataFile]:
     keys_of: dict[Path, str] = {}
     found = []
     for key, pattern in data.files.items():
-        base = os.path.expanduser(data.dir or "")
-        named = Path(base, os.path.expanduser(pattern))
+        named = remote.joined(data.dir or "", pattern)
         files = expand(named, data.format, f"data.files.{key}")
         if not files:
             raise InputError(
@@ -65,8 +65,24 @@ def find_files(data: DataConfig) -> list[DataFile]:
     return found
 
 
-def expand(pattern: Path, stated: str, field: str) -> dict[Path, str]:
-    """Return the files of a path or glob and their formats; a folder stands for what is in it."""
+def expand(
+    named: str | Path, stated: str, field: str, folder: Path | None = None
+) -> dict[Path, str]:
+    """Return the files of a path or glob and their formats; a folder stands for what is in it.
+
+    Args:
+        named: The path or glob; that of a URL has its files copied to this machine.
+        stated: The format that the user states, or `auto`.
+        field: What named it, for messages.
+        folder: Where copies go; by default the cache.
+
+    Raises:
+        InputError: It cannot be read, or holds what is no file of rows.
+    """
+    if remote.is_url(named):
+        found = (expand(path, stated, field) for path in remote.copies(str(named), field, folder))
+        return {path: form for files in found for path, form in files.items()}
+    pattern = Path(os.path.expanduser(named))
     if os.path.isdir(pattern):
         return _in_folder(pattern, stated, field)
     if os.path.exists(pattern):
