@@ -29,6 +29,8 @@ _SETTINGS: dict[Term, tuple[str, ...]] = {
         "mft.clip",
         "mft.normalize",
         "mft.refresh_typicality",
+        "mft.typicality_from",
+        "mft.typicality_folds",
         "mft.typicality_variant",
         "mft.class_weights",
         "mft.weighted_evaluation",

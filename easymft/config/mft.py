@@ -51,6 +51,12 @@ class MFT(Section):
     """Divide typicalities by their mean, so that the label loss keeps its scale."""
     refresh_typicality: bool = False
     """Score the texts anew before every epoch, with the encoder as it is then (an extension)."""
+    typicality_from: Literal["pretrained", "meta_learner", "cross_fitted"] = "pretrained"
+    """Whose E(x) typicality is told by: the encoder as it was pre-trained, as in the paper; or (an
+    extension) one that has first learned the task by plain mixing: from all training texts, or, so
+    that it did not learn a text's wrong label, from those outside the text's fold."""
+    typicality_folds: Annotated[int, Field(ge=2, le=20)] = 3
+    """Folds of cross_fitted; each costs a training."""
     class_weights: list[Positive] | None = None
     """One weight per class, so that other classes' centroids count too (an extension)."""
     corruption_weight: Annotated[float, Field(ge=0)] = 0.1
@@ -75,6 +81,18 @@ class MFT(Section):
     """Divide the weighted label loss by the batch size, or by the number of non-zero weights."""
     keep_class_head: bool
     """Start fine-tuning from the meta-learner's class head instead of a fresh one."""
+
+    @property
+    def scores_by_task(self) -> bool:
+        """Whether texts are scored by encoders that have learned the task."""
+        return self.typicality_from != "pretrained"
+
+    @model_validator(mode="after")
+    def _check_encoder(self) -> "MFT":
+        if self.refresh_typicality and self.scores_by_task:
+            message = "`refresh_typicality` scores by the encoder in training; leave it false, or "
+            raise ValueError(f'{message}take `typicality_from` "pretrained"')
+        return self
 
     @model_validator(mode="before")
     @classmethod

@@ -17,7 +17,7 @@ from easymft.devices.machine import precision_policy
 from easymft.in_memory.adapted_model import AdaptedModel
 from easymft.in_memory.corpus import all_train
 from easymft.in_memory.shared_model import SharedModel
-from easymft.methods import answers, phases, rounds, typicality
+from easymft.methods import answers, phases, rounds, task_typicality, typicality
 from easymft.methods.checkpoint import Checkpoint, History
 from easymft.methods.cross_fitting import NewBackbone, answer_held_out
 from easymft.methods.folds import folds
@@ -75,16 +75,15 @@ def train(
         precision = precision_policy(config.precision)
         return load_backbone(config.backbone.preset, config.backbone.dropout, precision)
 
-    backbone, pseudo_labels = new_backbone(), None
+    pseudo_labels = None
     task = Task(config, method, tokens, all_train(tokens), num_classes, domains)
     record, scores, weights = _Record(say), None, None
     if method.uses_typicality:
-        encoder = phases.untrained(task, backbone)
-        scores = phases.score(task, encoder, {"train": task.splits["train"]})
+        scores = task_typicality.scores(task, {}, new_backbone, record)
         weights = np.full(len(tokens), np.nan, np.float32)
         weights[task.splits["train"]] = typicality.loss_weights(scores, config.mft)["train"]
         say(f"typicality: mean {np.nanmean(weights):.3f}")
-    classifier, _ = phases.meta_fine_tune(task, backbone, record, scores)
+    classifier, _ = phases.meta_fine_tune(task, new_backbone(), record, scores)
     if method.self_trains:
         found = rounds.self_train(task, classifier, new_backbone, record.fit)
         classifier, pseudo_labels = found.model, np.full(len(tokens), UNKNOWN, np.int32)

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from easymft.config import SelfTraining
-from easymft.methods import phases, self_training
+from easymft.methods import phases, self_training, task_typicality
 from easymft.methods.checkpoint import History
 from easymft.methods.evaluation import class_probabilities
 from easymft.methods.folds import folds
@@ -123,11 +123,14 @@ def first(
     task: Task, new_backbone: Callable[[], keras.Model], fit: Fit, name: str
 ) -> TextClassifier:
     """Return the model of the mixed phase; arguments are those of `self_train`, and its name."""
-    scores = None
-    if task.method.uses_typicality:
-        encoder = phases.untrained(task, new_backbone())
-        scores = phases.score(task, encoder, {"train": task.splits["train"]})
-    model, _ = fit(name, lambda record: phases.meta_fine_tune(task, new_backbone(), record, scores))
+
+    def train(record: Record) -> Fitted:
+        scores = None
+        if task.method.uses_typicality:
+            scores = task_typicality.scores(task, {}, new_backbone, record)
+        return phases.meta_fine_tune(task, new_backbone(), record, scores)
+
+    model, _ = fit(name, train)
     return model
 
 

@@ -83,6 +83,11 @@ def plan(run: Run, text_seconds: float | None = None) -> Plan:
     if run.method.self_trains:
         steps["self_train"], texts, looked_at = _self_training(run, splits)
         seen, predicted = seen + texts, predicted + looked_at
+    if run.method.uses_typicality and run.config.mft.scores_by_task:
+        # Plain mixing for the epochs of both phases: of all texts, or of all but a fold, each time.
+        epochs = sum(phase.epochs for phase in (mixed, own) if phase is not None)
+        cut = run.config.mft.typicality_from == "cross_fitted"
+        seen += epochs * len(train) * (run.config.mft.typicality_folds - 1 if cut else 1)
     if (folds := run.config.answers.folds) is not None:
         # Each trains once more, without its own texts, and answers those by every phase's model.
         seen += (folds - 1) * (seen - adapted)

@@ -516,3 +516,14 @@ def test_cross_fitting_calibrates_and_abstains_by_texts_that_models_had_not_seen
 def test_a_promise_needs_texts_that_were_held_out(new):
     with pytest.raises(InputError, match=r"set `answers\.folds`"):
         new(settings={"answers.target_accuracy": 0.9}).fit(X, Y)
+
+
+@pytest.mark.long
+def test_a_wrong_label_is_untypical_to_encoders_that_did_not_learn_it(new):
+    texts = [f"{words} {end}" for end in "bft" for words in (*WORDS, "!", "x")]
+    labels = np.array(["yes", "yes", "no", "no", "no", "no"] * 3)
+    labels[0] = "no"  # of "good b"
+    task = {"mft.typicality_from": "cross_fitted", "mft.typicality_folds": 3, "mft.clip": None}
+    classifier = new(epochs=8, settings={**SETTINGS, **task}).fit(texts, labels)
+    assert classifier.typicality_.argmin() == 0
+    assert classifier.typicality_[0] < np.median(classifier.typicality_) - 0.2

@@ -11,7 +11,7 @@ from easymft import files
 from easymft.config import METHODS
 from easymft.config.loading import load_config
 from easymft.errors import InputError
-from easymft.methods import session, typicality
+from easymft.methods import session, task_typicality, typicality
 from easymft.models import scoring
 from easymft.models.backbone import load_backbone, load_preprocessor
 from easymft.runs import execution
@@ -153,6 +153,31 @@ def test_without_development_texts_rules_are_found_by_cross_fitting(tmp_path, mo
     other = load_config(recipe, [wanted[0], "answers.folds=3"])
     with pytest.raises(InputError, match="`--mode cross_fit` does it anew"):
         execute(Run(other), "evaluate")
+
+
+@pytest.mark.long
+def test_typicality_may_be_told_by_encoders_that_know_the_task(tmp_path, monkeypatch):
+    wanted = ["mft.typicality_from=cross_fitted", "mft.typicality_folds=2", "method=mft_tw"]
+    recipe, scored = write_recipe(tmp_path), []
+
+    def counted(*args):
+        scored.append(score_part(*args))
+        if len(scored) == 2:
+            raise KeyboardInterrupt
+        return scored[-1]
+
+    score_part = task_typicality.score_part
+    monkeypatch.setattr(task_typicality, "score_part", counted)
+    run = Run(load_config(recipe, wanted))
+    with pytest.raises(KeyboardInterrupt):
+        execute(run)
+    execute(Run(load_config(recipe, wanted)), "typicality")
+    # Killed in its second part it went on there, and that gave the same.
+    first, second, again = scored
+    np.testing.assert_array_equal(again["own"], second["own"])
+    found = typicality.read_scores(run.folder.typicality)["train"]
+    assert sorted(found) == sorted(np.concatenate([first["own"], again["own"]]))
+    assert not list(run.folder.path.rglob("*.partial"))
 
 
 @pytest.mark.long

@@ -7,12 +7,11 @@ import numpy as np
 import pyarrow as pa
 
 from easymft import files
-from easymft.methods.checkpoint import History
 from easymft.methods.cross_fitting import answer_held_out
 from easymft.methods.evaluation import predictions_table
 from easymft.methods.folds import folds
-from easymft.methods.trainer import Trainer, TrainingTexts
 from easymft.runs.run import Run
+from easymft.runs.stages.records import PartRecord
 
 
 def cross_fit(run: Run) -> dict[str, Any]:
@@ -28,19 +27,7 @@ def cross_fit(run: Run) -> dict[str, Any]:
         marker = f"cross_fit-{fold}"
         if run.folder.is_done(marker) and run.folder.facts(marker)["folds"] == number:
             continue
-
-        def record(
-            trainer: Trainer,
-            title: str,
-            texts: TrainingTexts,
-            of: int | str | None = None,
-            fold: int = fold,
-        ) -> History:
-            name = "-".join(str(word) for word in ("fold", fold, of) if word is not None)
-            history = run.record(trainer, f"{title}, fold {fold + 1} of {number}", texts, name)
-            run.checkpoint(name).discard()
-            return history
-
+        record = PartRecord(run, marker, f"fold {fold + 1} of {number}")
         # Every fold draws as if it were the first of its process, however often that was killed.
         keras.utils.set_random_seed(run.config.seed)
         tables = [
@@ -49,4 +36,5 @@ def cross_fit(run: Run) -> dict[str, Any]:
         ]
         files.write_parquet(run.folder.cross_fitted(fold), pa.concat_tables(tables))
         run.mark_done(marker, {"folds": number})
+        record.discard()
     return {"folds": number}

@@ -11,12 +11,11 @@ import pyarrow as pa
 from easymft import files
 from easymft.config.method import FIRST_LEARNER, META_LEARNER
 from easymft.methods import rounds
-from easymft.methods.checkpoint import History
 from easymft.methods.phases import Record
 from easymft.methods.rounds import Fitted, Round
-from easymft.methods.trainer import Trainer, TrainingTexts
 from easymft.models.pseudo_labels import PseudoLabels
 from easymft.runs.run import Run
+from easymft.runs.stages.records import PartRecord
 
 
 def self_train(run: Run) -> dict[str, Any]:
@@ -54,16 +53,12 @@ def _fit(run: Run, name: str, train: Callable[[Record], Fitted]) -> Fitted:
     if run.folder.is_done(part):
         return run.load(name), run.folder.facts(part)["history"]
 
-    def record(
-        trainer: Trainer, title: str, texts: TrainingTexts, of: int | str | None = None
-    ) -> History:
-        return run.record(trainer, f"{title}, {name}", texts, name)
-
+    record = PartRecord(run, name, name)
     keras.utils.set_random_seed(run.config.seed)
     model, history = train(record)
     run.keep(model, name)
     run.mark_done(part, {"history": history})
-    run.checkpoint(name).discard()
+    record.discard()
     return model, history
 
 

@@ -3,6 +3,7 @@
 import logging
 from typing import Any
 
+import keras
 import numpy as np
 
 from easymft import files
@@ -16,7 +17,7 @@ from easymft.config.method import (
 from easymft.data.corpus.parts import TRAINING_PARTS, UNLABELED, joined_rows
 from easymft.data.corpus.splits import Splits
 from easymft.errors import InputError
-from easymft.methods import phases
+from easymft.methods import phases, task_typicality
 from easymft.methods import typicality as scoring
 from easymft.methods.answers import check_promise
 from easymft.methods.evaluation import class_probabilities
@@ -26,6 +27,7 @@ from easymft.models.domain_parts import DomainParts
 from easymft.models.label_sets import allowed_classes
 from easymft.runs.run import Run
 from easymft.runs.stages import baselines
+from easymft.runs.stages.records import PartRecord
 
 logger = logging.getLogger(__name__)
 
@@ -70,7 +72,7 @@ def validate(run: Run) -> dict[str, Any]:
 
 
 def typicality(run: Run) -> dict[str, Any]:
-    """Score texts with the encoder as it was pre-trained: those that later stages ask about."""
+    """Score texts that later stages ask about, by the encoder of `mft.typicality_from`."""
     train, clip = score_texts(run)["train"], run.config.mft.clip
     clipped = 0 if clip is None else int((train < clip).sum())
     if clipped:
@@ -95,6 +97,8 @@ def score_texts(run: Run) -> dict[str, np.ndarray]:
     if "typicality" in data.corpus.table.column_names:
         given = data.corpus.table["typicality"].to_numpy()
         scores = {name: given[rows] for name, rows in splits.items()}
+    elif run.config.mft.scores_by_task:
+        scores = _task_typicality(run, splits)
     else:
         layer = phases.weighting(run.task)
         scores = phases.score(run.task, run.new_classifier(), splits, layer)
@@ -104,6 +108,27 @@ def score_texts(run: Run) -> dict[str, np.ndarray]:
                 np.savez(file, **scoring.centroids_of(layer))
     files.write_parquet(run.folder.typicality, scoring.table(data.corpus, splits, scores))
     return scores
+
+
+def _task_typicality(run: Run, splits: Splits) -> dict[str, np.ndarray]:
+    """Return the typicalities by encoders that know the task; each is a part of the stage."""
+    task, scored = run.task, []
+    others = {name: rows for name, rows in splits.items() if name != "train"}
+    parts = task_typicality.parts(task)
+    for number, part in enumerate(parts):
+        marker = f"typicality-{number}"
+        facts = run.folder.facts(marker) if run.folder.is_done(marker) else {}
+        if not facts.keys() >= {task_typicality.OWN, *others}:
+            record = PartRecord(run, marker, f"typicality {number + 1} of {len(parts)}")
+            # Every part draws as if it were the first of its process.
+            keras.utils.set_random_seed(run.config.seed)
+            found = task_typicality.score_part(part, others, run.backbone, record)
+            facts = {name: values.tolist() for name, values in found.items()}
+            run.mark_done(marker, facts)
+            record.discard()
+        names = (task_typicality.OWN, *others)
+        scored.append((part, {name: np.array(facts[name], np.float32) for name in names}))
+    return task_typicality.joined(task, scored)
 
 
 def meta_fine_tune(run: Run) -> dict[str, Any]:
