@@ -8,6 +8,7 @@ The Keras layers and models are imported on first use, so that `import easymft` 
   models trained on texts with Keras' own `compile` and `fit`.
 - `MFTClassifier`: the whole method behind scikit-learn's `fit` and `predict`.
 - `typicality_scores(texts, labels, domains)`: how typical each text is of its class.
+- `audit(texts, labels, domains)`: which labels may be wrong, as a data frame.
 - `load_config`, `Config`: recipes. `python -m easymft.run --help`: the command line.
 """
 
@@ -28,6 +29,7 @@ _HOMES = {
     "MultiTaskTextClassifier": "easymft.models",
     "TextClassifier": "easymft.models",
     "TypicalityWeighting": "easymft.layers",
+    "audit": "easymft.auditing.lists",
     "load_config": "easymft.config.loading",
     "typicality_scores": "easymft.in_memory.typicality_scores",
 }

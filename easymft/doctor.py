@@ -25,6 +25,7 @@ RELEASES = ("tensorflow", "tensorflow-text", "keras", "keras-hub", "numpy", "pya
 BACKENDS = ("tensorflow", "jax")
 GPU_SECONDS = 5
 EXTRAS = {
+    "audit": "wrong labels, repetitions (--mode audit, easymft.audit)",
     "beam": "pipelines over many files (python -m easymft.beam)",
     "hf": "data of Hugging Face (data.source hf:NAME)",
 }

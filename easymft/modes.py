@@ -181,6 +181,25 @@ def push() -> int:
     return 0
 
 
+def audit() -> int:
+    """List labelled texts of a recipe, or of a data file, whose labels may be wrong."""
+    if FLAGS.config is None and FLAGS.input == "-":
+        raise InputError("is missing; name a data file, or a recipe by --config", field="--input")
+    _start_tensorflow()
+    from easymft.auditing.audit import Audit
+    from easymft.init import recipe_of
+
+    overrides = _overrides()
+    recipe = FLAGS.config or recipe_of(FLAGS.input, overrides)
+    looking = Audit(recipe, overrides, FLAGS.minutes, FLAGS.budget)
+    if FLAGS.dry_run:
+        print("\n".join(looking.plan()))
+        return 0
+    print(looking.run())
+    print(f"To decide on: {looking.folder}/audit.html, or audit.csv beside it")
+    return 0
+
+
 def monitor() -> int:
     """Compare served texts with those that a run was tried on; 3 where something has moved."""
     run = _run_of(_config())
@@ -227,6 +246,7 @@ def remove_domain() -> int:
 MODES: dict[str, Callable[[], int]] = {
     "run": run,
     "compare": compare,
+    "audit": audit,
     **dict.fromkeys(STAGE_NAMES, run),
     "search": search,
     "tables": tables,

@@ -35,7 +35,7 @@ logger = logging.getLogger(__name__)
 # absl's own --verbosity, but with progress shown by default.
 flags.FLAGS.set_default("verbosity", 0)
 
-_TRAINING = ("run", "search", "compare")  # and each stage by itself
+_TRAINING = ("run", "search", "compare", "audit")  # and each stage by itself
 
 flags.DEFINE_string(
     "config", None, "The recipe: a JSON file, or the name of one that comes along, such as amazon."
@@ -48,18 +48,20 @@ _MODE = flags.DEFINE_enum(
     "made from its old result is made anew by the next run. search: try the settings of the "
     "recipe's `search` on the development texts. compare: TF-IDF, a frozen encoder, mixing and "
     "meta fine-tuning side by side on the texts of a recipe, or of the data file --input, with "
-    "advice. tables: work out a sweep's tables again, from what it left in the folder --input. "
-    "pack: write the tokenized corpus into the folder --output, for machines without TensorFlow. "
-    "predict: label the texts of --input with the exported models. score: the same, or what "
-    "--scores says, for many files, by --engine, into the folder --output. monitor: compare the "
-    "texts of --input with those that the run was tried on, without labels; the exit code is 3 "
-    "where a measure has moved beyond --limit. push: put the exported model and its card into the "
-    "repository --name of the Hugging Face hub. add_domain: train small parts of the domain --name "
-    "on the texts of --input beside a finished run's meta-learner, and export them. remove_domain: "
-    "take those of --name away, and export the rest. init: look at the data file --input and write "
-    "a recipe for it. list: the recipes of a folder (--config, else app_zoo), one line each. "
-    "doctor: what is installed, what this machine computes with, and what is missing for which "
-    "feature. render: print the complete recipe. schema: print the recipes' "
+    "advice. audit: list the labelled texts of a recipe, or of --input, whose labels may be "
+    "wrong, that repeat each other or stand in the wrong domain, to decide on. tables: work out "
+    "a sweep's tables again, from what it left in the folder --input. pack: write the tokenized "
+    "corpus into the folder --output, for machines without TensorFlow. predict: label the texts "
+    "of --input with the exported models. score: the same, or what --scores says, for many "
+    "files, by --engine, into the folder --output. monitor: compare the texts of --input with "
+    "those that the run was tried on, without labels; the exit code is 3 where a measure has "
+    "moved beyond --limit. push: put the exported model and its card into the repository --name "
+    "of the Hugging Face hub. add_domain: train small parts of the domain --name on the texts of "
+    "--input beside a finished run's meta-learner, and export them. remove_domain: take those of "
+    "--name away, and export the rest. init: look at the data file --input and write a recipe "
+    "for it. list: the recipes of a folder (--config, else app_zoo), one line each. doctor: what "
+    "is installed, what this machine computes with, and what is missing for which feature. "
+    "render: print the complete recipe. schema: print the recipes' "
     "JSON schema.",
 )
 flags.DEFINE_multi_string(
@@ -73,8 +75,8 @@ flags.DEFINE_string(
     "-",
     "For --mode predict and monitor: CSV, TSV, JSONL, Parquet, a URL of these, or a pipe; -: "
     "standard input. For --mode score: files, a folder or a glob, on this machine or as a URL. For "
-    "--mode init and compare: the file or folder to look at. For --mode tables: the folder of a "
-    "sweep. For --mode add_domain: the labelled texts of the new domain.",
+    "--mode init, compare and audit: the file or folder to look at. For --mode tables: the folder "
+    "of a sweep. For --mode add_domain: the labelled texts of the new domain.",
 )
 flags.DEFINE_enum(
     "input_format",
@@ -127,8 +129,16 @@ flags.DEFINE_bool("restart", False, "Move an existing run folder aside and start
 flags.DEFINE_float(
     "minutes",
     30,
-    "For --mode compare: about how long it may take; what does not fit is left out and said.",
+    "For --mode compare: about how long it may take; what does not fit is left out and said. For "
+    "--mode audit: how long it may take; more is refused.",
     lower_bound=0,
+)
+flags.DEFINE_integer(
+    "budget",
+    None,
+    "For --mode audit: how many texts without a label (`data.files.unlabeled`) to choose for "
+    "labelling next.",
+    lower_bound=1,
 )
 flags.DEFINE_integer(
     "jobs",

@@ -184,12 +184,15 @@ class Reader:
             _write_table(self.folder / source, {})
         if given.get("mode") in ("list", "render", "schema", "init"):
             return _succeed(arguments)
-        if given.get("mode") == "compare" and "config" not in given:
+        if given.get("mode") in ("compare", "audit") and "config" not in given:
             # What needs no training is seen; that the rest is left out too.
             tiny = [word for setting in TINY for word in ("--set", setting)]
             return _succeed([*_without(arguments, "minutes"), "--minutes", "0", *tiny])
         recipe = load_config(find_recipe(given["config"], self.folder), given["set"])
         tiny = list(TINY)
+        if recipe.data.corrections:
+            undecided = "id,decision,suggested_label\nsome,,\n"
+            (self.folder / recipe.data.corrections).write_text(undecided)
         if recipe.data.source == "files":
             columns = recipe.data.columns.model_dump(exclude_none=True)
             for name in recipe.data.files.values():

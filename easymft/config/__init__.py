@@ -6,6 +6,7 @@ hold the paper's setting by default; `app_zoo/` says what differs for a given ba
 
 from easymft.config.adapt import Adapt
 from easymft.config.answers import Answers
+from easymft.config.audit import Audit
 from easymft.config.data import Columns, DataConfig, FewShot, Split
 from easymft.config.method import METHODS, Method
 from easymft.config.mft import MFT, VARIANTS
@@ -23,6 +24,7 @@ __all__ = [
     "Adapters",
     "Adversary",
     "Answers",
+    "Audit",
     "Backbone",
     "Columns",
     "Config",

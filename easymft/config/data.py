@@ -115,6 +115,9 @@ class DataConfig(Section):
     """Delimiter of `files`; auto detects and reports it."""
     on_bad_row: Literal["error", "skip"] = "error"
     """Stop at a row that cannot be used, or skip and count it."""
+    corrections: str | None = None
+    """An audit.csv with decisions, or a glob of several: labels are replaced and texts left out as
+    it says, and the data stay as they are. See `--mode audit`."""
     limit_per_domain: Count | None = None
     """Use at most this many texts of each domain: a quick look."""
     label_sets: dict[str, Annotated[list[str], Field(min_length=1)]] | Literal["found"] | None = (

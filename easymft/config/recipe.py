@@ -6,6 +6,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from easymft.config.adapt import Adapt
 from easymft.config.answers import Answers
+from easymft.config.audit import Audit
 from easymft.config.data import DataConfig
 from easymft.config.method import MethodName
 from easymft.config.mft import MFT, POOLING_OF_VARIANT
@@ -117,6 +118,8 @@ class Config(Section):
     """Shared by both phases."""
     answers: Answers = Answers()
     """What is made of the models' probabilities: calibrated, and withheld where not sure enough."""
+    audit: Audit = Audit()
+    """How `--mode audit` looks for wrong labels; runs do not ask it."""
     distribution: Distribution = Distribution()
     """The devices."""
     export: Annotated[

@@ -37,6 +37,7 @@ def fit_head(
     cells: np.ndarray,
     num_classes: int,
     weights: np.ndarray | None = None,
+    strength: float | None = None,
 ) -> Head:
     """Fit one head, its strength chosen by cross-validation.
 
@@ -46,11 +47,25 @@ def fit_head(
         cells: `(n,)` int, by which the folds are stratified: domain and class.
         num_classes: Number of classes; some may have no text.
         weights: `(n,)` float, of the texts in the loss; `None`: all count alike.
+        strength: What `best_strength` found before; `None`: it is asked now.
     """
     if len(set(labels)) == 1:
         return _constant(labels[0], features.shape[1], num_classes)
-    strength, _ = _best(features, labels, cells, weights)
+    if strength is None:
+        strength, _ = _best(features, labels, cells, weights)
     return _as_head(_fitted(features, labels, weights, strength), num_classes)
+
+
+class Shrinkage(NamedTuple):
+    """How heads of domains are shrunk; see `fit_domain_heads`.
+
+    Attributes:
+        freedom: How freely a domain's own part moves beside the shared one.
+        strength: Inverse strength of the penalty on both.
+    """
+
+    freedom: float
+    strength: float
 
 
 def fit_domain_heads(
@@ -60,6 +75,7 @@ def fit_domain_heads(
     num_classes: int,
     num_domains: int,
     weights: np.ndarray | None = None,
+    shrinkage: Shrinkage | None = None,
 ) -> list[Head]:
     """Fit one head per domain, shrunk towards what all domains share.
 
@@ -74,23 +90,37 @@ def fit_domain_heads(
         num_classes: Number of classes.
         num_domains: Number of domains; one without texts gets the shared part.
         weights: `(n,)` float, of the texts in the loss; `None`: all count alike.
+        shrinkage: What `best_shrinkage` found before; `None`: it is asked now.
 
     Reference: Daumé III: Frustratingly easy domain adaptation, ACL 2007; Finkel, Manning:
     Hierarchical Bayesian domain adaptation, NAACL 2009, for the view as shrinkage.
     """
     if len(set(labels)) == 1:
         return [_constant(labels[0], features.shape[1], num_classes)] * num_domains
-    cells = domains * num_classes + labels
-    trials = {}
+    if shrinkage is None:
+        shrinkage = best_shrinkage(features, labels, domains, num_classes, num_domains, weights)
+    augmented = _augmented(features, domains, num_domains, shrinkage.freedom)
+    whole = _as_head(_fitted(augmented, labels, weights, shrinkage.strength), num_classes)
+    shared, *own = np.split(whole.kernel, num_domains + 1)
+    return [Head(shared + np.float32(shrinkage.freedom) * part, whole.bias) for part in own]
+
+
+def best_shrinkage(
+    features: np.ndarray,
+    labels: np.ndarray,
+    domains: np.ndarray,
+    num_classes: int,
+    num_domains: int,
+    weights: np.ndarray | None = None,
+) -> Shrinkage:
+    """Return the shrinkage with the lowest log loss in cross-validation; see `fit_domain_heads`."""
+    cells, trials = domains * num_classes + labels, {}
     for freedom in FREEDOMS:
         augmented = _augmented(features, domains, num_domains, freedom)
         strength, loss = _best(augmented, labels, cells, weights)
         trials[freedom] = (loss, strength)
     freedom = min(trials, key=lambda freedom: trials[freedom])
-    augmented = _augmented(features, domains, num_domains, freedom)
-    whole = _as_head(_fitted(augmented, labels, weights, trials[freedom][1]), num_classes)
-    shared, *own = np.split(whole.kernel, num_domains + 1)
-    return [Head(shared + np.float32(freedom) * part, whole.bias) for part in own]
+    return Shrinkage(freedom, trials[freedom][1])
 
 
 def standardized(features: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -116,6 +146,11 @@ def _augmented(
         ((freedom * features).ravel(), columns, starts), shape=(texts, num_domains * width)
     )
     return scipy.sparse.hstack([scipy.sparse.csr_array(features), own], "csr")
+
+
+def best_strength(features: Features, labels: np.ndarray, cells: np.ndarray) -> float:
+    """Return the strength of `fit_head` with the lowest log loss in cross-validation."""
+    return _best(features, labels, cells, None)[0]
 
 
 def _best(

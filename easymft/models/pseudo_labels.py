@@ -78,31 +78,67 @@ def label(
         unlabeled: int `(n,)`, rows of those without.
         layer: Scores; its centroids are made anew.
     """
+    parts = [
+        of_scores(*scores) for scores in class_scores(model, tokens, labeled, unlabeled, layer)
+    ]
+    columns = (
+        np.concatenate([getattr(part, field.name) for part in parts])
+        for field in dataclasses.fields(PseudoLabels)
+    )
+    return PseudoLabels(*columns)
+
+
+def class_scores(
+    model: Any,
+    tokens: TokenizedTexts,
+    labeled: np.ndarray,
+    asked: np.ndarray,
+    layer: TypicalityWeighting,
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Yield, chunk by chunk, rows of `asked`, their probabilities and typicalities by class.
+
+    Args:
+        model: A `TextClassifier` that has learned the labels.
+        tokens: The texts.
+        labeled: int `(m,)`, rows of those that centroids are made of.
+        asked: int `(n,)`, rows of those that are scored; their labels are not looked at.
+        layer: Scores; its centroids are made anew.
+
+    Yields:
+        Rows, and `(rows, classes)` float32 twice; the typicality of a class that the text's domain
+        does not have is `-inf`.
+    """
     embedder, labels = TextEmbedder(model), np.asarray(tokens.labels)
     domains = np.asarray(tokens.domains)
     layer.adapt(
         (embeddings, labels[part], domains[part])
         for part, embeddings in _embedded(embedder, "labelled", tokens, labeled)
     )
-    parts = []
-    for part, embeddings in _embedded(embedder, "unlabelled", tokens, unlabeled):
+    for part, embeddings in _embedded(embedder, "other", tokens, asked):
         logits = model.logits_of(embeddings, {"domain": domains[part]})
         probabilities = keras.ops.convert_to_numpy(keras.ops.softmax(logits))
-        typicalities = np.stack(
-            [
-                layer.raw_scores(embeddings, np.full(len(part), code), domains[part])
-                for code in range(model.num_classes)
-            ],
-            axis=1,
-        )
+        typicalities = class_typicalities(layer, embeddings, domains[part], model.num_classes)
         if model.allowed is not None:
             typicalities[~np.asarray(model.allowed)[domains[part]]] = -np.inf
-        parts.append(of_scores(part, probabilities, typicalities))
-    columns = (
-        np.concatenate([getattr(part, field.name) for part in parts])
-        for field in dataclasses.fields(PseudoLabels)
-    )
-    return PseudoLabels(*columns)
+        yield part, probabilities, typicalities
+
+
+def class_typicalities(
+    layer: TypicalityWeighting, embeddings: np.ndarray, domains: np.ndarray, num_classes: int
+) -> np.ndarray:
+    """Return how typical texts would be of each class, `(texts, classes)` float32.
+
+    Args:
+        layer: Has its centroids.
+        embeddings: E(x), `(texts, hidden)`.
+        domains: int `(texts,)`.
+        num_classes: Number of classes.
+    """
+    scores = [
+        layer.raw_scores(embeddings, np.full(len(embeddings), code), domains)
+        for code in range(num_classes)
+    ]
+    return np.stack([keras.ops.convert_to_numpy(own) for own in scores], axis=1)
 
 
 def _embedded(

@@ -22,6 +22,7 @@ PACKAGES = ("easymft", "tensorflow", "keras", "keras-hub", "tensorflow-text", "n
 # Settings that change nothing that is trained.
 _INERT = {
     "answers",
+    "audit",
     "output_dir",
     "description",
     "case_study",

@@ -10,6 +10,7 @@ from easymft.data import sample
 from easymft.data.corpus.intake import OnBadRow
 from easymft.data.corpus.schema import Corpus, limit_per_domain
 from easymft.data.sources import amazon_reviews, multi_nli_genre, own_files, packed, snippets
+from easymft.data.sources.corrections import corrected
 from easymft.data.sources.hugging_face import HF_PREFIX, read_hugging_face
 from easymft.data.sources.tfds_source import TFDS_PREFIX, read_tfds
 from easymft.errors import InputError, did_you_mean, shown
@@ -25,12 +26,16 @@ def load_corpus(data: DataConfig) -> Corpus:
         data: The section.
 
     Returns:
-        The corpus, cut to `data.limit_per_domain` texts of each domain if that is set.
+        The corpus, with `data.corrections` and cut to `data.limit_per_domain` texts of each domain
+        where these are set.
 
     Raises:
         InputError: The corpus is nowhere to be had, or something in it cannot be used.
     """
     source = data.source
+    if source == packed.NAME and data.corrections is not None:
+        message = "come too late for a packed corpus; pack it with them"
+        raise InputError(message, field="data.corrections")
     if source.startswith(TFDS_PREFIX):
         corpus = read_tfds(
             source.removeprefix(TFDS_PREFIX), data.columns, on_bad_row=data.on_bad_row
@@ -48,6 +53,8 @@ def load_corpus(data: DataConfig) -> Corpus:
             f"{did_you_mean(source, _READERS)}",
             field="data.source",
         )
+    if data.corrections is not None:
+        corpus = corrected(corpus, data.corrections)
     limit = data.limit_per_domain
     return corpus if limit is None else limit_per_domain(corpus, limit)
 

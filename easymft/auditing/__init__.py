@@ -1,0 +1,1 @@
+"""Which labels may be wrong, what repeats, what to label next: `--mode audit`, `easymft.audit`."""
