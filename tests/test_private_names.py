@@ -74,6 +74,7 @@ SITES = "models/adapter_sites.py"
 WALK = "walk the layers another way in models/sublayers.py"
 DECAY = "see what Keras calls these variables: with none excluded, all of them decay"
 ADAM = "look up where Adam keeps it; without the kernel, `super().update_step` is right, and slower"
+CLIP = "without it nothing calls ours: see what Keras does by itself, which is right, and slower"
 TOKENIZER = "see how keras-hub's WordPiece tokenizers take the argument"
 ENCODER = "reach the encoder's layers another way in `encoder`"
 TENSORFLOW = ("tensorflow",)
@@ -104,6 +105,16 @@ USED = [
         OPTIMIZER,
         of_a_built_optimizer,
         "make the schedule's length a variable of the optimizer, or JAX trains with the first one",
+    ),
+    Used("_clip_gradients", OPTIMIZER, of(keras.optimizers.AdamW), CLIP),
+    Used("_apply_weight_decay", OPTIMIZER, of(keras.optimizers.AdamW), CLIP),
+    Used("_use_weight_decay", OPTIMIZER, of(keras.optimizers.AdamW), CLIP),
+    Used(
+        "_value",
+        "models/cpu_kernels.py",
+        lambda: vars(keras.Variable([1.0])),
+        "find the table that is not cast, or leave `_call_of_embedding` out: it is slower only",
+        TENSORFLOW,
     ),
     Used("_get_variable_index", OPTIMIZER, of_a_built_optimizer, ADAM),
     Used("_momentums", OPTIMIZER, of_a_built_optimizer, ADAM),

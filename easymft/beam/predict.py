@@ -9,7 +9,10 @@ from apache_beam.ml.inference.base import ModelHandler, RunInference
 
 from easymft.beam.files import Row, required_text
 from easymft.data.corpus.rows import to_name
-from easymft.export.predictor import EXTRAS, Predictor
+from easymft.export.predictor import EXTRAS, Predictor, in_batches
+
+# Batches that a worker is given at once and sorts by length, so that little of them is padding.
+WINDOW = 16
 
 
 class Predict(beam.PTransform):
@@ -49,8 +52,8 @@ def columns_of(export: str) -> dict[str, pa.DataType]:
 
 class _Exported(ModelHandler[Row, Row, Predictor]):
     def __init__(self, export: str, batch_size: int):
-        super().__init__(max_batch_size=batch_size)
-        self.export = export
+        super().__init__(max_batch_size=WINDOW * batch_size)
+        self.export, self.batch_size = export, batch_size
 
     def load_model(self) -> Predictor:
         return Predictor(self.export)
@@ -68,6 +71,6 @@ class _Exported(ModelHandler[Row, Row, Predictor]):
         }
         if "domain" in model.inputs:
             texts["domain"] = [to_name(row.get("domain")) or "" for row in batch]
-        answers = model(texts)
+        answers = in_batches(model, texts, self.batch_size)
         for index, row in enumerate(batch):
             yield {**row, **{name: values[index] for name, values in answers.items()}}

@@ -11,7 +11,9 @@ from easymft.data.batches.tokenized import preprocessor_fingerprint
 from easymft.errors import InputError
 from easymft.export.deployment import read_models_config, superseded, write_deployment
 from easymft.export.op_check import check_ops
+from easymft.export.precision import Precision
 from easymft.export.saved_model import write_saved_model
+from easymft.export.text_input import padded_lengths
 from easymft.export.version_folder import (
     COMBINED,
     DOMAINS_FILE,
@@ -32,7 +34,7 @@ logger = logging.getLogger(__name__)
 
 SOURCE_FILE = "assets.extra/made_from.json"
 CARD_FILE = "README.md"
-_FORMAT = 3  # of the graphs: rises when the same models give another one
+_FORMAT = 4  # of the graphs: rises when the same models give another one
 
 # Of a model's key, and None for all of them combined.
 Card = Callable[[str | None], str]
@@ -51,6 +53,7 @@ def export_run(
     single: bool = True,
     rules: Callable[[str | None], AnswerRules] | None = None,
     familiarity: Familiarity | None = None,
+    precision: Precision = "auto",
     sources: Mapping[str | None, str] | None = None,
     remove_superseded: bool = False,
 ) -> list[Path]:
@@ -80,6 +83,8 @@ def export_run(
         rules: Gives the temperatures and thresholds of a model, for each key of `models`, and for
             `None` those of `combined`. Without it there are none.
         familiarity: What texts are like those of training. Without it the graphs do not tell.
+        precision: What encoders are stored in and compute with: `"float32"`, `"bfloat16"`, or
+            `"auto"`, as each was trained.
         sources: For each key of `models` what tells its weights from others, such as a hash of
             the file it is loaded from; for `None` of `combined`, if that is given. Without it
             every export is a new version.
@@ -102,7 +107,8 @@ def export_run(
     names: dict[str | None, str] = {**(model_names(models) if single else {}), None: COMBINED}
     config = read_models_config(folder)
     exporter = _Exporter(
-        models, combined, preprocessor, labels, domains, pair, rules, familiarity, sources
+        *(models, combined, preprocessor, labels, domains, pair, rules, familiarity),
+        *(precision, sources),
     )
     paths = []
     with (
@@ -155,6 +161,7 @@ class _Exporter:
         pair: bool,
         rules: Callable[[str | None], AnswerRules] | None,
         familiarity: Familiarity | None,
+        precision: Precision,
         sources: Mapping[str | None, str] | None,
     ):
         self._models, self._preprocessor, self._sources = models, preprocessor, sources
@@ -165,9 +172,11 @@ class _Exporter:
         if combined is not None:
             self._combined, self._routes = {META_LEARNER: combined}, domains[:1]
         self._labels, self._domains, self._pair = labels, domains, pair
+        self._precision = precision
         self._shared = {
             **_shared_source(preprocessor, labels, domains, pair),
             "familiarity": self._familiarity and self._familiarity.fingerprint(),
+            "precision": precision,
         }
         self.kept = 0
 
@@ -206,9 +215,13 @@ class _Exporter:
                 home=key if key in domains else None,
                 rules=self._rules(key),
                 familiarity=self._familiarity,
+                precision=self._precision,
             )
             check_ops(new.staging)
-            write_warmup_requests(new.staging, model_folder.name, pair=pair, domains=routes)
+            lengths = padded_lengths(self._preprocessor.sequence_length)
+            write_warmup_requests(
+                new.staging, model_folder.name, pair=pair, domains=routes, lengths=lengths
+            )
             write_text(new.staging / LABELS_FILE, "".join(f"{label}\n" for label in labels))
             write_json(new.staging / RULES_FILE, self._rules(key).to_dict())
             write_text(new.staging / DOMAINS_FILE, "".join(f"{domain}\n" for domain in domains))

@@ -5,15 +5,13 @@ import logging
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 from tqdm import tqdm
 
 from easymft.errors import InputError, did_you_mean, listed, shown
 from easymft.export.prediction_input import FORMATS, Wanted, open_texts
 from easymft.export.prediction_output import open_output
-from easymft.export.predictor import Predictor
+from easymft.export.predictor import Predictor, in_batches
 from easymft.progress import progress_bar, progress_bars
 
 logger = logging.getLogger(__name__)
@@ -86,7 +84,7 @@ def predict_file(
                 rows = {role: [row[role] for row in window] for role in window[0]}
                 if "domain" in predictor.inputs:
                     rows.setdefault("domain", [domain] * len(window))
-                write({**rows, **_in_batches(predictor, rows, batch_size, bar)})
+                write({**rows, **in_batches(predictor, rows, batch_size, bar.update)})
                 count += len(window)
     return count
 
@@ -114,30 +112,3 @@ def _progress_bar(total: int | None, output: str) -> tqdm:
     by_hand = (total is None and sys.stdin.isatty()) or (output == "-" and sys.stdout.isatty())
     with progress_bars(False) if by_hand else contextlib.nullcontext():
         return progress_bar("predict", total, unit="text")
-
-
-def _in_batches(
-    predictor: Predictor, columns: Mapping[str, Sequence[str]], batch_size: int, bar: tqdm
-) -> dict[str, list[Any]]:
-    """Predict texts in batches of one domain and similar length; answers in their own order."""
-    rows = len(columns["text"])
-    domains = columns.get("domain", [""] * rows)
-    pairs = columns.get("text_pair", [""] * rows)
-    known = frozenset(predictor.domains)
-    order = sorted(
-        range(rows),
-        # Unknown domains are answered by one model.
-        key=lambda row: (
-            domains[row] if domains[row] in known else "",
-            len(columns["text"][row]) + len(pairs[row]),
-        ),
-    )
-    answers: dict[str, list[Any]] = {}
-    for start in range(0, rows, batch_size):
-        batch = order[start : start + batch_size]
-        texts = {name: [columns[name][row] for row in batch] for name in predictor.inputs}
-        for name, values in predictor(texts).items():
-            answers.setdefault(name, []).extend(values)
-        bar.update(len(batch))
-    places = np.argsort(order)
-    return {name: [values[place] for place in places] for name, values in answers.items()}

@@ -9,6 +9,7 @@ import keras
 from easymft.config.method import META_LEARNER
 from easymft.errors import InputError
 from easymft.export.combined import DomainModels
+from easymft.export.precision import Precision, in_precision
 from easymft.export.text_input import check_rows, plain_name, tokenize
 from easymft.models import TextClassifier
 from easymft.models.answer_rules import AnswerRules
@@ -29,6 +30,7 @@ def write_saved_model(
     home: str | None = None,
     rules: AnswerRules | None = None,
     familiarity: Familiarity | None = None,
+    precision: Precision = "auto",
 ) -> None:
     """Write trained models as one SavedModel over raw text.
 
@@ -60,6 +62,7 @@ def write_saved_model(
         rules: Temperatures and thresholds of `domains`; `None`: probabilities as the models give
             them, and no abstaining.
         familiarity: What texts are like those of training, of `domains`.
+        precision: What encoders are stored in and compute with, see `in_precision`.
 
     Raises:
         InputError: Keras runs on another backend than TensorFlow.
@@ -71,7 +74,10 @@ def write_saved_model(
             f"{keras.backend.backend()}"
         )
     routed = isinstance(models, Mapping)
-    answers = DomainModels(models if routed else {META_LEARNER: models}, domains)
+    given = models if routed else {META_LEARNER: models}
+    # Each once, where one is named twice.
+    twins = {id(model): in_precision(model, precision) for model in given.values()}
+    answers = DomainModels({name: twins[id(model)] for name, model in given.items()}, domains)
     for model in answers.models:
         use_keras_kernels(model)
     if len(labels) != answers.num_classes:

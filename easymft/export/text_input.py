@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from easymft.data.batches.batches import FINE_BUCKETS
 from easymft.data.batches.tokenized import CHARACTERS_PER_TOKEN
 
 # What `str.strip` takes away.
@@ -101,7 +102,7 @@ def tokenize(preprocessor: Any, texts: tuple[Any, ...]) -> dict[str, Any]:
 
     Returns:
         `"token_ids"`, `"padding_mask"` and, where the backbone has them, `"segment_ids"`, each
-        `(batch, length)`: as long as the longest text of the batch, at most `max_length`.
+        `(batch, length)`: the first of `padded_lengths` that holds the longest text of the batch.
     """
     import tensorflow as tf
 
@@ -109,5 +110,15 @@ def tokenize(preprocessor: Any, texts: tuple[Any, ...]) -> dict[str, Any]:
     tokens = preprocessor(x=cleaned)
     # A model computes as much for padding as for words.
     used = tf.reduce_any(tf.cast(tokens["padding_mask"], tf.bool), 0)
-    length = tf.reduce_max(tf.where(used, tf.range(1, tf.size(used) + 1), 1))
+    longest = tf.reduce_max(tf.where(used, tf.range(1, tf.size(used) + 1), 1))
+    lengths = tf.constant(padded_lengths(preprocessor.sequence_length))
+    length = tf.reduce_min(tf.where(lengths >= longest, lengths, lengths[-1]))
     return {name: values[:, :length] for name, values in tokens.items()}
+
+
+def padded_lengths(max_length: int) -> list[int]:
+    """Return the lengths that an exported graph pads batches to, ascending, `max_length` the last.
+
+    They are few, since a processor's library prepares what it computes anew for every shape.
+    """
+    return [length for length in (4, 8, *FINE_BUCKETS) if length < max_length] + [max_length]

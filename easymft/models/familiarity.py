@@ -111,7 +111,7 @@ class Familiarity:
         ids, is_word = inputs["token_ids"], ops.cast(inputs["padding_mask"], "bool")
         for ignored in self.ignored:
             is_word = ops.logical_and(is_word, ops.not_equal(ids, ignored))
-        words = ops.take(ops.cast(embeddings, "float32"), ids, axis=0)
+        words = ops.cast(ops.take(embeddings, ids, axis=0), "float32")
         means = MaskedMeanPooling(dtype="float32")(words, mask=is_word)
         norms = ops.sqrt(ops.sum(means * means, axis=-1, keepdims=True))
         cosines = ops.matmul(

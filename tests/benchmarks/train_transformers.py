@@ -14,14 +14,14 @@ def prepare(settings):
         TrainingArguments,
     )
 
-    texts, dynamic = settings["texts"], settings["padding"] == "longest"
+    texts, padding = settings["texts"], settings["padding"]
     tokenizer = AutoTokenizer.from_pretrained(settings["folder"])
     tokens = tokenizer(
         texts["text"],
         texts["text_pair"],
         truncation=True,
         max_length=settings["length"],
-        padding=False if dynamic else "max_length",
+        padding="max_length" if padding == "max_length" else False,
     )
     examples = [
         {**{name: values[index] for name, values in tokens.items()}, "labels": label}
@@ -35,6 +35,7 @@ def prepare(settings):
         per_device_train_batch_size=settings["batch"],
         num_train_epochs=1,
         learning_rate=1e-5,
+        train_sampling_strategy="group_by_length" if padding == "grouped" else "random",
         bf16=settings["precision"] == "mixed_bfloat16",
         use_cpu=True,
         save_strategy="no",

@@ -41,13 +41,13 @@ HOSTILE = [
 ]
 
 
-def make_preprocessor():
+def make_preprocessor(max_length=MAX_LENGTH):
     return keras_hub.models.BertTextClassifierPreprocessor(
-        HuggingFaceBertTokenizer(VOCABULARY), sequence_length=MAX_LENGTH, truncate="waterfall"
+        HuggingFaceBertTokenizer(VOCABULARY), sequence_length=max_length, truncate="waterfall"
     )
 
 
-def make_model(seed, kind=TextClassifier):
+def make_model(seed, kind=TextClassifier, max_length=MAX_LENGTH, dtype="float32"):
     """A classifier whose weights are large enough that every word changes the answer."""
     backbone = keras_hub.models.BertBackbone(
         vocabulary_size=len(VOCABULARY),
@@ -55,7 +55,8 @@ def make_model(seed, kind=TextClassifier):
         num_heads=2,
         hidden_dim=8,
         intermediate_dim=8,
-        max_sequence_length=MAX_LENGTH,
+        max_sequence_length=max_length,
+        dtype=dtype,
     )
     model = kind(backbone, len(LABELS), len(DOMAINS))
     random = np.random.default_rng(seed)

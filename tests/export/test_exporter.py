@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import pytest
 import tensorflow as tf
 import yaml
@@ -15,10 +16,12 @@ from easymft.errors import InputError
 from easymft.export import export_run, exporter
 from easymft.export.deployment import read_models_config, superseded
 from easymft.export.exporter import model_names
+from easymft.export.text_input import padded_lengths
 from easymft.export.version_folder import versions
+from easymft.export.warmup import write_warmup_requests
 from easymft.files import TEMPORARY
 from easymft.report.model_card import render_model_card
-from tests.export.conftest import DOMAINS, LABELS
+from tests.export.conftest import DOMAINS, LABELS, make_preprocessor
 from tests.report.test_model_card import make_summary
 
 MODELS = ["meta-learner", "books", "dvd-co", "combined"]
@@ -61,6 +64,24 @@ def test_warmup_requests_run_every_signature_and_domain(export_folder):
     assert domains == {b"", *(name.encode() for name in DOMAINS)}
     sizes = {log.predict_log.request.inputs["text"].tensor_shape.dim[0].size for log in logs[::3]}
     assert sizes == {1, 32}
+
+
+@pytest.mark.parametrize("pair", [False, True])
+def test_warmup_requests_have_every_length(tmp_path, pair):
+    preprocessor, met = make_preprocessor(40), set()
+    lengths = padded_lengths(40)
+    write_warmup_requests(tmp_path, "books", pair=pair, domains=None, lengths=lengths)
+    for log in _warmup(tmp_path):
+        if log.HasField("predict_log"):
+            columns = [
+                tf.make_ndarray(log.predict_log.request.inputs[name]).tolist()
+                for name in ("text", "text_pair")[: 1 + pair]
+            ]
+            mask = np.asarray(preprocessor(x=tuple(columns))["padding_mask"])
+            longest = mask.sum(axis=1).max()
+            width = next(length for length in lengths if length >= longest)
+            met.add((len(columns[0]), width))
+    assert met >= {(size, length) for size in (1, 32) for length in lengths}
 
 
 def test_warmup_requests_of_one_model(export_folder):

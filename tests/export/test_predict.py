@@ -11,6 +11,7 @@ import pytest
 from easymft import preemption
 from easymft.errors import InputError
 from easymft.export import predict, predict_file
+from easymft.export.predictor import in_batches
 from easymft.progress import progress_bar
 from tests.export.conftest import LABELS, expected
 
@@ -147,8 +148,8 @@ def test_batches_are_of_one_domain_and_length_and_answers_in_the_order_asked():
     texts = [f"{number} " + "x" * random.integers(200) for number in range(500)]
     names = ("books", "films", "", *(f"unknown {number}" for number in range(500)))
     domains = [names[random.integers(len(names))] for _ in texts]
-    spy, bar = Spy(), progress_bar("predict", 500)
-    answers = predict._in_batches(spy, {"text": texts, "domain": domains}, 32, bar)
+    spy = Spy()
+    answers = in_batches(spy, {"text": texts, "domain": domains}, 32)
     assert answers["label"] == texts
     known = [[domain in spy.domains and domain for domain, _ in batch] for batch in spy.asked]
     # Three kinds of texts: at most two batches are mixed.
@@ -161,7 +162,7 @@ def test_a_request_to_stop_is_heard(monkeypatch):
     bar = progress_bar("predict", 64)
     monkeypatch.setattr(preemption, "requested", lambda: True)
     with pytest.raises(preemption.Stopped):
-        predict._in_batches(Spy(), dict(text=["a"] * 64, domain=[""] * 64), 32, bar)
+        in_batches(Spy(), dict(text=["a"] * 64, domain=[""] * 64), 32, bar.update)
 
 
 @pytest.mark.parametrize("form", ["jsonl", "parquet"])

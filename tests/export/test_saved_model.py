@@ -8,7 +8,7 @@ from easymft.export.saved_model import write_saved_model
 from easymft.models import use_cpu_kernels
 from easymft.models.answer_rules import AnswerRules
 from easymft.models.familiarity import Familiarity, word_embeddings
-from tests.export.conftest import DOMAINS, HOSTILE, LABELS, expected, make_model
+from tests.export.conftest import DOMAINS, HOSTILE, LABELS, expected, make_model, make_preprocessor
 
 TEXTS = ["good", "the CAFÉ is bad!", "", "good goods good goods good goods good", "cafe\u0301s"]
 
@@ -232,3 +232,20 @@ def test_a_stranger_is_told_from_what_is_familiar(tmp_path, models, preprocessor
     names = [name.decode() for name in answer["nearest_domain"].numpy()]
     assert names == [DOMAINS[code] for code in ops.convert_to_numpy(nearest)]
     assert names[:2] == ["books", "music"]
+
+
+@pytest.mark.long
+def test_a_text_is_answered_alike_however_much_it_is_padded(tmp_path):
+    preprocessor, models = make_preprocessor(24), {}
+    for seed, name in enumerate(("meta-learner", *DOMAINS[:2])):
+        models[name] = make_model(seed, max_length=24)
+    write_saved_model(tmp_path / "model", models, preprocessor, LABELS, DOMAINS)
+    predict = tf.saved_model.load(str(tmp_path / "model")).signatures["serving_default"]
+    texts, domains = ["good", "bad " * 9, "the cafe " * 50], ["books", "dvd & co", "garden"]
+    together = predict(text=tf.constant(texts), domain=tf.constant(domains))["probabilities"]
+    for row, (text, domain) in enumerate(zip(texts, domains, strict=True)):
+        alone = predict(text=tf.constant([text]), domain=tf.constant([domain]))["probabilities"]
+        np.testing.assert_allclose(alone[0], together[row], atol=1e-6)
+        # Keras' preprocessor pads everything to 24 tokens.
+        model = models.get(domain, models["meta-learner"])
+        np.testing.assert_allclose(alone, expected(model, preprocessor, [text]), atol=1e-6)

@@ -1,9 +1,10 @@
+import numpy as np
 import pytest
 import tensorflow as tf
 
 from easymft.data.corpus.rows import to_name
-from easymft.export.text_input import clean_text, plain_name, tokenize
-from tests.export.conftest import MAX_LENGTH
+from easymft.export.text_input import clean_text, padded_lengths, plain_name, tokenize
+from tests.export.conftest import MAX_LENGTH, make_preprocessor
 
 LIMIT = 16 * MAX_LENGTH
 
@@ -60,17 +61,29 @@ def test_a_domain_is_named_in_the_graph_as_elsewhere():
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(
-    ("texts", "tokens"),
-    [
-        ([], 1),
-        ([""], 2),  # [CLS] [SEP]
-        (["good", "the good cafe", ""], 5),
-        (["good " * 99], MAX_LENGTH),
-    ],
-)
-def test_is_as_long_as_the_longest_text(preprocessor, texts, tokens):
-    graph = tf.function(lambda t: tokenize(preprocessor, (t,)))(tf.constant(texts, tf.string))
-    assert {name: value.shape for name, value in graph.items()} == dict.fromkeys(
-        ("token_ids", "padding_mask", "segment_ids"), (len(texts), tokens)
-    )
+def test_is_padded_to_the_next_length_that_holds_the_longest_text():
+    preprocessor = make_preprocessor(21)
+    assert padded_lengths(21) == [4, 8, 16, 21]
+    graph = tf.function(lambda t: tokenize(preprocessor, (t,)), [tf.TensorSpec([None], tf.string)])
+    asked = {
+        4: ([], [""], ["good good", "the"]),  # [CLS] and [SEP] are two tokens
+        8: (["good " * 3], ["good " * 6, "the"]),
+        16: (["good " * 7, "", "the"], ["good " * 14]),
+        21: (["good " * 15], ["", "good " * 99]),
+    }
+    for length, batches in asked.items():
+        for texts in batches:
+            tokens = graph(tf.constant(texts, tf.string))
+            assert {name: value.shape for name, value in tokens.items()} == dict.fromkeys(
+                ("token_ids", "padding_mask", "segment_ids"), (len(texts), length)
+            )
+            for name, values in preprocessor(x=tf.constant([*texts, ""])).items():
+                whole = np.asarray(values)[: len(texts)]
+                np.testing.assert_array_equal(tokens[name], whole[:, :length])
+                assert not whole[:, length:].any()  # padding alone is cut
+
+
+def test_lengths_end_with_the_greatest():
+    assert padded_lengths(4) == [4]
+    assert padded_lengths(8) == [4, 8]
+    assert padded_lengths(128) == [4, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128]

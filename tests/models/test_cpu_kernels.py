@@ -77,6 +77,41 @@ def test_dropout_draws_by_its_seed_and_anew_each_time():
     np.testing.assert_array_equal(ops.convert_to_numpy(other(x, training=True)), first)
 
 
+def test_what_is_dropped_by_one_seed_says_nothing_of_another():
+    x = np.ones((200, 500), "float32")
+    masks = []
+    for seed in (1, 2, 1 << 20):
+        model = fused(keras.layers.Dropout(0.5, seed=seed), width=500)
+        # The same generator's first and second draw.
+        masks += [ops.convert_to_numpy(model(x, training=True)).ravel() > 0 for _ in range(2)]
+    signs = 2.0 * np.array(masks) - 1
+    # Also beside itself, moved by a place, a word of bits and a row; 100,000 draws: 5 errors.
+    moved = [np.roll(signs[0], places) for places in (1, 2, 32, 500)]
+    correlations = np.corrcoef(np.concatenate([signs, moved])) - np.eye(10)
+    assert np.abs(correlations).max() < 5 / np.sqrt(x.size)
+
+
+def test_rows_of_embeddings_are_cast_and_their_gradients_summed_in_float32():
+    import tensorflow as tf
+
+    inputs = keras.Input((None,), dtype="int32")
+    layer = keras.layers.Embedding(5, 4, dtype="mixed_bfloat16")
+    model = keras.Model(inputs, layer(inputs))
+    ids = np.array([[1] * 300 + [3, 1]])
+    before = ops.convert_to_numpy(ops.cast(model(ids), "float32"))
+    use_cpu_kernels(model)
+    with tf.GradientTape() as tape:
+        rows = model(ids)
+        total = tf.reduce_sum(rows)
+    assert rows.dtype == tf.bfloat16
+    np.testing.assert_array_equal(ops.convert_to_numpy(ops.cast(rows, "float32")), before)
+    gradient = tf.convert_to_tensor(tape.gradient(total, layer.embeddings.value))
+    # In bfloat16 a sum of ones stays at 256.
+    np.testing.assert_array_equal(gradient[:, 0], [0, 301, 0, 1, 0])
+    assert use_keras_kernels(model)
+    assert "call" not in vars(layer)
+
+
 @pytest.mark.long
 def test_an_encoder_answers_as_before_and_saves_as_before(tmp_path):
     model = TextClassifier(tiny_backbone(dropout=RATE), NUM_CLASSES)

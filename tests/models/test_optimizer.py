@@ -149,6 +149,34 @@ def test_a_token_that_comes_twice_in_a_batch_learns_from_the_sum_of_its_gradient
     np.testing.assert_allclose(arrays([embeddings])[0], expected[0], atol=5e-6)
 
 
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="is about TensorFlow's slices")
+def test_rows_without_tokens_move_by_their_momentum_and_decay_as_all_do():
+    import tensorflow as tf
+
+    random = np.random.default_rng(0)
+    weights = [random.normal(size=(4, 2)), random.normal(size=2)]
+    tokens = ([0, 2, 0], [2, 1], [1, 1])  # of a batch each; the last row has none
+    sparse, whole = [], []
+    for ids in tokens:
+        rows, of_bias = random.normal(size=(len(ids), 2)), random.normal(size=2)
+        sparse.append((rows, ids, of_bias))
+        whole.append([np.zeros((4, 2)), of_bias])
+        np.add.at(whole[-1][0], ids, rows)
+    variables = [
+        keras.Variable(w, dtype="float32", name=n)
+        for w, n in zip(weights, ("embeddings", "bias"), strict=True)
+    ]
+    optimizer = adamw(0.1, weight_decay=0.3, clip_norm=1.0)
+    for rows, ids, of_bias in sparse:
+        slices = tf.IndexedSlices(tf.constant(rows, "float32"), ids, [4, 2])
+        optimizer.apply([slices, tf.constant(of_bias, "float32")], variables)
+    expected = adamw_oracle(weights, whole, (1, 0), 0.1, 0.3, 1.0)
+    for actual, value in zip(arrays(variables), expected, strict=True):
+        np.testing.assert_allclose(actual, value, atol=5e-6)
+    # The row without tokens has decayed three times.
+    np.testing.assert_allclose(arrays(variables)[0][3], weights[0][3] * 0.97**3, rtol=1e-6)
+
+
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="is about replicas")
 @pytest.mark.parametrize("asks", [True, False])
 def test_a_keras_that_would_add_up_gradients_twice_is_refused(asks, monkeypatch):

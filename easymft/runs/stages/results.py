@@ -192,6 +192,7 @@ def export(run: Run) -> dict[str, Any]:
         single=not run.has_parts if run.config.export.single is None else run.config.export.single,
         rules=_rules(run),
         familiarity=run.familiarity(),
+        precision=run.config.export.precision,
         remove_superseded=True,
         **(_exported_parts(run) if run.has_parts else _exported_models(run)),
     )
