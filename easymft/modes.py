@@ -217,30 +217,40 @@ def monitor() -> int:
 
 def add_domain() -> int:
     """Train parts of a new domain beside a finished run's meta-learner."""
-    if FLAGS.name is None or FLAGS.input == "-":
-        field = "--name" if FLAGS.name is None else "--input"
-        raise InputError("is missing; name the new domain and the file of its texts", field=field)
-    run = _run_of(_config())
+    run = _run_to_add_to("domain")
     from easymft.runs.domains import add_domain
 
     facts = add_domain(run, FLAGS.input, FLAGS.name)
     print(f"{FLAGS.name}: {facts['texts']} texts learned")
     if facts["mean_typicality"] is not None:
         print(f"Mean typicality beside the other domains: {facts['mean_typicality']:.3f}")
-    print("\n".join(f"{run.folder.path}/{model}" for model in facts["models"]))
-    return 0
+    return _exported(run, facts)
+
+
+def add_class() -> int:
+    """Teach a finished run a new class beside its others."""
+    run = _run_to_add_to("class")
+    from easymft.runs.classes import add_class
+
+    facts = add_class(run, FLAGS.input, FLAGS.name)
+    print(f"{FLAGS.name}: {facts['texts_of_class']} of {facts['texts']} texts are of it")
+    return _exported(run, facts)
 
 
 def remove_domain() -> int:
     """Take a domain's parts away from a finished run."""
-    if FLAGS.name is None:
-        raise InputError("is missing; name the domain", field="--name")
-    run = _run_of(_config())
+    run = _run_to_add_to("domain", texts=False)
     from easymft.runs.domains import remove_domain
 
-    facts = remove_domain(run, FLAGS.name)
-    print("\n".join(f"{run.folder.path}/{model}" for model in facts["models"]))
-    return 0
+    return _exported(run, remove_domain(run, FLAGS.name))
+
+
+def remove_class() -> int:
+    """Take a class that was added away from a finished run."""
+    run = _run_to_add_to("class", texts=False)
+    from easymft.runs.classes import remove_class
+
+    return _exported(run, remove_class(run, FLAGS.name))
 
 
 MODES: dict[str, Callable[[], int]] = {
@@ -257,6 +267,8 @@ MODES: dict[str, Callable[[], int]] = {
     "monitor": monitor,
     "add_domain": add_domain,
     "remove_domain": remove_domain,
+    "add_class": add_class,
+    "remove_class": remove_class,
     "init": init,
     "doctor": doctor,
     "list": list_recipes,
@@ -350,6 +362,20 @@ def _run_of(config: "Config") -> "Run":
     from easymft.runs.run import Run
 
     return Run(config)
+
+
+def _run_to_add_to(kind: str, texts: bool = True) -> "Run":
+    """Return the run that a domain or class, named by --name, is added to or taken from."""
+    if FLAGS.name is None:
+        raise InputError(f"is missing; name the {kind}", field="--name")
+    if texts and FLAGS.input == "-":
+        raise InputError(f"is missing; name the file of the {kind}'s texts", field="--input")
+    return _run_of(_config())
+
+
+def _exported(run: "Run", facts: dict[str, Any]) -> int:
+    print("\n".join(f"{run.folder.path}/{model}" for model in facts["models"]))
+    return 0
 
 
 def _start_tensorflow() -> None:

@@ -44,7 +44,6 @@ def monitor(run: Run, source: str, limit: float, folder: Path) -> Drift:
         message = "is missing: what served texts are compared with; run `--mode evaluate` first"
         raise InputError(message, file=run.folder.reference)
     reference = files.read_parquet(run.folder.reference).to_pandas()
-    labels = tuple(run.folder.facts("validate")["labels"])
     served = _served(run, source)
     known = set(reference["domain"])
     served["domain"] = [name if name in known else "" for name in map(to_name, served["domain"])]
@@ -57,7 +56,7 @@ def monitor(run: Run, source: str, limit: float, folder: Path) -> Drift:
             # Texts of no known domain are beside those of all.
             reference[reference["domain"] == name] if name else reference,
             served[served["domain"] == name],
-            labels,
+            run.labels,
             limit,
         )
     ]

@@ -57,7 +57,8 @@ _MODE = flags.DEFINE_enum(
     "those that the run was tried on, without labels; the exit code is 3 where a measure has "
     "moved beyond --limit. push: put the exported model and its card into the repository --name "
     "of the Hugging Face hub. add_domain: train small parts of the domain --name on the texts of "
-    "--input beside a finished run's meta-learner, and export them. remove_domain: take those of "
+    "--input beside a finished run's meta-learner, and export them. add_class: teach a finished "
+    "run the class --name by the labelled texts of --input. remove_domain, remove_class: take "
     "--name away, and export the rest. init: look at the data file --input and write a recipe "
     "for it. list: the recipes of a folder (--config, else app_zoo), one line each. doctor: what "
     "is installed, what this machine computes with, and what is missing for which feature. "
@@ -76,7 +77,7 @@ flags.DEFINE_string(
     "For --mode predict and monitor: CSV, TSV, JSONL, Parquet, a URL of these, or a pipe; -: "
     "standard input. For --mode score: files, a folder or a glob, on this machine or as a URL. For "
     "--mode init, compare and audit: the file or folder to look at. For --mode tables: the folder "
-    "of a sweep. For --mode add_domain: the labelled texts of the new domain.",
+    "of a sweep. For --mode add_domain and add_class: labelled texts, with the recipe's columns.",
 )
 flags.DEFINE_enum(
     "input_format",
@@ -116,8 +117,8 @@ flags.DEFINE_float(
 flags.DEFINE_string(
     "name",
     None,
-    "For --mode add_domain and remove_domain: the domain. For --mode push: OWNER/NAME of the "
-    "repository, which is private if it is made now.",
+    "For --mode add_domain, remove_domain, add_class and remove_class: the domain, or the class. "
+    "For --mode push: OWNER/NAME of the repository, which is private if it is made now.",
 )
 flags.DEFINE_bool(
     "dry_run",

@@ -1,5 +1,6 @@
 """`--mode compare`: methods side by side on one corpus by cross-validation, within some minutes."""
 
+import functools
 import json
 import logging
 import os
@@ -16,6 +17,7 @@ from easymft.compare.advice import advice, rare_classes, simplest_unbeaten, wort
 from easymft.compare.budget import Budget
 from easymft.config import METHODS
 from easymft.config.loading import apply_overrides, load_config
+from easymft.data.corpus.parts import UNLABELED
 from easymft.progress import progress_bar
 from easymft.report.comparison import Cost, render_comparison_html, render_comparison_markdown
 from easymft.report.statistics import paired_difference
@@ -29,12 +31,14 @@ from easymft.runs.evidence import (
 )
 from easymft.runs.plan import plan
 from easymft.runs.run import Run
-from easymft.runs.sweep import SweepRun, SweepRunner
+from easymft.runs.sweep_runner import SweepRun, SweepRunner
 
 logger = logging.getLogger(__name__)
 
 # Simplest first: of two that are as good, the advice is for the first.
 ROWS = ("tfidf", "embed", "mix", "mix_then_fine_tune", "mft")
+# Last, as what takes the longest; where there are texts without labels.
+_WITH_UNLABELED = (*ROWS, "mix_self")
 FOLDS = 5
 WHOLE = "all-labels"
 # The learning curve: part of the training texts by the name of its variation.
@@ -77,6 +81,12 @@ class Comparison:
         self._costs: dict[str, list[Cost]] = {}
         self._training_texts: dict[str, list[int]] = {}
 
+    @functools.cached_property
+    def names(self) -> tuple[str, ...]:
+        """The rows' methods, simplest first; with self-training where there are texts for it."""
+        splits, *_ = Run(self._runner.config(*self._fold(1, ["mix"]))).data.checked_splits()
+        return _WITH_UNLABELED if len(splits.get(UNLABELED, ())) else ROWS
+
     def run(self) -> str:
         """Do the runs; return table and advice as Markdown."""
         budget = Budget(self.minutes)
@@ -89,21 +99,22 @@ class Comparison:
 
     def plan(self) -> Iterator[str]:
         """Yield what the rows take and which fit the minutes; reads the data and times a batch."""
-        names = [name for name in ROWS if METHODS[name].trains_encoder]
+        names = [name for name in self.names if METHODS[name].trains_encoder]
         seconds = self._planned_seconds(names)
         fitting = _fitting(seconds, Budget(self.minutes))
-        yield f"{', '.join(name for name in ROWS if name not in names)}: seconds, {FOLDS} folds"
+        cheap = ", ".join(name for name in self.names if name not in names)
+        yield f"{cheap}: seconds, {FOLDS} folds"
         for name in names:
             fits = "" if name in fitting else f"; does not fit {self.minutes:g} minutes"
             yield f"{name}: about {seconds[name]:.0f} s for each of {FOLDS} folds{fits}"
 
     def _groups(self, budget: Budget) -> Iterator[list[SweepRun]]:
         """Yield runs that belong together, the most telling first, while there is time."""
-        cheap = [name for name in ROWS if not METHODS[name].trains_encoder]
+        cheap = [name for name in self.names if not METHODS[name].trains_encoder]
         # A fold at a time, so that all rows have seen the same folds whenever time is up.
         for fold in range(1, FOLDS + 1):
             yield self._fold(fold, cheap)
-        names = [name for name in ROWS if name not in cheap]
+        names = [name for name in self.names if name not in cheap]
         trained = _fitting(self._planned_seconds(names), budget)
         for fold in range(1, FOLDS + 1):
             if trained and (fold == 1 or budget.allows(self._seconds(trained))):
@@ -186,7 +197,7 @@ class Comparison:
                 for variation, method, fold in self._evidence
                 if (variation, method) == (part, name)
             ]
-            for name in ROWS
+            for name in self.names
         }
         return {name: folds for name, folds in done.items() if folds}
 
@@ -205,7 +216,7 @@ class Comparison:
     def _write(self) -> str:
         rows = self._rows(WHOLE)
         name = simplest_unbeaten(rows)
-        missing = [METHODS[other].title for other in ROWS if other not in rows]
+        missing = [METHODS[other].title for other in self.names if other not in rows]
         sentences = advice(rows, missing)
         curve, gained = self._curve(name)
         if worth := worth_of_labels(curve, gained):

@@ -113,6 +113,16 @@ class Method:
             return mixed.model_copy(update=both), None
         return mixed, own.in_force()
 
+    def has_parts(self, own: FineTune) -> bool:
+        """Return whether domains have small parts beside its meta-learner, in place of copies.
+
+        Args:
+            own: A recipe's `fine_tune`.
+        """
+        if not (self.fine_tunes and self.model is not None):
+            return False
+        return own.parts != "all" or not self.trains_encoder
+
     def reads(self, key: str) -> bool:
         """Return whether the setting `section.key` of a recipe changes anything for this method."""
         for term, keys in _SETTINGS.items():

@@ -1,6 +1,5 @@
 """One meta-learner and small parts of every domain: a batch may mix the domains it asks about."""
 
-import dataclasses
 import threading
 from collections.abc import Sequence
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from easymft.data.batches.tokenized import TokenizedTexts
+from easymft.in_memory.shared_model import with_domain_codes
 from easymft.methods.evaluation import class_probabilities
 from easymft.models import TextClassifier
 from easymft.models.domain_parts import DomainParts
@@ -34,12 +34,9 @@ class AdaptedModel:
 
     def probabilities(self, tokens: TokenizedTexts, domains: Sequence[str | None]) -> np.ndarray:
         """Return class probabilities; see `SharedModel.probabilities`."""
-        places = {name: code for code, name in enumerate(self.parts.domains)}
-        codes = np.array([places.get(name or "", -1) for name in domains], np.int32)
-        rows = np.arange(len(codes))
+        asked = with_domain_codes(tokens, domains, self.parts.domains)
         with self._lock:
-            asked = dataclasses.replace(tokens, domains=codes)
-            return class_probabilities(self._model, "predict", asked, rows)
+            return class_probabilities(self._model, "predict", asked, np.arange(len(domains)))
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what a copy is made of; Keras cannot copy a model compiled to predict only."""

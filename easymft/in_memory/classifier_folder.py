@@ -68,6 +68,7 @@ def write_classifier(saved: Saved, folder: str | Path) -> None:
         "pairs": saved.pairs,
         "domains": names,
         "rules": saved.rules.to_dict(),
+        "known_domains": list(model.names if isinstance(model, SharedModel) else model.domains),
     }
     try:
         if fault := _refusal(folder):
@@ -99,7 +100,7 @@ def read_classifier(folder: str | Path) -> Saved:
     try:
         facts = files.read_json(folder / FACTS)
         preprocessor = keras.saving.load_model(folder / PREPROCESSOR)
-        model = _read_model(folder, facts["domains"])
+        model = _read_model(folder, facts)
         return Saved(
             parameters=facts["parameters"],
             classes=np.array(facts["classes"], dtype=facts["dtype"]),
@@ -114,15 +115,15 @@ def read_classifier(folder: str | Path) -> Saved:
         raise InputError(f"holds no whole saved classifier ({reason})", file=folder) from error
 
 
-def _read_model(folder: Path, names: dict[str, str]) -> SharedModel | AdaptedModel:
+def _read_model(folder: Path, facts: dict[str, Any]) -> SharedModel | AdaptedModel:
     learner = keras.saving.load_model(folder / MODEL, compile=False)
     if (folder / PARTS).exists():
         return AdaptedModel(learner, DomainParts.load(folder / PARTS))
     weights: dict[str | None, Weights] = {None: learner.get_weights()}
-    for domain, name in names.items():
+    for domain, name in facts["domains"].items():
         learner.load_weights(folder / name)
         weights[domain] = learner.get_weights()
-    return SharedModel(learner, weights)
+    return SharedModel(learner, weights, facts.get("known_domains", ()))
 
 
 def _resolved(folder: str | Path) -> Path:

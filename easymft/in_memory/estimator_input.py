@@ -18,6 +18,7 @@ from easymft.data.corpus.values import ONE_HOT, as_objects, column_names, flat_v
 from easymft.errors import InputError, Problems, listed, shown
 
 ROLES = ("text", "text_pair", "domain")
+UNNAMED = "all"  # the one domain of texts that come without
 
 
 def text_columns(X: object) -> dict[str, list[object]]:  # noqa: N803 (scikit-learn's name)
@@ -157,8 +158,8 @@ def check_known_classes(labels: np.ndarray, classes: np.ndarray) -> None:
     known = {to_name(value) for value in classes.tolist()}
     for row, value in enumerate(labels.tolist()):
         if to_name(value) not in known:
-            message = f"must be a class of `fit`, {listed(classes.tolist())}. Received: {value!r}"
-            raise InputError(message, field=f"y[{row}]")
+            message = f"must be a class of `fit`, {listed(classes.tolist())}; `add_class` teaches"
+            raise InputError(f"{message} another. Received: {value!r}", field=f"y[{row}]")
 
 
 def check_of_one_domain(domains: Iterable[object], name: str) -> None:

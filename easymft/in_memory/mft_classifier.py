@@ -1,10 +1,9 @@
 """Meta fine-tuning with scikit-learn's interface."""
 
 import dataclasses
-import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -14,16 +13,16 @@ from sklearn.utils.validation import check_is_fitted
 
 from easymft.config import METHODS, Method
 from easymft.data.batches.tokenized import tokenized
+from easymft.data.corpus.label_sets import label_sets
 from easymft.data.corpus.lists import unlabelled
-from easymft.data.corpus.rows import to_name
-from easymft.data.corpus.schema import Corpus
-from easymft.errors import InputError, listed
+from easymft.data.corpus.schema import UNKNOWN, Corpus
+from easymft.errors import InputError
 from easymft.in_memory.adapted_model import AdaptedModel
+from easymft.in_memory.additions import Additions
 from easymft.in_memory.classifier_folder import Saved, read_classifier, write_classifier
 from easymft.in_memory.corpus import labelled
 from easymft.in_memory.estimator_input import (
-    check_known_classes,
-    check_of_one_domain,
+    UNNAMED,
     class_labels,
     classes_of,
     places_with_labels,
@@ -34,16 +33,12 @@ from easymft.in_memory.estimator_input import (
 )
 from easymft.in_memory.parameters import config_of
 from easymft.in_memory.shared_model import SharedModel
-from easymft.in_memory.training import seeded, train, train_domain
+from easymft.in_memory.training import at_work, train
 from easymft.models import load_preprocessor
 from easymft.progress import progress_bars
 
-UNNAMED = "all"  # the one domain of texts that come without
-# New layers draw their seeds from Python's one generator, whatever the thread.
-_training = threading.Lock()
 
-
-class MFTClassifier(ClassifierMixin, BaseEstimator):
+class MFTClassifier(Additions, ClassifierMixin, BaseEstimator):
     """Text classifier for several domains, trained as a recipe is.
 
     That is by typicality, meta fine-tuning across all domains, and fine-tuning for each.
@@ -56,7 +51,8 @@ class MFTClassifier(ClassifierMixin, BaseEstimator):
     the meta-learner, trained as long.
 
     With `settings={"fine_tune.parts": "lora"}` domains have small parts beside the meta-learner in
-    place of copies, and `add_domain` and `remove_domain` leave the others as they are.
+    place of copies; `add_domain`, `remove_domain`, `add_class` and `remove_class` then leave the
+    others as they are.
 
     Since the domain travels in `X`, `cross_val_score`, `GridSearchCV` and pipelines work as usual.
 
@@ -71,6 +67,9 @@ class MFTClassifier(ClassifierMixin, BaseEstimator):
         batch_size: Texts per step, in both phases.
         alpha: Share of the own domain's centroid in the typicality.
         corruption_weight: lambda, weight of the domain corruption loss.
+        label_sets: Where not every domain has all classes, those of such domains, `{"books":
+            ["good", "bad"]}`, or "found": those of each domain's training texts. A domain is never
+            answered with others. `None`: all have all.
         settings: Anything else that a recipe says of a model, as `--set` takes it:
             `{"mft.variant": "easytransfer", "optimizer.warmup_ratio": 0.2}`. With
             `{"answers.folds": 5}` probabilities are calibrated, by five more trainings.
@@ -111,6 +110,7 @@ class MFTClassifier(ClassifierMixin, BaseEstimator):
         batch_size: int = 16,
         alpha: float = 0.5,
         corruption_weight: float = 0.1,
+        label_sets: Mapping[Any, Sequence[Any]] | Literal["found"] | None = None,
         settings: Mapping[str, Any] | None = None,
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
@@ -124,6 +124,7 @@ class MFTClassifier(ClassifierMixin, BaseEstimator):
         self.batch_size = batch_size
         self.alpha = alpha
         self.corruption_weight = corruption_weight
+        self.label_sets = label_sets
         self.settings = settings
         self.random_state = random_state
         self.verbose = verbose
@@ -144,16 +145,14 @@ class MFTClassifier(ClassifierMixin, BaseEstimator):
         if len(corpus.domains) == 1:
             # The meta-learner is the only domain's own model; it trains for both phases.
             method = dataclasses.replace(method, fine_tunes=False)
+        labelled_rows = np.flatnonzero(corpus.codes("label") != UNKNOWN)
+        sets = label_sets(config.data.label_sets, corpus, labelled_rows, field="label_sets")
         preprocessor = load_preprocessor(config.backbone.preset, config.backbone.max_length)
         if hasattr(self, "model_"):
             del self.model_
-        with (
-            _training,
-            progress_bars(bool(self.verbose)),
-            seeded(config.seed),
-            tokenized(corpus, preprocessor) as tokens,
-        ):
-            trained = train(config, method, tokens, len(classes), corpus.domains, self._say)
+        with at_work(config.seed, bool(self.verbose)), tokenized(corpus, preprocessor) as tokens:
+            count = len(classes)
+            trained = train(config, method, tokens, count, corpus.domains, self._say, sets)
         self.classes_, self.preprocessor_ = classes, preprocessor
         self.domains_ = np.array(corpus.domains if method.fine_tunes else (), dtype=object)
         self.pairs_, self.typicality_ = corpus.is_pair, trained.typicality
@@ -161,68 +160,6 @@ class MFTClassifier(ClassifierMixin, BaseEstimator):
         self.transduction_ = _transduction(corpus, trained.pseudo_labels, classes)
         self.model_: SharedModel | AdaptedModel = trained.model
         return self
-
-    def add_domain(self, X: Any, y: Any, name: str) -> "MFTClassifier":  # noqa: N803
-        """Train small parts of a new domain beside the meta-learner; other answers stay the same.
-
-        Needs `settings={"fine_tune.parts": "lora"}` (or `"bias"`, `"head"`) in `fit`.
-
-        Args:
-            X: Texts as of the class, all of the new domain.
-            y: Their classes, among those of `fit`.
-            name: The new domain, by which `predict` is then asked.
-
-        Raises:
-            InputError: A value cannot be used, or domains have whole copies.
-        """
-        model, plain = self._with_parts(), to_name(name)
-        if plain is None or plain in model.domains:
-            message = f"must name a domain that `fit` did not have. Received: {name!r}"
-            raise InputError(message, field="name")
-        columns, labels = text_columns(X), class_labels(y)
-        check_consistent_length(columns["text"], labels)
-        check_of_one_domain(columns.pop("domain", []), plain)
-        check_known_classes(labels, self.classes_)
-        named = {**columns, "label": labels.tolist(), "domain": [plain] * len(labels)}
-        corpus = with_classes(labelled(named, label_field="y"), self.classes_)
-        if corpus.is_pair != self.pairs_:
-            raise InputError("must hold texts or pairs of them, as in `fit`", field="X")
-        config = config_of(self.get_params())
-        with (
-            _training,
-            progress_bars(bool(self.verbose)),
-            seeded(config.seed),
-            tokenized(corpus, self.preprocessor_) as tokens,
-        ):
-            method = METHODS[config.method]
-            self.model_ = train_domain(config, method, tokens, model, plain, self._say)
-        self.domains_ = np.array(self.model_.domains, dtype=object)
-        return self
-
-    def remove_domain(self, name: str) -> "MFTClassifier":
-        """Forget a domain's parts; the meta-learner then answers for it.
-
-        Raises:
-            InputError: There is no such domain, or no other, or domains have whole copies.
-        """
-        model = self._with_parts()
-        plain = to_name(name)
-        if plain not in model.domains or len(model.domains) == 1:
-            found = f"{listed(model.domains)}, of which one stays. Received: {name!r}"
-            raise InputError(f"must be one of {found}", field="name")
-        self.model_ = AdaptedModel(model.meta_learner, model.parts.without(plain))
-        self.domains_ = np.array(self.model_.domains, dtype=object)
-        self.rules_ = self.rules_.of_domains(self.model_.domains)
-        return self
-
-    def _with_parts(self) -> AdaptedModel:
-        check_is_fitted(self)
-        if not isinstance(self.model_, AdaptedModel):
-            raise InputError(
-                'needs small parts; fit with settings={"fine_tune.parts": "lora"} and two domains',
-                field="settings",
-            )
-        return self.model_
 
     def predict_proba(self, X: Any) -> np.ndarray:  # noqa: N803
         """Return probabilities of `classes_` for each text, `(texts, classes)` float32.
@@ -242,7 +179,7 @@ class MFTClassifier(ClassifierMixin, BaseEstimator):
         with progress_bars(bool(self.verbose)), tokenized(corpus, self.preprocessor_) as tokens:
             probabilities = self.model_.probabilities(tokens, domains)
         calibrated = self.rules_.calibrated(probabilities, self.rules_.codes(domains))
-        return keras.ops.convert_to_numpy(calibrated)
+        return keras.ops.convert_to_numpy(calibrated)[:, self._sorted()]
 
     def abstains(self, X: Any) -> np.ndarray:  # noqa: N803
         """Return which texts are better left to people, `(texts,)` bool.

@@ -1,6 +1,6 @@
 """From an estimator's parameters to a checked recipe."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -8,6 +8,7 @@ from sklearn.utils import check_random_state
 
 from easymft.config import METHODS, Config
 from easymft.config.loading import config_from_dict, merge
+from easymft.data.corpus.rows import to_name
 from easymft.errors import InputError
 
 USABLE_METHODS = tuple(name for name in METHODS if METHODS[name].answers_any_domain)
@@ -33,6 +34,7 @@ def config_of(parameters: Mapping[str, Any]) -> Config:
     phase = {key: values[key] for key in ("learning_rate", "batch_size")}
     recipe = {
         "name": "MFTClassifier",
+        "data": {"label_sets": _label_sets(values["label_sets"])},
         "method": values["method"],
         "seed": int(check_random_state(values["random_state"]).randint(2**31 - 1)),
         "backbone": {"preset": str(values["preset"]), "max_length": values["max_length"]},
@@ -57,10 +59,26 @@ def config_of(parameters: Mapping[str, Any]) -> Config:
 
 
 def plain_numbers(value: Any) -> Any:
-    """Return the value without numpy's numbers, which parameter searches give; so of a dict."""
+    """Return the value without numpy's numbers, which parameter searches give, inside it too."""
     if isinstance(value, Mapping):
         return {key: plain_numbers(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple | np.ndarray):
+        return [plain_numbers(inner) for inner in value]
     return value.item() if isinstance(value, np.generic) else value
+
+
+def _label_sets(asked: Any) -> Any:
+    """Return the classes of domains by the names that recipes know them by."""
+    if asked is None or asked == "found":
+        return asked
+    are_lists = isinstance(asked, Mapping) and all(
+        isinstance(own, Iterable) and not isinstance(own, str) and len(list(own))
+        for own in asked.values()
+    )
+    if not are_lists:
+        message = 'must be None, "found", or classes by domain, {"books": ["good", "bad"]}'
+        raise InputError(f"{message}. Received: {asked!r}", field="label_sets")
+    return {str(to_name(name)): [str(to_name(x)) for x in own] for name, own in asked.items()}
 
 
 def _nested(settings: Any) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """One Keras model for all domains: each answers with weights of its own."""
 
 import contextlib
+import dataclasses
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from easymft.data.batches.tokenized import TokenizedTexts
+from easymft.data.corpus.schema import UNKNOWN
 from easymft.methods.evaluation import class_probabilities
 from easymft.models import TextClassifier
 
@@ -23,10 +25,17 @@ class SharedModel:
     Args:
         model: A classifier that takes any of `weights`.
         weights: Domain -> weights of its own copy; under None those of the meta-learner.
+        names: Names of the domains, in the order of their codes: a model that knows the classes of
+            each asks for a text's.
     """
 
-    def __init__(self, model: TextClassifier, weights: Mapping[str | None, Weights]):
-        self._model, self._weights = model, dict(weights)
+    def __init__(
+        self,
+        model: TextClassifier,
+        weights: Mapping[str | None, Weights],
+        names: Sequence[str] = (),
+    ):
+        self._model, self._weights, self.names = model, dict(weights), tuple(names)
         self._lock = threading.Lock()
 
     @property
@@ -52,6 +61,7 @@ class SharedModel:
             tokens: The texts.
             domains: `(texts,)`; the meta-learner answers for None and for unknown names.
         """
+        tokens = with_domain_codes(tokens, domains, self.names)
         asked: dict[str | None, list[int]] = {}
         for row, domain in enumerate(domains):
             asked.setdefault(domain if domain in self._weights else None, []).append(row)
@@ -65,10 +75,25 @@ class SharedModel:
     def __getstate__(self) -> dict[str, Any]:
         """Return what a copy is made of; Keras cannot copy a model compiled to predict only."""
         model = type(self._model), self._model.get_config()
-        return {"model": model, "weights": self._weights}
+        return {"model": model, "weights": self._weights, "names": self.names}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Make the model anew, without weights: it gets those of the domain that is asked."""
         model_class, config = state["model"]
         self._model, self._weights = model_class.from_config(config), state["weights"]
-        self._lock = threading.Lock()
+        self.names, self._lock = state["names"], threading.Lock()
+
+
+def with_domain_codes(
+    tokens: TokenizedTexts, domains: Sequence[str | None], names: Sequence[str]
+) -> TokenizedTexts:
+    """Return texts with the codes of their domains, -1 for None and unknown names.
+
+    Args:
+        tokens: The texts.
+        domains: `(texts,)`, their domains.
+        names: The known domains, in the order of their codes.
+    """
+    places: dict[str | None, int] = {name: code for code, name in enumerate(names)}
+    codes = np.array([places.get(name, UNKNOWN) for name in domains], np.int32)
+    return dataclasses.replace(tokens, domains=codes)

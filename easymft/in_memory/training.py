@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import random
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -16,17 +17,22 @@ from easymft.data.corpus.schema import UNKNOWN
 from easymft.devices.machine import precision_policy
 from easymft.in_memory.adapted_model import AdaptedModel
 from easymft.in_memory.corpus import all_train
-from easymft.in_memory.shared_model import SharedModel
+from easymft.in_memory.shared_model import SharedModel, with_domain_codes
 from easymft.methods import answers, phases, rounds, task_typicality, typicality
 from easymft.methods.checkpoint import Checkpoint, History
 from easymft.methods.cross_fitting import NewBackbone, answer_held_out
 from easymft.methods.folds import folds
+from easymft.methods.new_class import learn_class
 from easymft.methods.phases import Record, Task
 from easymft.methods.rounds import Fitted
 from easymft.methods.trainer import Trainer, TrainingTexts
 from easymft.models import load_backbone
 from easymft.models.answer_rules import AnswerRules
 from easymft.models.domain_parts import DomainParts
+from easymft.models.label_sets import LabelSets
+from easymft.progress import progress_bars
+
+_alone = threading.Lock()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,6 +63,7 @@ def train(
     num_classes: int,
     domains: Sequence[str],
     say: Callable[[str], None],
+    label_sets: LabelSets | None = None,
 ) -> Trained:
     """Train on all texts, as a run does: mixed, by self-training, then a copy for each domain.
 
@@ -69,14 +76,15 @@ def train(
         num_classes: Number of classes.
         domains: Names of the domains, in the order of their codes.
         say: Is told in a line what each phase came to.
+        label_sets: The classes of each domain, where not all have all.
     """
 
     def new_backbone() -> keras.Model:
         precision = precision_policy(config.precision)
         return load_backbone(config.backbone.preset, config.backbone.dropout, precision)
 
-    pseudo_labels = None
-    task = Task(config, method, tokens, all_train(tokens), num_classes, domains)
+    pseudo_labels, split = None, all_train(tokens)
+    task = Task(config, method, tokens, split, num_classes, domains, label_sets)
     record, scores, weights = _Record(say), None, None
     if method.uses_typicality:
         scores = task_typicality.scores(task, {}, new_backbone, record)
@@ -105,7 +113,7 @@ def train(
             if len(rows):  # else the meta-learner answers for it, for want of labels
                 tuning.run(code, record, rows)
                 copies[domain] = classifier.get_weights()
-    shared = SharedModel(classifier.twin(), copies)
+    shared = SharedModel(classifier.twin(), copies, domains)
     rules = _cross_fitted(task, new_backbone, record)
     return Trained(shared, weights, record.history, pseudo_labels, rules)
 
@@ -135,24 +143,44 @@ def train_domain(
     model: AdaptedModel,
     domain: str,
     say: Callable[[str], None],
+    label_sets: LabelSets | None = None,
 ) -> AdaptedModel:
     """Train parts of a new domain beside a meta-learner; the others' stay as they are.
 
     Args:
         config: The recipe that the meta-learner was trained by.
         method: Its method.
-        tokens: The new domain's texts, with the meta-learner's codes of classes.
+        tokens: The new domain's texts, with the model's codes of classes.
         model: The meta-learner and the others' parts; it stays as it is.
         domain: The new domain's name.
         say: Is told in a line what the phase came to.
+        label_sets: The classes of the new domain, where it does not have all.
     """
-    classes, split = model.meta_learner.num_classes, all_train(tokens)
+    learner, split = model.parts.grown(model.meta_learner.twin()), all_train(tokens)
     config = phases.for_new_domain(config, len(model.domains))
-    task = Task(config, method, tokens, split, classes, [domain])
-    learner = model.meta_learner.twin()
+    task = Task(config, method, tokens, split, learner.num_classes, [domain], label_sets)
     adapted, _ = phases.fine_tune_parts(task, learner, _Record(say))
     parts = model.parts.with_parts(DomainParts.of(adapted, [domain]))
-    return AdaptedModel(learner.twin(), parts)
+    return AdaptedModel(model.meta_learner.twin(), parts)
+
+
+def train_class(
+    tokens: TokenizedTexts, domains: Sequence[str], model: AdaptedModel, name: str
+) -> AdaptedModel:
+    """Teach a model a new class; the logits of the others stay as they are.
+
+    Args:
+        tokens: Texts of the new class and of others, with the model's codes of classes.
+        domains: `(texts,)`, their domains' names.
+        model: It stays as it is.
+        name: The new class, by its name in the model.
+    """
+    tokens, parts = with_domain_codes(tokens, domains, model.domains), model.parts
+    learner, rows = model.meta_learner.twin(), np.arange(len(tokens))
+    of_class = np.flatnonzero(tokens.labels == parts.num_classes).tolist()
+    new = learn_class(parts.beside(learner), [(tokens, rows)], name)
+    having = {domains[row] for row in of_class}
+    return AdaptedModel(learner.twin(), parts.with_class(new, having))
 
 
 class _Record:
@@ -190,6 +218,19 @@ class _Record:
             return self(trainer, f"{title}, {name}", texts, of)
 
         return train(record)
+
+
+@contextlib.contextmanager
+def at_work(seed: int, verbose: bool) -> Iterator[None]:
+    """Train in the block, alone among all threads, with new layers drawing from `seed`.
+
+    Args:
+        seed: See `seeded`.
+        verbose: Whether progress is shown.
+    """
+    # New layers draw their seeds from Python's one generator, whatever the thread.
+    with _alone, progress_bars(verbose), seeded(seed):
+        yield
 
 
 @contextlib.contextmanager

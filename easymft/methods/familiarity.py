@@ -12,7 +12,7 @@ _MOST = 1_000  # texts of a domain and class: a percent of them is known to a th
 
 
 def familiar(
-    backbone: keras.Model,
+    words: np.ndarray,
     tokens: TokenizedTexts,
     rows: np.ndarray,
     domains: Sequence[str],
@@ -21,22 +21,27 @@ def familiar(
     """Return what texts are like those of `rows`, of which no more than enough are looked at.
 
     Args:
-        backbone: The encoder whose word embeddings tell.
+        words: Word embeddings of an encoder; see `table_of`.
         tokens: The tokenized corpus.
         rows: `(n,)` int, the training texts.
         domains: Names of the domains.
         num_classes: Number of classes.
     """
-    rows = np.random.default_rng(0).permutation(rows)
-    cells = np.asarray(tokens.domains)[rows] * num_classes + np.asarray(tokens.labels)[rows]
-    kept = [rows[cells == cell][:_MOST] for cell in np.unique(cells)]
-    rows = np.sort(np.concatenate([rows[:0], *kept]))
+    rows = some_of_each(tokens, rows, num_classes)
     labels, codes = np.asarray(tokens.labels)[rows], np.asarray(tokens.domains)[rows]
     return Familiarity.fit(
         *(token_ids_of(tokens, rows), labels, codes, domains, num_classes),
-        table_of(backbone),
+        words,
         _frames(tokens, rows),
     )
+
+
+def some_of_each(tokens: TokenizedTexts, rows: np.ndarray, num_classes: int) -> np.ndarray:
+    """Return at most `_MOST` of the rows of each domain and class, drawn at random, ascending."""
+    rows = np.random.default_rng(0).permutation(rows)
+    cells = np.asarray(tokens.domains)[rows] * num_classes + np.asarray(tokens.labels)[rows]
+    kept = [rows[cells == cell][:_MOST] for cell in np.unique(cells)]
+    return np.sort(np.concatenate([rows[:0], *kept]))
 
 
 def token_ids_of(tokens: TokenizedTexts, rows: np.ndarray) -> list[np.ndarray]:

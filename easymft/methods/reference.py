@@ -1,13 +1,12 @@
 """What a run's held-out texts look like, for whoever compares served texts with them."""
 
-import keras
 import numpy as np
 import pyarrow as pa
 from keras import ops
 
 from easymft.data.batches.tokenized import TokenizedTexts
 from easymft.methods.evaluation import probability_matrix
-from easymft.methods.familiarity import table_of, token_ids_of
+from easymft.methods.familiarity import token_ids_of
 from easymft.models.answer_rules import AnswerRules
 from easymft.models.familiarity import Familiarity
 
@@ -16,7 +15,7 @@ def reference_table(
     predictions: pa.Table,
     rows: np.ndarray,
     tokens: TokenizedTexts,
-    backbone: keras.Model,
+    words: np.ndarray,
     familiarity: Familiarity,
     rules: AnswerRules,
 ) -> pa.Table:
@@ -26,7 +25,7 @@ def reference_table(
         predictions: Calibrated answers of the run's last model; see `evaluation.predictions_table`.
         rows: `(texts,)` int, the texts' rows of `tokens`, in the same order.
         tokens: The tokenized corpus.
-        backbone: The encoder whose word embeddings `familiarity` was fitted with.
+        words: The word embeddings that `familiarity` was fitted with.
         familiarity: What is familiar to the run's models.
         rules: Thresholds of that model.
 
@@ -36,7 +35,7 @@ def reference_table(
     """
     codes = np.asarray(tokens.domains)[rows]
     scores = probability_matrix(predictions).max(axis=1, initial=0)
-    known = familiarity.of_packed(table_of(backbone), token_ids_of(tokens, rows), codes)
+    known = familiarity.of_packed(words, token_ids_of(tokens, rows), codes)
     return pa.table(
         {
             "domain": predictions["domain"],

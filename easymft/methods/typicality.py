@@ -34,26 +34,32 @@ def centroids_of(layer: TypicalityWeighting) -> dict[str, np.ndarray]:
 
 
 def scores_beside(
-    centroids: Path, embedder: keras.Model, tokens: TokenizedTexts, num_classes: int, mft: MFT
+    centroids: Path,
+    embedder: keras.Model,
+    tokens: TokenizedTexts,
+    rows: np.ndarray,
+    num_classes: int,
+    mft: MFT,
 ) -> np.ndarray:
     """Return typicalities, not clipped, of a new domain's texts, the others as they were.
 
     Args:
         centroids: File of what `centroids_of` gave of the other domains.
         embedder: Gives E(x), by the encoder that the centroids were made with.
-        tokens: The new domain's texts, all with its only code, 0.
+        tokens: The new domain's texts.
+        rows: Int `(n,)`, those that are asked about.
         num_classes: Number of classes.
         mft: How a recipe sets the scores.
 
     Returns:
-        `(texts,)` float32.
+        `(n,)` float32.
     """
     with np.load(centroids, allow_pickle=False) as kept:
         known = {name: kept[name] for name in ("sums", "counts")}
-    code, rows = len(known["counts"]), np.arange(len(tokens.labels))
+    code = len(known["counts"])
     layer = weighting(num_classes, code + 1, mft)
     embeddings = predict(embedder, "typicality", tokens, rows)
-    labels, domains = np.asarray(tokens.labels), np.full(len(rows), code, np.int32)
+    labels, domains = np.asarray(tokens.labels)[rows], np.full(len(rows), code, np.int32)
     layer.adapt(embeddings, labels, domains)
     for name, values in known.items():
         variable = getattr(layer, name)

@@ -72,36 +72,18 @@ class AdaptedTextClassifier(TextClassifier):
 
         # === Layers ===
         super().__init__(backbone, num_classes, num_domains, seed=seed, **kwargs)
-        self.backbone.trainable = False
-        self.class_head.trainable = False
-        sites = {}
-        if parts == "lora":
-            sites = adapter_sites.projections(backbone, kernels)
-        elif parts == "bias":
-            sites = adapter_sites.shifted(backbone)
+        for shared in (self.backbone, *self.class_heads):
+            shared.trainable = False
+        sites = _sites(backbone, parts, kernels)
         self._sites = tuple(sites.values())
         adapter_sites.open_to_adapters(self._sites)
         kind = {"kernel": "low_rank" if parts == "lora" else "none", "shift": parts == "bias"}
-        self.adapters = []
-        for number, (name, site) in enumerate(sites.items()):
-            before, after = adapter_sites.shapes(site)
-            own_seed = None if seed is None else seed + number
-            layer = DomainAdapters(
-                *(num_domains, math.prod(after)),
-                **{
-                    **kind,
-                    "rank": rank,
-                    "seed": own_seed,
-                    "name": name,
-                    "dtype": site.dtype_policy,
-                },
-            )
-            layer.build((None, None, math.prod(before)))
-            self.adapters.append(layer)
-        self.head_adapters = DomainAdapters(
-            num_domains, self.class_head.units, "full", name="head", dtype="float32"
-        )
-        self.head_adapters.build((None, backbone.hidden_dim))
+        seeds = [None if seed is None else seed + number for number in range(len(sites))]
+        self.adapters = [
+            _adapters(site, num_domains, rank=rank, name=name, seed=own, **kind)
+            for (name, site), own in zip(sites.items(), seeds, strict=True)
+        ]
+        self.head_adapters = _adapters(self.class_head, num_domains, kernel="full", name="head")
 
         # === Config ===
         self.parts, self.rank, self.kernels = parts, rank, tuple(kernels)
@@ -123,7 +105,7 @@ class AdaptedTextClassifier(TextClassifier):
         if num_domains != meta_learner.num_domains:
             config["domains"] = None
         model = cls(**{**config, "name": None, "num_domains": num_domains, **kwargs})
-        model.class_head.set_weights(meta_learner.class_head.get_weights())
+        model.copy_heads(meta_learner)
         return model
 
     @property
@@ -135,8 +117,7 @@ class AdaptedTextClassifier(TextClassifier):
         with adapter_sites.adding(pairs, _domains(inputs)):
             return super().encode(inputs, training)
 
-    def _every_logit(self, embedding: Tensor, inputs: Tensors, training: bool | None) -> Tensor:
-        embedding = self.head_dropout(embedding, training=training)
+    def _first_logits(self, embedding: Tensor, inputs: Tensors) -> Tensor:
         return self.class_head(embedding) + self.head_adapters(embedding, _domains(inputs))
 
     def tables(self) -> dict[str, np.ndarray]:
@@ -216,8 +197,17 @@ class AdaptedTextClassifier(TextClassifier):
     ) -> "AdaptedTextClassifier":
         """Return a model with fresh parts of so many domains, beside the same meta-learner."""
         check(self.label_sets is None, "label_sets", "None where domains come and go", "some")
-        kind = {"parts": self.parts, "rank": self.rank, "kernels": self.kernels, "seed": self.seed}
-        return self.of_meta_learner(self, num_domains, domains=names, **kind)
+        return self.of_meta_learner(self, num_domains, domains=names, **self._kind())
+
+    def on(self, meta_learner: TextClassifier) -> "AdaptedTextClassifier":
+        """Return a model with the same parts beside a meta-learner of the same encoder."""
+        model = self.of_meta_learner(meta_learner, self.num_domains, **self._kind())
+        model.set_tables(self.tables())
+        return model
+
+    def _kind(self) -> dict[str, Any]:
+        names = ("parts", "rank", "kernels", "seed")
+        return {name: getattr(self, name) for name in names}
 
     def meta_learner(self) -> TextClassifier:
         """Return the classifier that the parts stand beside, on the same encoder."""
@@ -232,7 +222,7 @@ class AdaptedTextClassifier(TextClassifier):
         config = {**TextClassifier.get_config(self), "preprocessor": None, "name": None}
         model = TextClassifier.from_config(config)
         model.backbone.set_weights(self.backbone.get_weights())
-        model.class_head.set_weights(self.class_head.get_weights())
+        model.copy_heads(self)
         if domain is None:
             return model
         twin = {**adapter_sites.projections(model.backbone, tuple(adapter_sites.KERNELS))}
@@ -256,6 +246,23 @@ class AdaptedTextClassifier(TextClassifier):
             "rank": self.rank,
             "kernels": list(self.kernels),
         }
+
+
+def _sites(
+    backbone: keras.Model, parts: Parts, kernels: Sequence[str]
+) -> dict[str, keras.layers.Layer]:
+    """Return what domains have something of their own beside in the encoder, by name."""
+    if parts == "lora":
+        return adapter_sites.projections(backbone, kernels)
+    return adapter_sites.shifted(backbone) if parts == "bias" else {}
+
+
+def _adapters(site: keras.layers.Layer, num_domains: int, **kind: Any) -> DomainAdapters:
+    """Return what domains add to a layer, built."""
+    before, after = (math.prod(axes) for axes in adapter_sites.shapes(site))
+    layer = DomainAdapters(num_domains, after, dtype=site.dtype_policy, **kind)
+    layer.build((None, None, before))
+    return layer
 
 
 def _domains(inputs: Tensors) -> Tensor:

@@ -2,16 +2,19 @@
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from easymft.models.adapted_text_classifier import AdaptedTextClassifier
+from easymft.models.new_classes import NewClasses
 from easymft.models.text_classifier import TextClassifier
 
-_FACTS = "facts"  # among the tables' names, which all have a slash
+_HEAD = "head/kernels"  # a table that all kinds of parts have
+# Among the tables' names, which all have a slash.
+_FACTS, _KERNEL, _BIAS = "facts", "new_kernel", "new_bias"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,12 +26,14 @@ class DomainParts:
         domains: Names of the domains, in the order of the rows.
         tables: `(domains, ...)` float32 by name, as `AdaptedTextClassifier.tables` gives them.
         label_sets: The classes of each domain, `None` for all.
+        new_classes: Those that came after training, if any.
     """
 
     kind: dict[str, Any]
     domains: tuple[str, ...]
     tables: dict[str, np.ndarray]
     label_sets: tuple[Sequence[int] | None, ...]
+    new_classes: NewClasses | None = None
 
     @classmethod
     def of(cls, model: AdaptedTextClassifier, domains: Sequence[str]) -> "DomainParts":
@@ -38,13 +43,61 @@ class DomainParts:
         return cls(kind, tuple(domains), model.tables(), label_sets)
 
     def beside(self, meta_learner: TextClassifier) -> AdaptedTextClassifier:
-        """Put the parts beside the meta-learner, on its own encoder."""
+        """Put parts and new classes beside the meta-learner, on its own encoder."""
+        meta_learner = self.grown(meta_learner)
         sets = self.label_sets if any(own is not None for own in self.label_sets) else None
         model = AdaptedTextClassifier.of_meta_learner(
             meta_learner, len(self.domains), label_sets=sets, **self.kind
         )
         model.set_tables(self.tables)
         return model
+
+    def grown(self, meta_learner: TextClassifier) -> TextClassifier:
+        """Return the meta-learner with the new classes, if any, on its own encoder."""
+        return meta_learner if self.new_classes is None else self.new_classes.beside(meta_learner)
+
+    @property
+    def num_classes(self) -> int:
+        """Return how many classes there are, with the new ones."""
+        return self.tables[_HEAD].shape[-1] + len(self.new_labels)
+
+    @property
+    def new_labels(self) -> tuple[str, ...]:
+        """Return the names of the new classes."""
+        return () if self.new_classes is None else self.new_classes.names
+
+    def with_class(self, new: NewClasses, domains: Collection[str]) -> "DomainParts":
+        """Return the same with one more class.
+
+        Args:
+            new: The class.
+            domains: Which have it, of those that do not have all classes.
+        """
+        sets = (
+            own if own is None or name not in domains else [*own, self.num_classes]
+            for name, own in zip(self.domains, self.label_sets, strict=True)
+        )
+        both = new if self.new_classes is None else self.new_classes.followed_by(new)
+        return dataclasses.replace(self, label_sets=tuple(sets), new_classes=both)
+
+    def without_class(self, name: str) -> "DomainParts":
+        """Return the same without a new class; a domain that had no other then has all."""
+        new = self.new_classes
+        if new is None:
+            return self
+        code = self.num_classes - len(new.names) + new.names.index(name)
+        sets = (
+            None if own is None else [c - (c > code) for c in own if c != code] or None
+            for own in self.label_sets
+        )
+        return dataclasses.replace(self, label_sets=tuple(sets), new_classes=new.without(name))
+
+    def as_trained(self, domains: Sequence[str]) -> "DomainParts":
+        """Return the parts of these domains, without what was added in the way of classes."""
+        parts = self.of_domains(domains)
+        for name in self.new_labels:
+            parts = parts.without_class(name)
+        return parts
 
     def of_domains(self, domains: Sequence[str]) -> "DomainParts":
         """Return the parts of these domains, in this order; zeros, which add nothing, for others.
@@ -74,11 +127,13 @@ class DomainParts:
 
     def save(self, path: Path) -> None:
         """Write the parts into an .npz file, without pickle."""
-        facts = json.dumps(
-            {"kind": self.kind, "domains": self.domains, "label_sets": self.label_sets}
-        )
+        facts = {name: getattr(self, name) for name in ("kind", "domains", "label_sets")}
+        arrays = dict(self.tables)
+        if (new := self.new_classes) is not None:
+            facts["new_labels"] = new.names
+            arrays |= {_KERNEL: new.kernel, _BIAS: new.bias}
         with open(path, "wb") as file:
-            np.savez(file, **{_FACTS: np.array(facts), **self.tables})  # type: ignore[arg-type]
+            np.savez(file, **{_FACTS: np.array(json.dumps(facts)), **arrays})  # type: ignore[arg-type]
 
     @classmethod
     def load(cls, path: Path) -> "DomainParts":
@@ -89,5 +144,9 @@ class DomainParts:
         """
         with np.load(path, allow_pickle=False) as arrays:
             tables = {name: arrays[name] for name in arrays.files}
-        facts = json.loads(str(tables.pop(_FACTS)))
-        return cls(facts["kind"], tuple(facts["domains"]), tables, tuple(facts["label_sets"]))
+        facts, new = json.loads(str(tables.pop(_FACTS))), None
+        if "new_labels" in facts:
+            names = tuple(facts["new_labels"])
+            new = NewClasses(names, tables.pop(_KERNEL), tables.pop(_BIAS))
+        domains, sets = tuple(facts["domains"]), tuple(facts["label_sets"])
+        return cls(facts["kind"], domains, tables, sets, new)

@@ -156,6 +156,16 @@ class Familiarity:
             typicalities=np.concatenate([self.typicalities, other.typicalities]),
         )
 
+    def with_class(self, other: "Familiarity") -> Self:
+        """Return this with the only class of another one, of the same domains, after its own."""
+        directions = np.concatenate([self.directions, other.directions], axis=1)
+        return dataclasses.replace(self, directions=directions)
+
+    def without_class(self, code: int) -> Self:
+        """Return this for the other classes."""
+        others = np.arange(self.directions.shape[1]) != code
+        return dataclasses.replace(self, directions=self.directions[:, others])
+
     def of_domains(self, domains: Sequence[str]) -> Self:
         """Return this for these domains, in this order; in new ones nothing is familiar."""
         rows = [self.domains.index(name) if name in self.domains else -1 for name in domains]

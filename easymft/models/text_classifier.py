@@ -9,7 +9,7 @@ from keras import ops
 
 from easymft.devices import replicas
 from easymft.layers import MaskedMeanPooling
-from easymft.layers.checks import check_choice, check_integer
+from easymft.layers.checks import check, check_choice, check_integer
 from easymft.layers.types import Tensor, Tensors
 from easymft.models.backbone import encoder
 from easymft.models.label_sets import LabelSets, allowed_classes, within
@@ -38,6 +38,9 @@ class TextClassifier(SeededModel, PresetTask):
             the number of non-zero sample weights, as EasyTransfer does.
         label_sets: For each domain the classes that it has, `None` for all, where not every domain
             has all; the others' logits are -1e9 for its texts. See `easymft.models.label_sets`.
+        later_classes: How many of the classes, the last, came after training. Each has a head of
+            its own, so that the others' logits stay the same, bit for bit; see
+            `easymft.models.new_classes`.
         preprocessor: Makes the inputs of texts; see `easymft.models.load_preprocessor`. `None`:
             the model takes token ids alone.
         labels: Names of the classes, in the order of their codes.
@@ -66,6 +69,7 @@ class TextClassifier(SeededModel, PresetTask):
         dropout: float = 0.1,
         loss_normalization: Literal["batch", "nonzero"] = "batch",
         label_sets: LabelSets | None = None,
+        later_classes: int = 0,
         preprocessor: Any = None,
         labels: Sequence[str] | None = None,
         domains: Sequence[str] | None = None,
@@ -79,6 +83,9 @@ class TextClassifier(SeededModel, PresetTask):
         num_classes = check_integer("num_classes", num_classes)
         if num_domains is not None:
             num_domains = check_integer("num_domains", num_domains)
+        later_classes = check_integer("later_classes", later_classes, 0)
+        fits = later_classes < num_classes and (self.answers_any_domain or not later_classes)
+        check(fits, "later_classes", "fewer than all, of one head for all domains", later_classes)
         check_choice("embedding", embedding, ("mean", "pooler"))
         check_choice("loss_normalization", loss_normalization, ("batch", "nonzero"))
         self.backbone = backbone
@@ -89,12 +96,17 @@ class TextClassifier(SeededModel, PresetTask):
         self.pooling = MaskedMeanPooling(dtype="float32", name="pooling")
         self.head_dropout = keras.layers.Dropout(dropout, dtype="float32", name="head_dropout")
         self.class_head = keras.layers.Dense(
-            self._num_logits(num_classes, num_domains),
+            self._num_logits(num_classes - later_classes, num_domains),
             kernel_initializer=keras.initializers.TruncatedNormal(stddev=0.02),
             dtype="float32",  # softmax in half precision loses classes that are close
             name="class_head",
         )
-        self.class_head.build((None, backbone.hidden_dim))
+        self.later_heads = [
+            keras.layers.Dense(1, dtype="float32", name=f"later_head_{number}")
+            for number in range(later_classes)
+        ]
+        for head in self.class_heads:
+            head.build((None, backbone.hidden_dim))
         self.domain_metrics = DomainMetrics(num_domains, num_classes) if num_domains else None
 
         # === Config ===
@@ -104,6 +116,7 @@ class TextClassifier(SeededModel, PresetTask):
         self.dropout = dropout
         self.loss_normalization = loss_normalization
         self.label_sets = label_sets
+        self.later_classes = later_classes
         self._set_task(preprocessor, labels, domains, pairs, seed)
         self.allowed = None
         if label_sets is not None:
@@ -112,11 +125,11 @@ class TextClassifier(SeededModel, PresetTask):
 
     @classmethod
     def from_classifier(cls, other: "TextClassifier") -> "TextClassifier":
-        """Make a plain classifier on the same encoder, with a copy of the other's class head."""
+        """Make a plain classifier on the same encoder, with copies of the other's class heads."""
         config = TextClassifier.get_config(other)
         own = {"backbone": other.backbone, "preprocessor": other.preprocessor, "name": None}
         model = cls(**{**config, **own})
-        model.class_head.set_weights(other.class_head.get_weights())
+        model.copy_heads(other)
         return model
 
     def twin(self) -> Self:
@@ -129,6 +142,16 @@ class TextClassifier(SeededModel, PresetTask):
         twin.set_weights(self.get_weights())
         twin._reader, twin.rules = self._reader, self.rules
         return twin
+
+    @property
+    def class_heads(self) -> list[keras.layers.Dense]:
+        """The class head, and those of classes that came later."""
+        return [self.class_head, *self.later_heads]
+
+    def copy_heads(self, other: "TextClassifier") -> None:
+        """Give the class heads the weights of another classifier's, as many as that has."""
+        for own, given in zip(self.class_heads, other.class_heads, strict=False):
+            own.set_weights(given.get_weights())
 
     def _hidden_layers(self, backbone: keras.Model) -> tuple[int, ...]:
         """Return the encoder layers whose outputs the model reads besides the last."""
@@ -188,7 +211,16 @@ class TextClassifier(SeededModel, PresetTask):
         return logits if self.allowed is None else within(logits, self.allowed, inputs["domain"])
 
     def _every_logit(self, embedding: Tensor, inputs: Tensors, training: bool | None) -> Tensor:
-        return self.class_head(self.head_dropout(embedding, training=training))
+        embedding = self.head_dropout(embedding, training=training)
+        logits = self._first_logits(embedding, inputs)
+        if not self.later_heads:
+            return logits
+        # Apart: one product for all could round the others' otherwise.
+        return ops.concatenate([logits, *(head(embedding) for head in self.later_heads)], axis=-1)
+
+    def _first_logits(self, embedding: Tensor, inputs: Tensors) -> Tensor:
+        """Return the logits of the classes that there were in training."""
+        return self.class_head(embedding)
 
     def compute_loss(
         self,
@@ -253,6 +285,7 @@ class TextClassifier(SeededModel, PresetTask):
             dropout=self.dropout,
             loss_normalization=self.loss_normalization,
             label_sets=self.label_sets,
+            later_classes=self.later_classes,
             preprocessor=keras.saving.serialize_keras_object(self.preprocessor),
             labels=self.labels,
             domains=self.domains,

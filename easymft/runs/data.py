@@ -10,6 +10,7 @@ import numpy as np
 from easymft.config import Config
 from easymft.data.batches.tokenized import TokenizedTexts, corpus_fingerprint, tokenize
 from easymft.data.corpus.label_noise import flip_labels
+from easymft.data.corpus.label_sets import Found, label_sets
 from easymft.data.corpus.leaks import drop_leaks
 from easymft.data.corpus.parts import TRAINING_PARTS, joined_rows
 from easymft.data.corpus.schema import Corpus
@@ -18,7 +19,7 @@ from easymft.data.corpus.validation import validate
 from easymft.data.corpus.validation_report import Report
 from easymft.data.sources import packed
 from easymft.data.sources.load import load_corpus
-from easymft.errors import InputError, did_you_mean
+from easymft.errors import InputError
 from easymft.fetch.cache import cache_dir
 from easymft.models.tokenizer import load_preprocessor
 from easymft.runs.folder import RunFolder
@@ -89,28 +90,16 @@ class RunData:
         return corpus_fingerprint(self.corpus)
 
     @functools.cached_property
-    def label_sets(self) -> list[list[int] | None] | None:
+    def label_sets(self) -> Found | None:
         """The classes of each domain, `None` for all; `None` where the recipe says nothing of it.
 
         Raises:
-            InputError: The recipe names a domain or class that the corpus does not have.
+            InputError: The recipe names a domain or class that the corpus does not have, or a text
+                is not of the classes that its domain is said to have.
         """
-        asked, corpus = self.config.data.label_sets, self.corpus
-        if asked is None:
-            return None
-        if asked == "found":
-            rows = joined_rows(self.splits, TRAINING_PARTS)
-            labels, domains = corpus.codes("label")[rows], corpus.codes("domain")[rows]
-            sets = [np.unique(labels[domains == k]).tolist() for k in range(self.num_domains)]
-            return [own or None for own in sets]
-        for name, labels in asked.items():
-            for found, known in ((name, corpus.domains), *((x, corpus.labels) for x in labels)):
-                if found not in known:
-                    message = f"names {found!r}, which the corpus does not have"
-                    message += did_you_mean(found, known)
-                    raise InputError(message, field="data.label_sets")
-        sets = [asked.get(domain) for domain in corpus.domains]
-        return [own and sorted(map(corpus.labels.index, own)) for own in sets]
+        asked = self.config.data.label_sets
+        rows = joined_rows(self.splits, TRAINING_PARTS) if asked == "found" else np.array([], int)
+        return label_sets(asked, self.corpus, rows)
 
     @property
     def num_classes(self) -> int:

@@ -76,8 +76,7 @@ class Run:
     @property
     def has_parts(self) -> bool:
         """Whether domains have small parts beside the meta-learner in place of models."""
-        _, own = self.method.phases(self.config.meta_fine_tune, self.config.fine_tune)
-        return own is not None and own.parts != "all"
+        return self.method.has_parts(self.config.fine_tune)
 
     def models(self) -> dict[str, int | None]:
         """Return the names of the trained models, each with the code of its only domain, if any."""
@@ -191,6 +190,12 @@ class Run:
         with self._intact(self.folder.domain_parts) as path:
             return DomainParts.load(path)
 
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The classes of training, and those that were added since."""
+        trained = tuple(self.folder.facts("validate")["labels"])
+        return (*trained, *(self.domain_parts().new_labels if self.has_parts else ()))
+
     def keep_parts(self, parts: DomainParts) -> None:
         """Save small parts of domains, in the place of earlier ones."""
         with files.staged(self.folder.domain_parts) as path:
@@ -208,10 +213,14 @@ class Run:
         with files.staged(self.folder.familiarity) as path:
             familiarity.save(path)
 
-    def with_parts(self) -> AdaptedTextClassifier:
-        """Return the meta-learner with the parts of the corpus's domains, by their codes."""
-        parts = self.domain_parts().of_domains(self.data.corpus.domains)
-        return parts.beside(self.load(META_LEARNER))
+    def with_parts(self, learner: TextClassifier | None = None) -> AdaptedTextClassifier:
+        """Return the meta-learner with the parts of the corpus's domains, as they were trained.
+
+        Args:
+            learner: The meta-learner, where it is at hand.
+        """
+        parts = self.domain_parts().as_trained(self.data.corpus.domains)
+        return parts.beside(learner or self.load(META_LEARNER))
 
     @contextlib.contextmanager
     def _intact(self, path: Path) -> Iterator[Path]:

@@ -16,7 +16,7 @@ from easymft.report.markdown import escape, table
 from easymft.runs.evidence import RunKey
 from easymft.runs.lock import in_turn
 from easymft.runs.run import Run
-from easymft.runs.sweep import SweepRun, SweepRunner
+from easymft.runs.sweep_runner import SweepRun, SweepRunner
 from easymft.runs.trials import TpeTrials, draw
 
 logger = logging.getLogger(__name__)

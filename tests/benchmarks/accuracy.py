@@ -36,7 +36,8 @@ from easymft.runs.evidence import (
     write_evidence,
 )
 from easymft.runs.run import Run
-from easymft.runs.sweep import Sweep, SweepRun, SweepRunner
+from easymft.runs.sweep import Sweep
+from easymft.runs.sweep_runner import SweepRun, SweepRunner
 from tests.benchmarks.peers import PEERS
 
 _RECIPE = flags.DEFINE_string("recipe", "app_zoo/beside_other_tools.json", "A sweep's recipe.")

@@ -38,7 +38,7 @@ def main(argv: list[str]) -> None:
     table, test, domains = table_of(backbone), splits["test"], np.asarray(run.data.tokens.domains)
 
     def known(rows: np.ndarray) -> Familiarity:
-        return familiar(backbone, tokens, rows, run.data.corpus.domains, run.data.num_classes)
+        return familiar(table, tokens, rows, run.data.corpus.domains, run.data.num_classes)
 
     def of(familiarity: Familiarity, texts: Sequence[np.ndarray]) -> np.ndarray:
         strangers = np.full(len(texts), run.data.num_domains)

@@ -29,6 +29,16 @@ def test_a_plan_says_what_fits_and_runs_nothing(tmp_path, minutes, fits):
     assert not (tmp_path / "runs").exists()
 
 
+def test_self_training_is_a_row_where_there_are_texts_without_labels(tmp_path):
+    path = write_recipe(tmp_path)
+    assert Comparison(path).names == ROWS
+    (tmp_path / "more.csv").write_text("id,text,domain\nu1,the cafe the the,books\n")
+    recipe = json.loads(path.read_text())
+    recipe["data"]["files"]["unlabeled"] = str(tmp_path / "more.csv")
+    path.write_text(json.dumps(recipe))
+    assert Comparison(path).names == (*ROWS, "mix_self")
+
+
 @pytest.mark.long
 def test_without_time_there_are_the_cheap_rows_and_every_text_is_held_out_once(tmp_path):
     recipe = write_recipe(tmp_path)

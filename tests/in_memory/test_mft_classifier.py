@@ -419,6 +419,90 @@ def test_a_domain_that_cannot_be_added_says_why(adapted, texts, labels, name, fi
     assert adapted.domains_.tolist() == list(DOMAINS)
 
 
+@pytest.mark.long
+def test_a_class_comes_later_and_goes_again(adapted, tmp_path):
+    classifier = copy.deepcopy(adapted)
+    mixed = [(text, name) for text in TEXTS for name in (*DOMAINS, "new")]
+    before = adapted.predict_proba(mixed)
+    odd = [("! ! !", "books"), ("! ! the", "books"), ("! ! !", "garden")]
+    classifier.add_class([*odd, *X], ["maybe"] * 3 + Y.tolist(), "maybe ")
+    assert classifier.classes_.tolist() == ["maybe", "no", "yes"]
+    assert classifier.predict(odd).tolist() == ["maybe"] * 3
+    after = classifier.predict_proba(mixed)
+    np.testing.assert_allclose(after.sum(axis=1), 1, atol=1e-6)
+    # The logits of the others stay, and so their odds.
+    np.testing.assert_allclose(after[:, 1] / after[:, 2], before[:, 0] / before[:, 1], rtol=1e-4)
+
+    # Domains may have it, copies have it, and it goes as it came.
+    classifier.add_domain(GARDEN, ["no", "no", "maybe", "maybe"], "garden")
+    np.testing.assert_array_equal(classifier.predict_proba(mixed), after)
+    classifier.save(tmp_path / "saved")
+    for copied in (MFTClassifier.load(tmp_path / "saved"), copy.deepcopy(classifier)):
+        np.testing.assert_array_equal(copied.predict_proba(mixed), after)
+    classifier.remove_class("maybe")
+    assert classifier.classes_.tolist() == ["no", "yes"]
+    np.testing.assert_array_equal(classifier.predict_proba(mixed), before)
+    with pytest.raises(InputError, match=r"`name`: must be a class that was added \(none\)"):
+        classifier.remove_class("no")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("labels", "name", "message"),
+    [
+        (["no", "yes", "maybe", "odd"], "maybe", r"`y\[3\]`: must be a class of `fit`"),
+        (["no", "yes", "no", "no"], "maybe", "`y`: must hold 'maybe' and classes"),
+        (["maybe"] * 4, "maybe", "`y`: must hold 'maybe' and classes"),
+        (["no"] * 4, "yes ", "`name`: must be a further class, written like 'no', 'yes'"),
+        (["no"] * 4, 3, "`name`: must be a further class, written like 'no', 'yes'"),
+    ],
+)
+def test_a_class_that_cannot_be_added_says_why(adapted, labels, name, message):
+    with pytest.raises(InputError, match=message):
+        adapted.add_class(GARDEN, labels, name)
+    assert adapted.classes_.tolist() == ["no", "yes"]
+
+
+OF_TOOLS = np.where(np.arange(12) < 8, Y, np.where(Y == "yes", "whole", "broken"))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("sets", ["found", {"books": ["no", "yes"], "tools": ["broken", "whole"]}])
+@pytest.mark.parametrize("parts", ["all", "lora"])
+def test_no_domain_is_answered_with_a_class_that_it_does_not_have(new, tmp_path, sets, parts):
+    settings = {**SETTINGS, "fine_tune.parts": parts}
+    classifier = new(label_sets=sets, settings=settings, epochs=1).fit(X, OF_TOOLS)
+    assert classifier.classes_.tolist() == ["broken", "no", "whole", "yes"]
+    asked = [(text, name) for text in TEXTS[:2] for name in ("books", "films", "tools", "new")]
+    answers = classifier.predict_proba(asked).reshape(2, 4, 4)
+    impossible = {0: (0, 2), 2: (1, 3), **({1: (0, 2)} if sets == "found" else {})}
+    for domain in range(4):
+        out = impossible.get(domain, ())
+        assert (answers[:, domain, list(out)] == 0).all()
+        assert (np.delete(answers[:, domain], out, axis=1) > 0).all()
+    classifier.save(tmp_path / "saved")
+    loaded = MFTClassifier.load(tmp_path / "saved")
+    np.testing.assert_array_equal(loaded.predict_proba(asked), answers.reshape(8, 4))
+    if parts == "lora":
+        loaded.add_domain(GARDEN, ["broken", "broken", "whole", "whole"], "garden")
+        garden = loaded.predict_proba([(text, "garden") for text in GARDEN])
+        assert (garden[:, [1, 3]] == 0).all() == (sets == "found")
+
+
+@pytest.mark.parametrize(
+    ("sets", "message"),
+    [
+        ("none", 'must be None, "found", or classes by domain'),
+        ({"books": "no"}, 'must be None, "found", or classes by domain'),
+        ({"book": ["no"]}, "names 'book', which .* did you mean 'books'"),
+        ({"books": ["no"]}, "says that domain 'books' does not have the class of this text, 'yes'"),
+    ],
+)
+def test_sets_of_classes_that_do_not_fit_are_refused(new, sets, message):
+    with pytest.raises(InputError, match=f"`label_sets`: {message}"):
+        new(label_sets=sets).fit(X, Y)
+
+
 def test_whole_copies_take_no_further_domain(young):
     with pytest.raises(InputError, match="`settings`: needs small parts"):
         young.add_domain(GARDEN, ["no", "no", "yes", "yes"], "garden")

@@ -1,7 +1,10 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
 from easymft.models.domain_parts import DomainParts
+from easymft.models.new_classes import NewClasses
 
 KIND = {"parts": "lora", "rank": 1, "kernels": ["query"]}
 PARTS = DomainParts(
@@ -54,3 +57,23 @@ def test_another_file_is_refused(tmp_path):
     np.savez(tmp_path / "other.npz", a=np.ones(2))
     with pytest.raises(KeyError):
         DomainParts.load(tmp_path / "other.npz")
+
+
+def test_classes_come_and_go(tmp_path):
+    tables = {**PARTS.tables, "head/kernels": np.ones((3, 4, 2), "float32")}
+    parts = dataclasses.replace(PARTS, tables=tables)
+    odd = NewClasses(("odd",), np.full((4, 1), 3, "float32"), np.array([5], "float32"))
+    new = NewClasses(("new",), np.full((4, 1), 7, "float32"), np.array([9], "float32"))
+    both = parts.with_class(odd, ["books"]).with_class(new, ["books", "café"])
+    assert both.num_classes == 4
+    assert both.label_sets == (None, [0, 1, 3], None)
+    both.save(tmp_path / "parts.npz")
+    both = DomainParts.load(tmp_path / "parts.npz")
+    assert both.new_labels == ("odd", "new")
+    left = both.without_class("odd")
+    assert (left.new_labels, left.num_classes) == (("new",), 3)
+    assert left.label_sets == (None, [0, 1, 2], None)
+    np.testing.assert_array_equal(left.new_classes.kernel, new.kernel)
+    assert left.new_classes.bias.tolist() == [9]
+    assert_same(both.as_trained(PARTS.domains), parts)
+    assert both.as_trained(PARTS.domains).new_classes is None

@@ -11,8 +11,7 @@ from easymft.methods import adaptation
 from easymft.runs.execution import execute
 from easymft.runs.plan import plan
 from easymft.runs.run import Run
-from easymft.runs.shared_encoders import SharedEncoders
-from easymft.runs.shared_learners import SharedLearners
+from easymft.runs.shared_work import SharedWork
 from tests.models.hugging_face import VOCABULARY
 from tests.small_run import write_recipe
 
@@ -62,13 +61,13 @@ def test_later_stages_begin_with_the_adapted_encoder(tmp_path, monkeypatch):
 
     # A run that differs in fine-tuning only gets the encoder too.
     other = Run(load_config(path, [*FEW, *ADAPT, "name=other", "fine_tune.epochs=2"]))
-    SharedLearners([run.config, other.config]).begin(other)
+    SharedWork([run.config, other.config]).begin(other)
     assert other.folder.is_done("adapt")
     np.testing.assert_array_equal(other.backbone().get_weights()[0], adapted[0])
 
     # And so does one of another method, which checks its own data first.
     third = Run(load_config(path, [*FEW, *ADAPT, "method=mix", "keep_models=false"]))
-    shared = SharedEncoders([run.config, third.config])
+    shared = SharedWork([run.config, third.config])
     shared.begin(third)
     for stage in ("validate", "adapt"):
         execute(third, stage)
@@ -107,7 +106,7 @@ def test_an_encoder_that_others_wait_for_outlives_the_models(tmp_path):
         Run(load_config(path, ["keep_models=false", *ADAPT, *settings]))
         for settings in (["method=mix"], ["method=mft"], ["method=mft", "seed=2"])
     )
-    shared = SharedEncoders([run.config for run in (first, second, other_seed)])
+    shared = SharedWork([run.config for run in (first, second, other_seed)])
     shared.begin(first)
     assert first.keeps_adapted
     checkpoints = first.folder.adapted.parent

@@ -18,7 +18,7 @@ from easymft.report.sweep_tables import (
     render_markdown_tables,
     render_sweep_html,
 )
-from easymft.runs import execution, sweep
+from easymft.runs import execution, sweep, sweep_runner
 from easymft.runs.evidence import recompute_tables
 from easymft.runs.folder import RunFolder
 from easymft.runs.lock import locked
@@ -108,7 +108,7 @@ def test_a_sweep_leaves_tables_and_goes_on_where_it_was_killed(tmp_path, monkeyp
         return execution.execute(run, **arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(sweep, "execute", dying_execute)
+        patch.setattr(sweep_runner, "execute", dying_execute)
         with pytest.raises(KeyboardInterrupt):
             Sweep(path).run()
     assert ran == ["tfidf 1", "mix 1", "tfidf 2"]
@@ -172,7 +172,7 @@ def test_runs_that_stand_in_a_results_folder_are_not_done_again(tmp_path, monkey
     # Another seed goes on from there; what the two runs have stays as it is.
     ran = []
     monkeypatch.setattr(
-        sweep,
+        sweep_runner,
         "execute",
         lambda run, **given: (ran.append(run.config), execution.execute(run, **given))[1],
     )
@@ -381,7 +381,7 @@ def test_a_run_that_another_process_does_is_passed_over_and_the_last_one_writes_
         ran.append(run.config.seed)
         return execution.execute(run, **given)
 
-    monkeypatch.setattr(sweep, "execute", execute)
+    monkeypatch.setattr(sweep_runner, "execute", execute)
     with locked(RunFolder(runner.config(first)).path):
         text = many.run()
         assert ran == [second.seed]

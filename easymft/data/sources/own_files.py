@@ -16,17 +16,19 @@ from easymft.data.files.reader import read_file
 from easymft.data.files.row_source import RowSource, Tally
 
 NAME = "files"
-# Columns that a file of a single, known domain may lack.
-_OPTIONAL = frozenset({"domain", "id", "split", "weight"})
+# Columns that a file which comes after training may lack.
+_OPTIONAL = frozenset({"id", "split", "weight"})
 
 
-def read_files(data: DataConfig, domain: str | None = None) -> Corpus:
+def read_files(data: DataConfig, later: bool = False, domain: str | None = None) -> Corpus:
     """Read the files that the recipe's `data` section names.
 
     Args:
         data: The section.
-        domain: The only domain there may be, of rows too that name none. The columns of domain,
-            id, split and weight may then be missing.
+        later: Whether the texts come after training: the columns of id, split and weight, and their
+            values, may then be missing.
+        domain: The only domain there may be, of rows too that name none, for later texts; the
+            column of domains may then be missing, too.
 
     Returns:
         The corpus; its `split` column comes from the key a file stands under (train, dev, test)
@@ -37,6 +39,9 @@ def read_files(data: DataConfig, domain: str | None = None) -> Corpus:
         InputErrors: All rows that cannot be used, with what else is wrong with the splits.
     """
     files = find_files(data)
+    optional = _OPTIONAL if later else frozenset()
+    if domain is not None:
+        optional |= {"domain"}
     intake = Intake(
         data.on_bad_row,
         data.columns.by_role(),
@@ -57,13 +62,14 @@ def read_files(data: DataConfig, domain: str | None = None) -> Corpus:
             ),
             note=lambda note: notes.update([note]),
             tally=tally,
-            optional=frozenset() if domain is None else _OPTIONAL,
+            optional=optional,
         )
         name, path = _name(file, root), str(file.path)
         for line, row in read_file(source, file.form):
+            if later:
+                row = {k: v for k, v in row.items() if k not in optional or not is_missing(v)}
             if domain is not None:
-                named = {k: v for k, v in row.items() if k not in _OPTIONAL or not is_missing(v)}
-                row = {"domain": domain, **named}
+                row = {"domain": domain, **row}
                 if to_name(row["domain"]) != domain:
                     message = f"must be {domain!r}, which is asked for. Received: {row['domain']!r}"
                     place = {"file": path, "line": line, "field": data.columns.domain}

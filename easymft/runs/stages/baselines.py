@@ -7,11 +7,13 @@ import numpy as np
 from easymft import files
 from easymft.config import Phase
 from easymft.config.method import META_LEARNER
+from easymft.data.batches.tokenized import TokenizedTexts
 from easymft.data.corpus.schema import Corpus
 from easymft.methods import logistic
 from easymft.methods.balance import class_weights
 from easymft.methods.tfidf import TfidfClassifier
-from easymft.models import TextClassifier, TextEmbedder
+from easymft.models import AdaptedTextClassifier, TextClassifier, TextEmbedder
+from easymft.models.domain_parts import DomainParts
 from easymft.models.inference import predict
 from easymft.runs.run import Run
 
@@ -38,22 +40,61 @@ def fit_shared(run: Run) -> dict[str, Any]:
 
 def fit_domains(run: Run) -> dict[str, Any]:
     """Fit a head per domain on the frozen encoder, shrunk towards what all domains share."""
-    data, rows, model = run.data, run.data.splits["train"], run.new_classifier()
-    left_out = data.splits.get("left_out_train", rows[:0])
-    rows = np.concatenate([rows, left_out])
-    embeddings = _embeddings(run, model, left_out)
+    learner, nothing = run.load(META_LEARNER), np.array([], int)
+    run.keep_parts(_fitted_parts(run, learner, run.data.training_tokens, nothing))
+    return {"history": {domain: [] for domain in run.data.corpus.domains}, "keep_meta_learner": []}
+
+
+def fit_new_domain(
+    run: Run, learner: TextClassifier, tokens: TokenizedTexts, rows: np.ndarray, domain: str
+) -> DomainParts:
+    """Return the parts of one more domain, fitted beside all others, which stay as they were.
+
+    Args:
+        run: A finished run.
+        learner: Its meta-learner.
+        tokens: The new domain's texts.
+        rows: Int `(n,)`, those to learn from.
+        domain: Its name.
+    """
+    return _fitted_parts(run, learner, tokens, rows, domain).of_domains([domain])
+
+
+def _fitted_parts(
+    run: Run,
+    learner: TextClassifier,
+    tokens: TokenizedTexts,
+    rows: np.ndarray,
+    domain: str | None = None,
+) -> DomainParts:
+    """Return heads of the run's domains, and of a new one, as parts beside the meta-learner's."""
+    data, embedder = run.data, TextEmbedder(learner)
+    rows = rows[tokens.labels[rows] < data.num_classes]  # later classes have heads of their own
+    known = data.splits["train"]
+    left_out = data.splits.get("left_out_train", known[:0])
+    texts = [(data.training_tokens, left_out), (tokens, rows)]
+    more = [predict(embedder, "embedding", *of) for of in texts if len(of[1])]
+    embeddings = np.concatenate([_embeddings(run, learner), *more])
     embeddings, *scale = logistic.standardized(embeddings)
-    labels, domains = data.training_tokens.labels[rows], data.training_tokens.domains[rows]
+    own, every = data.training_tokens, np.concatenate([known, left_out])
+    labels = np.concatenate([own.labels[every], tokens.labels[rows]])
+    domains = np.concatenate([own.domains[every], np.full(len(rows), data.num_domains)])
+    names = [*data.corpus.domains, *([] if domain is None else [domain])]
     weights = _weights(labels, run.config.fine_tune)
     heads = logistic.fit_domain_heads(
-        embeddings, labels, domains, data.num_classes, data.num_domains, weights
+        embeddings, labels, domains, data.num_classes, len(names), weights
     )
-    for name, code in run.models().items():
-        if code is not None:
-            model.class_head.set_weights(logistic.unstandardized(heads[code], *scale))
-            run.keep(model, name)
+    whole = [logistic.unstandardized(head, *scale) for head in heads]
     run.checkpoint(_EMBEDDINGS).discard()
-    return {"history": {domain: [] for domain in data.corpus.domains}, "keep_meta_learner": []}
+    shared = logistic.Head(*learner.class_head.get_weights())
+    model = AdaptedTextClassifier.of_meta_learner(learner, len(names), parts="head")
+    model.set_tables(
+        {
+            "head/kernels": np.stack([head.kernel - shared.kernel for head in whole]),
+            "head/shifts": np.stack([head.bias - shared.bias for head in whole]),
+        }
+    )
+    return DomainParts.of(model, names)
 
 
 def text_columns(corpus: Corpus, rows: np.ndarray) -> list[list[str]]:
@@ -72,17 +113,15 @@ def _weights(labels: np.ndarray, phase: Phase) -> np.ndarray | None:
     return None if phase.class_balance == "none" else class_weights(labels)
 
 
-def _embeddings(run: Run, model: TextClassifier, more: np.ndarray | None = None) -> np.ndarray:
-    """Return E(x) of the training texts, and of `more` rows: `(texts, hidden)` float32."""
-    tokens, embedder = run.data.tokens, TextEmbedder(model)
+def _embeddings(run: Run, model: TextClassifier) -> np.ndarray:
+    """Return E(x) of the training texts, `(texts, hidden)` float32."""
     path = run.folder.checkpoint(_EMBEDDINGS)
     if path.exists():
-        embeddings = np.load(path / "train.npy", allow_pickle=False)
-    else:
-        embeddings = predict(embedder, "embedding", tokens, run.data.splits["train"])
-        with files.staged(path) as folder:
-            folder.mkdir()
-            np.save(folder / "train.npy", embeddings, allow_pickle=False)
-    if more is None or not len(more):
-        return embeddings
-    return np.concatenate([embeddings, predict(embedder, "embedding", tokens, more)])
+        return np.load(path / "train.npy", allow_pickle=False)
+    embeddings = predict(
+        TextEmbedder(model), "embedding", run.data.tokens, run.data.splits["train"]
+    )
+    with files.staged(path) as folder:
+        folder.mkdir()
+        np.save(folder / "train.npy", embeddings, allow_pickle=False)
+    return embeddings

@@ -17,7 +17,7 @@ from easymft.errors import InputError
 from easymft.fetch.packages import sha256_of
 from easymft.methods import answers, diagnostics, evaluation, reliability
 from easymft.methods import typicality as scoring
-from easymft.methods.familiarity import familiar
+from easymft.methods.familiarity import familiar, table_of
 from easymft.methods.reference import reference_table
 from easymft.models import AdaptedTextClassifier, TextClassifier
 from easymft.models.answer_rules import AnswerRules
@@ -35,7 +35,7 @@ def evaluate(run: Run) -> dict[str, Any]:
 
     The rules are found on texts held out of training; the predictions written follow them.
     """
-    data, tables, answer, asked = run.data, [], _answerer(run), []
+    data, tables, answer, asked = run.data, [], _Answers(run), []
     start = time.monotonic()
     for name, by, parts in _asked(run):
         rows = np.concatenate(list(parts.values()))
@@ -61,7 +61,7 @@ def evaluate(run: Run) -> dict[str, Any]:
             _keep_rules(run, facts)
         rules = answers.rules(facts, run.method.answers_by, domains)
         last = predictions.filter(pc.field("model") == run.method.answers_by)
-        _keep_reference(run, last, np.concatenate(asked), rules)
+        _keep_reference(run, last, np.concatenate(asked), rules, answer.words())
     return {
         "texts": len(predictions),
         "predicting_seconds": round(seconds, 3),
@@ -95,13 +95,14 @@ def _keep_rules(run: Run, facts: Mapping[str, Any]) -> None:
             run.keep(model, name)
 
 
-def _keep_reference(run: Run, predictions: pa.Table, rows: np.ndarray, rules: AnswerRules) -> None:
+def _keep_reference(
+    run: Run, predictions: pa.Table, rows: np.ndarray, rules: AnswerRules, words: np.ndarray
+) -> None:
     """Keep what is familiar, and what the held-out texts look like to the run's last model."""
-    data, (first, *_) = run.data, run.models()
-    backbone, tokens = run.load(first).backbone, data.tokens
-    known = familiar(backbone, tokens, data.splits["train"], data.corpus.domains, data.num_classes)
+    data, tokens = run.data, run.data.tokens
+    known = familiar(words, tokens, data.splits["train"], data.corpus.domains, data.num_classes)
     run.keep_familiarity(known)
-    table = reference_table(predictions, rows, tokens, backbone, known, rules)
+    table = reference_table(predictions, rows, tokens, words, known, rules)
     files.write_parquet(run.folder.reference, table)
 
 
@@ -117,24 +118,42 @@ def _asked(run: Run) -> Iterator[tuple[str, str, Splits]]:
         yield DOMAIN_PARTS, BY_FINE_TUNED, {split: data.rows_of(split) for split in asked}
 
 
-def _answerer(run: Run) -> Callable[[str, np.ndarray], np.ndarray]:
-    """Return a function from a model's name and rows to their class probabilities."""
-    data, models = run.data, []
+class _Answers:
+    """Class probabilities by the models of a run, of which one is held at a time.
 
-    def by_encoder(name: str, rows: np.ndarray) -> np.ndarray:
+    Args:
+        run: The run.
+    """
+
+    def __init__(self, run: Run):
+        self._run, self._model = run, None
+        self._words: np.ndarray | None = None
+
+    def __call__(self, name: str, rows: np.ndarray) -> np.ndarray:
+        """Return what a model makes of texts, `(rows, classes)` float32; asked in their order."""
+        run, data = self._run, self._run.data
+        if not run.method.has_encoder:
+            return run.load(name).predict_proba(baselines.text_columns(data.corpus, rows))
+        self._hold(name)
+        return evaluation.class_probabilities(self._model, f"evaluating {name}", data.tokens, rows)
+
+    def words(self) -> np.ndarray:
+        """Return the word embeddings of the run's first model."""
+        if self._words is None:  # no text asked for it
+            first, *_ = self._run.models()
+            self._words = table_of(self._run.load(first).backbone)
+        return self._words
+
+    def _hold(self, name: str) -> None:
         if name == DOMAIN_PARTS:
-            models[:] = [run.with_parts()]
-        elif models:
-            # One model, many weights: prediction is traced once.
-            run.load_weights(models[0], name)
+            self._model = self._run.with_parts(self._model)
+        elif self._model is None:
+            self._model = self._run.load(name)
         else:
-            models.append(run.load(name))
-        return evaluation.class_probabilities(models[0], f"evaluating {name}", data.tokens, rows)
-
-    def by_features(name: str, rows: np.ndarray) -> np.ndarray:
-        return run.load(name).predict_proba(baselines.text_columns(data.corpus, rows))
-
-    return by_encoder if run.method.has_encoder else by_features
+            # One model, many weights: prediction is traced once.
+            self._run.load_weights(self._model, name)
+        if name == next(iter(self._run.models())):
+            self._words = table_of(self._model.backbone)
 
 
 def diagnose(run: Run) -> dict[str, Any]:
@@ -185,7 +204,7 @@ def export(run: Run) -> dict[str, Any]:
     corpus = run.data.corpus
     paths = export_run(
         preprocessor=run.data.preprocessor,
-        labels=corpus.labels,
+        labels=run.labels,
         folder=run.folder.export,
         pair=corpus.is_pair,
         card=functools.partial(render_model_card, summary(run), pair=corpus.is_pair),

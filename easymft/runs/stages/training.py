@@ -24,7 +24,6 @@ from easymft.methods.evaluation import class_probabilities
 from easymft.models import TextClassifier, load_backbone
 from easymft.models.backbone import num_layers
 from easymft.models.domain_parts import DomainParts
-from easymft.models.label_sets import allowed_classes
 from easymft.runs.run import Run
 from easymft.runs.stages import baselines
 from easymft.runs.stages.records import PartRecord
@@ -221,7 +220,7 @@ def _check_method(run: Run) -> None:
                 f"or `distribution.strategy` one_device. Received: {parts}",
                 field=f"{name}.gradient_accumulation_steps",
             )
-    if run.has_parts and not mft.keep_class_head:
+    if run.has_parts and run.method.trains_encoder and not mft.keep_class_head:
         raise InputError(
             "false gives each domain a fresh class head, and small parts stand beside the "
             'meta-learner\'s; take `fine_tune.parts` "all", or true',
@@ -250,21 +249,12 @@ def _check_method(run: Run) -> None:
 
 def _check_label_sets(run: Run) -> None:
     """Raise `InputError` where texts are not of the classes that their domains are said to have."""
-    corpus, field = run.data.corpus, "data.label_sets"
-    if run.config.data.label_sets is None:
-        return
-    if not run.method.trains_encoder:
-        raise InputError(f"is not for the method `{run.method.name}`; leave it out", field=field)
-    if run.config.data.label_sets == "found":
-        return
-    allowed = allowed_classes(run.data.label_sets, run.data.num_domains, run.data.num_classes)
-    codes = corpus.codes("domain"), corpus.codes("label")
-    outside = np.flatnonzero(~allowed[codes] & (codes[1] >= 0))
-    if len(outside):
-        row = int(outside[0])
-        domain, label = corpus.domains[codes[0][row]], corpus.labels[codes[1][row]]
-        message = f"says that domain {domain!r} does not have the class of this text, {label!r}"
-        raise InputError(message, **{"field": field, **corpus.place(row)})
+    asked = run.config.data.label_sets
+    if asked is not None and not run.method.trains_encoder:
+        message = f"is not for the method `{run.method.name}`; leave it out"
+        raise InputError(message, field="data.label_sets")
+    if asked != "found":
+        _ = run.data.label_sets  # what is found is so once the data are split
 
 
 def _check_unlabeled(run: Run, splits: Splits) -> None:
