@@ -25,6 +25,8 @@ from easymft.runs.run import Run
 
 logger = logging.getLogger(__name__)
 
+_AT_FAULT = "data.files.all"  # what a recipe would call `--input`
+
 
 def parts_of(run: Run) -> DomainParts:
     """Return a finished run's parts.
@@ -74,7 +76,12 @@ def read_texts(
         InputError: The file cannot be used, or a text is of another class.
     """
     given = {"source": "files", "files": {"all": source}, "format": "auto"}
-    corpus = read_files(run.config.data.model_copy(update=given), later=True, domain=domain)
+    try:
+        corpus = read_files(run.config.data.model_copy(update=given), later=True, domain=domain)
+    except InputError as error:
+        if error.field != _AT_FAULT:
+            raise
+        raise InputError(str(error).partition(f"`{_AT_FAULT}`: ")[2], field="--input") from None
     for note in corpus.notes:
         logger.info("%s", note)
     codes = np.array([labels.index(x) if x in labels else -1 for x in corpus.labels])

@@ -31,6 +31,7 @@ _RANK = flags.DEFINE_integer("rank", 4, "Of the factors of lora.", 1)
 _DOMAINS = flags.DEFINE_integer("domains", 64, "Domains that are trained.", 2)
 _TEXTS = flags.DEFINE_integer("texts", 24, "Texts of each domain.", 4)
 _MANY = flags.DEFINE_integer("many", 1000, "Domains of the largest export.", 2)
+_FOLDER = flags.DEFINE_string("folder", None, "Where to work and, after a kill, to go on.")
 _REPEATS = flags.DEFINE_integer("repeats", 20, "Timed requests of each kind.", 1)
 
 BATCH = 32
@@ -72,7 +73,7 @@ def measure(
     """Return the figures; see the module.
 
     Args:
-        folder: An empty folder to work in.
+        folder: A folder to work in; what is there of an earlier time is not done again.
         preset: The encoder.
         domains: Domains that are trained.
         texts: Texts of each.
@@ -147,7 +148,8 @@ def _exported(run: Run, folder: Path, model: TextClassifier) -> Path:
     if isinstance(model, AdaptedTextClassifier):
         names = (f"tenant-{n}" for n in range(run.data.num_domains, model.num_domains))
         model, domains = {META_LEARNER: model}, (*run.data.corpus.domains, *names)
-    write_saved_model(folder, model, run.data.preprocessor, labels, domains)
+    if not folder.exists():
+        write_saved_model(folder, model, run.data.preprocessor, labels, domains)
     return folder
 
 
@@ -189,9 +191,11 @@ def _bytes(folder: Path) -> int:
 
 def main(argv: list[str]) -> None:
     settings = f"fine_tune.parts={_PARTS.value}", f"fine_tune.adapters.rank={_RANK.value}"
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(_FOLDER.value or temporary)
+        folder.mkdir(parents=True, exist_ok=True)
         sizes = _DOMAINS.value, _TEXTS.value, _MANY.value, _REPEATS.value
-        print(json.dumps(measure(Path(folder), _PRESET.value, *sizes, settings), indent=2))
+        print(json.dumps(measure(folder, _PRESET.value, *sizes, settings), indent=2))
 
 
 if __name__ == "__main__":

@@ -77,6 +77,8 @@ def test_classes_that_cannot_be_added_leave_the_run_as_it_was(run, tmp_path, row
     path = write_texts(tmp_path / "new.csv", rows, COLUMNS)
     with pytest.raises((InputError, InputErrors), match=message):
         add_class(run, path, name)
+    with pytest.raises(InputError, match=r"^`--input`: no file found"):
+        add_class(run, str(tmp_path / "nowhere.csv"), "odd")
     with pytest.raises(InputError, match=r"must be a class that was added \(none\)"):
         remove_class(run, "good")
     assert run.folder.domain_parts.read_bytes() == parts
