@@ -123,9 +123,7 @@ def _familiarities(material: Material, held_out: Sequence[np.ndarray]) -> np.nda
     found = np.zeros(len(rows), np.float32)
     for fold in held_out:
         others = np.delete(rows, fold)
-        known = familiar(
-            material.backbone, material.tokens, others, material.corpus.domains, material.shape[1]
-        )
+        known = familiar(table, material.tokens, others, material.corpus.domains, material.shape[1])
         asked = rows[fold]
         texts = token_ids_of(material.tokens, asked)
         found[fold] = known.of_packed(table, texts, material.domains[asked])
