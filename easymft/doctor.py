@@ -27,7 +27,11 @@ GPU_SECONDS = 5
 EXTRAS = {
     "audit": "wrong labels, repetitions (--mode audit, easymft.audit)",
     "beam": "pipelines over many files (python -m easymft.beam)",
+    "gs": "data and answers at gs://...",
     "hf": "data of Hugging Face (data.source hf:NAME)",
+    "optuna": "trials chosen by what the last ones got (search.sampler tpe)",
+    "ray": "many files by many processes (--mode score --engine ray)",
+    "s3": "data and answers at s3://...",
 }
 """What each extra of pyproject.toml is for."""
 

@@ -14,12 +14,14 @@ a dozen short texts of each domain (of a file that the command names, or of the 
 one epoch.
 """
 
+import hashlib
 import importlib.util
 import itertools
 import json
 import re
 import runpy
 import shlex
+import shutil
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,10 +118,11 @@ class Reader:
     Args:
         folder: Where commands run; holds app_zoo and configs.
         root: The project's folder.
+        kept: Where folders of finished runs are kept, for other readers who need the same.
     """
 
-    def __init__(self, folder: Path, root: Path):
-        self.folder, self.root = folder, root
+    def __init__(self, folder: Path, root: Path, kept: Path):
+        self.folder, self.root, self.kept = folder, root, kept
         self._done: set[tuple[str, ...]] = set()
 
     def follow(self, block: Block) -> None:
@@ -226,9 +229,18 @@ class Reader:
         return _succeed([*arguments, *settings])
 
     def _once(self, arguments: list[str]) -> None:
-        if tuple(arguments) not in self._done:
-            _succeed(arguments)
-            self._done.add(tuple(arguments))
+        """Run a command line that others need, unless it ran here or for another reader."""
+        if tuple(arguments) in self._done:
+            return
+        self._done.add(tuple(arguments))
+        runs = self.folder / "runs"
+        kept = self.kept / hashlib.sha256("\0".join(arguments).encode()).hexdigest()
+        if kept.exists():
+            shutil.copytree(kept, runs, dirs_exist_ok=True)
+            return
+        _succeed(arguments)
+        if runs.exists():
+            shutil.copytree(runs, kept)
 
     def _paths(self, arguments: list[str]) -> None:
         """Files and folders of this project must be there."""

@@ -12,7 +12,7 @@ from easymft.errors import InputError, shown
 from easymft.fetch import remote
 from easymft.files import TEMPORARY
 
-MANIFEST = "_manifest"  # what begins with `_` is no part to whoever reads the folder
+MANIFEST = "_MANIFEST"  # what begins with `_` is no part to whoever reads the folder
 WORK = "_work"
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import tempfile
+import uuid
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
@@ -71,9 +72,11 @@ def written(url: str, field: str) -> Iterator[Path]:
         place = Path(folder, PurePosixPath(path).name)
         yield place
         with _reading(url, field, "written"):
-            system.makedirs(system._parent(path), exist_ok=True)
+            folder_there = path.rpartition("/")[0]
+            system.makedirs(folder_there, exist_ok=True)
             # Under another name first: an upload that was cut short is no file.
-            temporary = f"{system._parent(path)}/{files.TEMPORARY}{PurePosixPath(path).name}"
+            own = f"{files.TEMPORARY}{uuid.uuid4().hex[:8]}-{place.name}"
+            temporary = f"{folder_there}/{own}"
             system.put_file(str(place), temporary)
             system.mv(temporary, path)
 

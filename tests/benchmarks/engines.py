@@ -13,6 +13,7 @@ import signal
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,18 +50,19 @@ class Known(Labels):
 
 def main(argv: list[str]) -> None:
     with tempfile.TemporaryDirectory(prefix="easymft-engines-") as folder:
-        print(plain_table(measured(Path(folder), _TEXTS.value, _FILES.value)))
+        jobs = [int(number) for number in _JOBS.value]
+        print(plain_table(measured(Path(folder), _TEXTS.value, _FILES.value, jobs)))
 
 
-def measured(folder: Path, texts: int, files: int) -> list[list[str]]:
+def measured(folder: Path, texts: int, files: int, all_jobs: Sequence[int]) -> list[list[str]]:
     """Return a row for each engine; raises where answers are not those of one process."""
     write_texts(folder / "in", texts, files)
     export = write_export(folder)
-    engines = [("local", 1), *(("ray", int(jobs)) for jobs in _JOBS.value)]
+    engines = [("local", 1), *(("ray", jobs) for jobs in all_jobs)]
     rows = [["engine", "workers", "killed", "texts a second", "most memory of a worker, MB"]]
     expected = None
     for number, (engine, jobs) in enumerate(engines, start=1):
-        killing = _KILL.value and number == len(engines)
+        killing = number == len(engines) > 1 and _KILL.value
         seconds, memory = _timed(folder, export, engine, jobs, files, killing)
         out = folder / f"out-{engine}-{jobs}"
         found = [pq.read_table(path) for path in sorted(out.glob("part-*.parquet"))]

@@ -26,6 +26,7 @@ from tests.benchmarks import (
     audit,
     contest,
     domains,
+    engines,
     score,
     share,
     step_profile,
@@ -237,6 +238,14 @@ def test_texts_of_many_domains_are_distinct_and_of_both_classes(tmp_path):
         assert table.groupby(["domain", "label"]).size().tolist() == (
             [3] * 10 if named else [15] * 2
         )
+
+
+@pytest.mark.slow
+def test_an_engine_is_timed_and_its_answers_are_counted(tmp_path):
+    header, row = engines.measured(tmp_path, 70, 3, [])
+    assert header[:3] == ["engine", "workers", "killed"]
+    assert row[:3] == ["local", "1", "0"]
+    assert float(row[3].replace(",", "")) > 0
 
 
 @pytest.mark.slow

@@ -145,7 +145,7 @@ def test_typicality_is_that_of_one_corpus(tmp_path, config, files, bert):
     found = pa.concat_tables(answers(out).values())
     assert found["id"].to_pylist() == [row["id"] for row in rows]
     np.testing.assert_allclose(found["typicality"].to_numpy(), expected, atol=1e-5)
-    assert sorted(path.name for path in out.iterdir()) == ["_manifest", *answers(out)]
+    assert sorted(path.name for path in out.iterdir()) == ["_MANIFEST", *answers(out)]
     assert typicality_of_files(config, f"{files}/*", str(out)) == 0
 
 
