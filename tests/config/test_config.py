@@ -49,6 +49,7 @@ def test_sections_are_all_found():
             "Adapters",
             "Adversary",
             "Answers",
+            "Audit",
             "FineTune",
             "Optimizer",
             "Distribution",

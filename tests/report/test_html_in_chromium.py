@@ -2,9 +2,11 @@
 
 import json
 import shutil
+import time
 
 import pytest
 
+from easymft.report.audit import DomainAudit, render_audit_html
 from easymft.report.html import render_html
 from tests.report.plain_results import summary, tables
 from tests.report.test_html import HOSTILE
@@ -124,3 +126,73 @@ def test_prints_on_light_paper_without_navigation(browser, pages):
     assert browser.execute_script(style.format("nav", "display")) == "none"
     assert browser.execute_script(style.format("body", "color")) == "rgb(22, 25, 29)"
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": []})
+
+
+@pytest.fixture
+def audit_page(tmp_path, browser):
+    """An audit of two domains, opened; decisions are downloaded into its folder."""
+    labels = ("bad", "good", "so so")
+
+    def row(number):
+        return {
+            "id": f"={number}",
+            "checksum": f"h{number}",
+            "text": f'text "{number}"',
+            "text_pair": None,
+            "label": "good",
+            "suggested_label": "bad",
+            "why": "reads like bad",
+            "score": 1 - number / 10,
+            "typicality": number / 10,
+        }
+
+    rows = [row(number) for number in range(3)]
+    domains = [
+        DomainAudit(name, 9, {"label": 3}, 3, rows, rows[:1], rows[-1:], labels)
+        for name in ("books", "tools")
+    ]
+    page = tmp_path / "audit.html"
+    source = render_audit_html("shop", ["18 texts"], domains, {"label": "may be wrong"})
+    page.write_text(source, encoding="utf-8")
+    download = {"behavior": "allow", "downloadPath": str(tmp_path)}
+    browser.execute_cdp_cmd("Browser.setDownloadBehavior", download)
+    for log in ("browser", "performance"):
+        browser.get_log(log)
+    browser.get(page.as_uri())
+    assert browser.get_log("browser") == []
+    return tmp_path
+
+
+@pytest.mark.long
+def test_an_audit_is_decided_by_keyboard_and_saved(browser, audit_page):
+    keys = browser.find_element("tag name", "body").send_keys
+    shown = "return document.querySelector('main > section:not([hidden]) h2').textContent"
+    assert browser.execute_script(shown) == "Overview"
+    keys("n")
+    assert browser.execute_script(shown) == "books"
+
+    def column(place):
+        cells = browser.execute_script(
+            "return [...document.querySelectorAll('section:not([hidden]) .audit tbody tr')]"
+            f".map(row => row.cells[{place}].textContent.trim())"
+        )
+        return cells
+
+    assert column(0) == ["1.00", "0.90", "0.80"]
+    browser.execute_script("document.querySelector('section:not([hidden]) thead button').click()")
+    assert column(0) == ["0.80", "0.90", "1.00"]
+    for key in ("j", "y", "r", "d"):  # to the first; keep, relabel and drop go to the next
+        browser.switch_to.active_element.send_keys(key)
+    assert browser.find_element("id", "decided").text == "3 decisions, not saved."
+    browser.find_element("id", "save").click()
+    saved = audit_page / "decisions.csv"
+    for _ in range(50):
+        if saved.exists():
+            break
+        time.sleep(0.1)
+    assert saved.read_text(encoding="utf-8").splitlines() == [
+        "\ufeffid,suggested_label,decision,checksum",
+        '"\'=2","bad","keep","h2"',
+        '"\'=1","bad","relabel","h1"',
+        '"\'=0","bad","drop","h0"',
+    ]
