@@ -14,11 +14,8 @@ from easymft.runs.plan import plan
 from easymft.runs.run import Run
 from tests.small_run import DOMAINS, LABELS, write_recipe
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("fast")]
 FEW = ["data.split.few_shot.per_class=2", 'data.split.few_shot.rest="unlabeled"']
-
-
-pytestmark = pytest.mark.usefixtures("fast")
 
 
 def made(folder, *settings):
