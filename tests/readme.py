@@ -27,6 +27,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
+import tensorflow as tf
 from absl import flags
 from absl.testing import flagsaver
 
@@ -297,8 +298,15 @@ def _without(arguments: list[str], *names: str) -> list[str]:
 
 def _succeed(arguments: list[str]) -> None:
     """Run the command line in this process, as `python -m easymft.run` does in one of its own."""
+    eagerly = tf.config.functions_run_eagerly()
     with flagsaver.flagsaver():
-        code = run.main(flags.FLAGS(["easymft", *arguments]))
+        rest = flags.FLAGS(["easymft", *arguments])
+        # An export is traced, and a model that is loaded is a graph.
+        tf.config.run_functions_eagerly(eagerly and flags.FLAGS.mode not in ("export", *ON_EXPORTS))
+        try:
+            code = run.main(rest)
+        finally:
+            tf.config.run_functions_eagerly(eagerly)
     # 3: `--mode monitor` found that texts have changed.
     allowed = (0, 3) if "monitor" in arguments else (0,)
     assert code in allowed, f"`{shlex.join(arguments)}` ended with exit code {code}"

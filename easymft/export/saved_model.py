@@ -74,7 +74,8 @@ def write_saved_model(
             f"{keras.backend.backend()}"
         )
     routed = isinstance(models, Mapping)
-    given = models if routed else {META_LEARNER: models}
+    # A mapping may load its models anew whenever it is asked.
+    given = dict(models) if routed else {META_LEARNER: models}
     # Each once, where one is named twice.
     twins = {id(model): in_precision(model, precision) for model in given.values()}
     answers = DomainModels({name: twins[id(model)] for name, model in given.items()}, domains)
