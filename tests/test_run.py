@@ -57,7 +57,8 @@ def test_stage_names_of_the_command_line_are_those_of_a_full_run():
     from easymft.runs.run import Run
     from easymft.runs.stages import STAGES
 
-    every = Config.model_validate({"name": "x", "method": "mft_self", "adapt": {"epochs": 1}})
+    asked = {"adapt": {"epochs": 1}, "answers": {"folds": 2}}
+    every = Config.model_validate({"name": "x", "method": "mft_self", **asked})
     assert tuple(Run(every).stages()) == tuple(STAGES) == STAGE_NAMES
 
 
