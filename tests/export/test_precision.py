@@ -5,7 +5,7 @@ from keras import ops
 
 from easymft.export.precision import in_precision
 from easymft.export.saved_model import write_saved_model
-from easymft.models import MultiTaskTextClassifier
+from easymft.models import AdaptedTextClassifier, MultiTaskTextClassifier
 from tests.export.conftest import LABELS, expected, make_model
 
 TEXTS = ["good", "the cafe is bad !", "good goods bad"]
@@ -53,6 +53,19 @@ def test_other_classifiers_keep_their_heads():
     assert type(twin) is MultiTaskTextClassifier
     for one, other in zip(model.class_head.weights, twin.class_head.weights, strict=True):
         np.testing.assert_array_equal(ops.convert_to_numpy(one), ops.convert_to_numpy(other))
+
+
+def test_small_parts_of_domains_come_along(preprocessor):
+    model = make_model(5, AdaptedTextClassifier, dtype="mixed_bfloat16")
+    random = np.random.default_rng(5)
+    for layer in (*model.adapters, model.head_adapters):
+        for weight in layer.weights:
+            weight.assign(random.normal(size=weight.shape))
+    twin = in_precision(model, "auto")
+    answers = [expected(one, preprocessor, TEXTS, domain=1) for one in (model, twin)]
+    np.testing.assert_allclose(answers[1], answers[0], atol=1e-6)
+    other = expected(twin, preprocessor, TEXTS, domain=2)
+    assert np.abs(other - answers[1]).max() > 0.01  # they are the domain's own
 
 
 @pytest.mark.long
