@@ -31,7 +31,7 @@ _RANK = flags.DEFINE_integer("rank", 4, "Of the factors of lora.", 1)
 _DOMAINS = flags.DEFINE_integer("domains", 64, "Domains that are trained.", 2)
 _TEXTS = flags.DEFINE_integer("texts", 24, "Texts of each domain.", 4)
 _MANY = flags.DEFINE_integer("many", 1000, "Domains of the largest export.", 2)
-_FOLDER = flags.DEFINE_string("folder", None, "Where to work and, after a kill, to go on.")
+_FOLDER = flags.DEFINE_string("work_folder", None, "Where to work and, after a kill, to go on.")
 _REPEATS = flags.DEFINE_integer("repeats", 20, "Timed requests of each kind.", 1)
 
 BATCH = 32

@@ -1,6 +1,6 @@
 """Texts a second and memory of `--mode score`, by engine and number of workers.
 
-    python -m tests.benchmarks.engines --texts 2000000 --files 200 --kill
+    python -m tests.benchmarks.engines --texts_in_all 2000000 --files 200 --kill
 
 Texts are of four to twelve words, and the model is a BERT of one layer and width 4: what is timed
 is all that is around a model: reading, tokenizing, routing, writing, and moving work about. The
@@ -29,7 +29,7 @@ from easymft.export.predict import COLUMNS
 from easymft.report.markdown import plain_table
 from tests.models.hugging_face import write_bert
 
-_TEXTS = flags.DEFINE_integer("texts", 2_000_000, "Texts in all.", 1)
+_TEXTS = flags.DEFINE_integer("texts_in_all", 2_000_000, "Texts in all.", 1)
 _FILES = flags.DEFINE_integer("files", 200, "Files that they are in.", 1)
 _JOBS = flags.DEFINE_list("jobs", ["1", "2"], "Numbers of Ray's workers.")
 _KILL = flags.DEFINE_bool("kill", False, "Kill a worker of the last row in the middle.")
