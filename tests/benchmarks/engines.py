@@ -31,7 +31,7 @@ from tests.models.hugging_face import write_bert
 
 _TEXTS = flags.DEFINE_integer("texts_in_all", 2_000_000, "Texts in all.", 1)
 _FILES = flags.DEFINE_integer("files", 200, "Files that they are in.", 1)
-_JOBS = flags.DEFINE_list("jobs", ["1", "2"], "Numbers of Ray's workers.")
+_JOBS = flags.DEFINE_list("ray_workers", ["1", "2"], "Numbers of Ray's workers.")
 _KILL = flags.DEFINE_bool("kill", False, "Kill a worker of the last row in the middle.")
 WORDS = ("the", "cafe", "good", "goodness", "!")
 _LOOK_SECONDS = 0.2
