@@ -1,13 +1,14 @@
 """What an audit finds, a row a labelled text."""
 
 import collections
+import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 from scipy.special import softmax
 
-from easymft.auditing import frozen, trained
+from easymft.auditing import frozen, trained, words
 from easymft.auditing.judgements import Judgements, folds
 from easymft.auditing.material import Material
 from easymft.auditing.repetitions import groups_of
@@ -90,6 +91,12 @@ def judge(material: Material, held_out: Sequence[np.ndarray]) -> Judgements:
             *(material.embeddings[rows].astype(float), material.labels[rows]),
             *(material.domains[rows], held_out, material.shape, material.config.mft),
         )
+    by_words = words.cross_fit(
+        *(material.columns(rows), material.labels[rows]),
+        *(material.domains[rows] * material.shape[1] + material.labels[rows], held_out),
+        material.shape[1],
+    )
+    judged = dataclasses.replace(judged, words=by_words)
     if material.label_sets is not None:
         allowed = allowed_classes(material.label_sets, *material.shape)[material.domains[rows]]
         judged.probabilities[~allowed] = 0.0

@@ -14,10 +14,12 @@ class Judgements:
         probabilities: float `(texts, classes)`; 0 for a class that a text's domain does not have.
         typicalities: float `(texts, classes)`, each text as one of each class, in the encoder of
             the model that did not learn from it; `-inf` for such a class.
+        words: As `probabilities`, of a model of words alone; `None`: there is none.
     """
 
     probabilities: np.ndarray
     typicalities: np.ndarray
+    words: np.ndarray | None = None
 
     @classmethod
     def none(cls, texts: int, classes: int) -> "Judgements":

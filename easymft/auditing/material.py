@@ -96,6 +96,9 @@ class Material:
 
     def texts(self, rows: np.ndarray) -> list[str]:
         """Return some texts; pairs as one text."""
+        return [" \x1f ".join(texts) for texts in zip(*self.columns(rows), strict=True)]
+
+    def columns(self, rows: np.ndarray) -> list[np.ndarray]:
+        """Return some texts, or those and their pairs, each an object array `(texts,)`."""
         part = self.corpus.take(rows).table
-        columns = (part[name].to_pylist() for name in self.corpus.text_columns)
-        return [" \x1f ".join(texts) for texts in zip(*columns, strict=True)]
+        return [np.array(part[name].to_pylist(), object) for name in self.corpus.text_columns]

@@ -1,4 +1,4 @@
-"""One score from out-of-fold probability and typicality: how unlikely a text's label is."""
+"""One score from out-of-fold probabilities and typicality: how unlikely a text's label is."""
 
 import dataclasses
 
@@ -19,26 +19,27 @@ class Suspicion:
     Attributes:
         score: float `(texts,)`, 1 minus the probability of the label that a text has.
         suggested: int `(texts,)`, the most probable class.
-        probabilities: float `(texts, classes)`, of probability and typicality together.
-        parts: What each of both counts.
+        probabilities: float `(texts, classes)`, of all parts together.
+        parts: What probability, typicality and, where they were asked, words count.
     """
 
     score: np.ndarray
     suggested: np.ndarray
     probabilities: np.ndarray
-    parts: tuple[float, float]
+    parts: tuple[float, ...]
 
 
 def suspicion(judged: Judgements, labels: np.ndarray) -> Suspicion:
     """Return how far the labels are to be doubted.
 
-    Both parts are put together as
+    The parts are put together as
 
-        P(m | x) proportional to p(m | x)^a exp(b t(x, m)),
+        P(m | x) proportional to p(m | x)^a exp(b t(x, m)) w(m | x)^c,
 
-    where p is the out-of-fold probability and t the typicality as a text of class m. a and b, not
-    below 0, are those under which the given labels are most probable: a conditional logit (McFadden
-    1974) on two features, stacked on held-out answers (Wolpert 1992). Nobody has to say how much
+    where p is the out-of-fold probability, t the typicality as a text of class m, and w the
+    out-of-fold probability by words alone. a, b and c, not below 0, are those under which the given
+    labels are most probable: a conditional logit (McFadden 1974) on these features, stacked on
+    held-out answers (Wolpert 1992). Nobody has to say how much
     each counts, and no label that is known to be wrong is needed. Probabilities that are fitted so
     are calibrated: of texts that score s, a share s has another label than a text like them would.
     Where labels are wrong that is more than the share of wrong ones, since texts that no model
@@ -48,11 +49,13 @@ def suspicion(judged: Judgements, labels: np.ndarray) -> Suspicion:
         judged: By models that did not learn from the texts.
         labels: int `(texts,)`.
     """
-    logs = np.log(np.maximum(judged.probabilities, _LEAST))
     allowed = np.isfinite(judged.typicalities)
     typicalities = np.where(allowed, judged.typicalities, 0.0)
     scale = typicalities[allowed].std() or 1.0
-    features, places = (logs, typicalities / scale), np.arange(len(labels))
+    features = [_logs(judged.probabilities), typicalities / scale]
+    if judged.words is not None:
+        features.append(_logs(judged.words))
+    places = np.arange(len(labels))
 
     def combined(weights: np.ndarray) -> np.ndarray:
         logits = sum(w * part for w, part in zip(weights, features, strict=True))
@@ -62,14 +65,19 @@ def suspicion(judged: Judgements, labels: np.ndarray) -> Suspicion:
         # A label that the domain does not have counts as impossible, whatever the weights.
         return -float(np.maximum(combined(weights)[places, labels], np.log(_LEAST)).mean())
 
-    found = minimize(loss, (1.0, 0.1), bounds=[(0, None)] * 2).x
+    start = [1.0, *[0.1] * (len(features) - 1)]
+    found = minimize(loss, start, bounds=[(0, None)] * len(features)).x
     probabilities = np.exp(combined(found))
     return Suspicion(
         score=1 - probabilities[places, labels],
         suggested=probabilities.argmax(axis=1),
         probabilities=probabilities,
-        parts=(float(found[0]), float(found[1] / scale)),
+        parts=(float(found[0]), float(found[1] / scale), *map(float, found[2:])),
     )
+
+
+def _logs(probabilities: np.ndarray) -> np.ndarray:
+    return np.log(np.maximum(probabilities, _LEAST))
 
 
 def label_issues(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
