@@ -89,7 +89,8 @@ def judge(material: Material, held_out: Sequence[np.ndarray]) -> Judgements:
     else:
         judged = frozen.cross_fit(
             *(material.embeddings[rows].astype(float), material.labels[rows]),
-            *(material.domains[rows], held_out, material.shape, material.config.mft),
+            *(material.domains[rows], held_out, material.shape),
+            *(material.shrinkage, material.config.mft),
         )
     by_words = words.cross_fit(
         *(material.columns(rows), material.labels[rows]),

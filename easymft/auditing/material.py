@@ -8,10 +8,12 @@ from typing import Any
 import keras
 import numpy as np
 
+from easymft.auditing import frozen
 from easymft.config import METHODS, Config
 from easymft.data.batches.tokenized import TokenizedTexts
 from easymft.data.corpus.schema import UNKNOWN, Corpus
 from easymft.errors import InputError
+from easymft.methods.logistic import Shrinkage
 from easymft.methods.phases import Task
 from easymft.models import TextClassifier, TextEmbedder
 from easymft.models.inference import predict
@@ -85,6 +87,13 @@ class Material:
         model = TextClassifier(self.backbone, self.shape[1], embedding=pooling)
         rows = np.arange(len(self.corpus))
         return predict(TextEmbedder(model), "embedding", self.tokens, rows)
+
+    @functools.cached_property
+    def shrinkage(self) -> Shrinkage:
+        """How heads on the frozen encoder are best shrunk for the labelled texts."""
+        rows = self.rows
+        own = self.embeddings[rows].astype(float), self.labels[rows], self.domains[rows]
+        return frozen.best_shrinkage(*own, self.shape)
 
     def task(self, method: str) -> Task:
         """Return what a method learns; all texts, without a split."""

@@ -56,16 +56,13 @@ def label_next(material: Material, budget: int, seed: int) -> pd.DataFrame:
     """
     bare, labelled = material.bare_rows, material.rows
     embeddings = material.embeddings.astype(float)
-    places = labelled, bare
     labels, domains = material.labels, material.domains
-    curves = learning_curves(
-        embeddings[labelled], labels[labelled], domains[labelled], material.shape, seed
-    )
+    own = embeddings[labelled], labels[labelled], domains[labelled]
+    curves = learning_curves(*own, material.shape, material.shrinkage, seed)
     room = np.bincount(domains[bare], minlength=material.shape[0])
     shares = split_budget(curves, room, budget)
-    probabilities = frozen.head_probabilities(
-        *(embeddings, labels, domains, places, material.shape)
-    )
+    heads = frozen.Heads.fit(*own, material.shape, material.shrinkage)
+    probabilities = heads.probabilities(embeddings[bare], domains[bare])
     doubts = 1 - leads(probabilities)
     chosen = []
     for code, count in enumerate(shares):
@@ -141,6 +138,7 @@ def learning_curves(
     labels: np.ndarray,
     domains: np.ndarray,
     shape: tuple[int, int],
+    shrinkage: logistic.Shrinkage,
     seed: int,
 ) -> Curves:
     """Return the learning curves of a frozen encoder's heads, by five-fold cross-validation.
@@ -154,14 +152,13 @@ def learning_curves(
         labels: int `(texts,)`.
         domains: int `(texts,)`.
         shape: Numbers of domains and of classes.
+        shrinkage: Of the heads.
         seed: Of folds and parts.
 
     Reference: Cortes, Jackel, Solla, Vapnik, Denker: Learning Curves: Asymptotic Values and Rate of
     Convergence, NIPS 1993.
     """
     num_domains, num_classes = shape
-    features, *_ = logistic.standardized(embeddings)
-    shrinkage = logistic.best_shrinkage(features, labels, domains, num_classes, num_domains)
     every, random = np.arange(len(labels)), np.random.default_rng(seed)
     cells = domains * num_classes + labels
     held_out = [fold for fold in folds(cells, every, logistic.FOLDS, seed) if len(fold)]
@@ -171,9 +168,9 @@ def learning_curves(
         order = train[random.permutation(len(train))]
         for number, part in enumerate(_PARTS):
             thinned = _thinned(order, cells, part)
-            answers = frozen.head_probabilities(
-                embeddings, labels, domains, (thinned, fold), shape, shrinkage
-            ).argmax(axis=1)
+            own = embeddings[thinned], labels[thinned], domains[thinned]
+            heads = frozen.Heads.fit(*own, shape, shrinkage)
+            answers = heads.probabilities(embeddings[fold], domains[fold]).argmax(axis=1)
             np.add.at(wrong[number], domains[fold], answers != labels[fold])
     texts = np.bincount(domains, minlength=num_domains)
     errors = (wrong + 0.5) / (texts + 1)

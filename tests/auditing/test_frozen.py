@@ -1,6 +1,6 @@
 import numpy as np
 
-from easymft.auditing.frozen import cross_fit
+from easymft.auditing.frozen import best_shrinkage, cross_fit
 from easymft.auditing.judgements import folds
 from easymft.config import MFT
 
@@ -13,7 +13,9 @@ def test_wrong_labels_are_judged_by_texts_around_them():
     labels = classes.copy()
     labels[[4, 50]] ^= 1
     held_out = list(folds(domains * 2 + labels, np.arange(80), 5, seed=1))
-    judged = cross_fit(embeddings, labels, domains, held_out, (2, 2), MFT.model_validate({}))
+    own = embeddings, labels, domains
+    shrinkage = best_shrinkage(*own, (2, 2))
+    judged = cross_fit(*own, held_out, (2, 2), shrinkage, MFT.model_validate({}))
     own = judged.probabilities[np.arange(80), labels]
     assert sorted(np.argsort(own)[:2]) == [4, 50]
     assert sorted(np.argsort(judged.margins(labels))[:2]) == [4, 50]

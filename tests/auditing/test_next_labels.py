@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from easymft.auditing.next_labels import Curves, diverse, leads, learning_curves, split_budget
+from easymft.methods.logistic import Shrinkage
 
 ROOM = np.array([100, 100])
 
@@ -56,7 +57,7 @@ def test_curves_see_which_domain_is_harder():
     labels, domains = np.arange(240) % 2, np.arange(240) // 120
     embeddings = random.normal(size=(240, 8))
     embeddings[:, 0] += (2 * labels - 1) * np.where(domains == 0, 2.5, 0.3)
-    curves = learning_curves(embeddings, labels, domains, (2, 2), seed=1)
+    curves = learning_curves(embeddings, labels, domains, (2, 2), Shrinkage(0.3, 0.1), seed=1)
     assert curves.texts.tolist() == [120, 120]
     assert curves.errors[0] < 0.1 < 0.25 < curves.errors[1]
     assert curves.exponent >= 0

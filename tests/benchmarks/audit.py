@@ -159,7 +159,8 @@ def _in_sample(
 ) -> dict[str, np.ndarray]:
     every = np.arange(len(labels))
     num_domains, num_classes = material.shape
-    answers = frozen.head_probabilities(embeddings, labels, domains, (every, every), material.shape)
+    heads = frozen.Heads.fit(embeddings, labels, domains, material.shape, material.shrinkage)
+    answers = heads.probabilities(embeddings, domains)
     layer = typicality.weighting(num_classes, num_domains, material.config.mft)
     layer.adapt(embeddings, labels, domains)
     typicalities = class_typicalities(layer, embeddings, domains, num_classes)
@@ -220,12 +221,10 @@ def simulated(
     for strategy in STRATEGIES:
         known, draws = np.sort(first), np.random.default_rng(seed)
         for number in range(rounds + 1):
-            if number:
-                places = known, np.setdiff1d(pool, known)
-                chosen = _chosen(whole, embeddings, places, (strategy, budget, seed), draws)
-                known = np.sort(np.concatenate([known, chosen]))
-            answers = frozen.head_probabilities(
-                embeddings, labels, domains, (known, test), whole.shape
+            own = embeddings[known], labels[known], domains[known]
+            shrinkage = frozen.best_shrinkage(*own, whole.shape)
+            answers = frozen.Heads.fit(*own, whole.shape, shrinkage).probabilities(
+                embeddings, domains
             )
             yield {
                 "strategy": strategy,
@@ -233,36 +232,25 @@ def simulated(
                 "seed": seed,
                 "domain": domains[test],
                 "id": test,
-                "right": answers.argmax(axis=1) == labels[test],
+                "right": answers[test].argmax(axis=1) == labels[test],
             }
+            if number == rounds:
+                break
+            bare = np.setdiff1d(pool, known)
+            room = np.bincount(domains[bare], minlength=whole.shape[0])
+            shares = np.full(whole.shape[0], budget // whole.shape[0])
+            if strategy == STRATEGIES[-1]:
+                curves = learning_curves(*own, whole.shape, shrinkage, seed)
+                shares = split_budget(curves, room, budget)
+            doubts = 1 - leads(answers[bare])
+            for code, count in enumerate(shares):
+                inside = np.flatnonzero(domains[bare] == code)
+                if strategy == STRATEGIES[0]:
+                    picked = draws.permutation(len(inside))[:count]
+                else:
+                    picked = diverse(embeddings[bare[inside]], doubts[inside], int(count), seed)
+                known = np.sort(np.concatenate([known, bare[inside[picked]]]))
         print(f"seed {seed}, {strategy}: {len(known)} labels", flush=True)
-
-
-def _chosen(
-    whole: Material,
-    embeddings: np.ndarray,
-    places: tuple[np.ndarray, np.ndarray],
-    plan: tuple[str, int, int],
-    draws: np.random.Generator,
-) -> np.ndarray:
-    """Return the texts to be labelled in a round."""
-    (known, bare), (strategy, budget, seed) = places, plan
-    labels, domains, number = whole.labels, whole.domains, whole.shape[0]
-    room = np.bincount(domains[bare], minlength=number)
-    shares = np.full(number, budget // number)
-    if strategy == STRATEGIES[-1]:
-        own = embeddings[known], labels[known], domains[known]
-        shares = split_budget(learning_curves(*own, whole.shape, seed), room, budget)
-    doubts = 1 - leads(frozen.head_probabilities(embeddings, labels, domains, places, whole.shape))
-    chosen = []
-    for code, count in enumerate(shares):
-        inside = np.flatnonzero(domains[bare] == code)
-        if strategy == STRATEGIES[0]:
-            picked = draws.permutation(len(inside))[:count]
-        else:
-            picked = diverse(embeddings[bare[inside]], doubts[inside], int(count), seed)
-        chosen.append(bare[inside[picked]])
-    return np.concatenate(chosen)
 
 
 if __name__ == "__main__":
