@@ -51,3 +51,16 @@ def test_cleanlab_is_asked_about_classes_that_have_texts():
     probabilities = np.tile([0.5, 0.0, 0.5], (6, 1))
     assert label_issues(probabilities, np.array([0, 2] * 3)).shape == (6,)
     assert not label_issues(probabilities, np.zeros(6, int)).any()
+
+
+def test_words_count_where_they_tell_more():
+    # The model tells nothing; words are 2 to 1 for the class that four of five texts have.
+    words = np.tile([2 / 3, 1 / 3], (10, 1))
+    words[5:] = words[5:, ::-1]
+    labels = np.array([0, 0, 0, 0, 1, 1, 1, 1, 1, 0])
+    judged = Judgements(np.full((10, 2), 0.5), np.zeros((10, 2)), words)
+    found = suspicion(judged, labels)
+    assert found.parts[2] == pytest.approx(np.log(4) / np.log(2), abs=1e-3)
+    assert found.score == pytest.approx(
+        np.where(np.isin(np.arange(10), [4, 9]), 0.8, 0.2), abs=1e-3
+    )

@@ -8,9 +8,9 @@ the seed) a share `--wrong` is given another label; prints, averaged over `--aud
 rankings find them: the area under the ROC curve, and the share of wrong ones among as many texts
 as are wrong. The rankings: the audit's score; its out-of-fold probability alone, whose order is
 that of the out-of-fold loss and of cleanlab's self-confidence too; cleanlab's self-confidence
-adjusted by class; typicality, and its margin, alone, out of fold; the loss of the texts that a
-model was fitted to, and their typicality in the encoder as it was pre-trained (both for `embed`
-alone). Of all texts beyond score 0.5 it says how many are wrong.
+adjusted by class; typicality, and its margin, alone, out of fold; words alone; the loss of the
+texts that a model was fitted to, and their typicality in the encoder as it was pre-trained (both
+for `embed` alone). Of all texts beyond score 0.5 it says how many are wrong.
 
 choice: a fifth of the texts tests, the others are without labels but for `--first_labels` a domain
 and class. In each of `--label_rounds` rounds `--round_labels` more are labelled, as `label_next`
@@ -149,6 +149,8 @@ def rankings(material: Material, seed: int) -> dict[str, np.ndarray]:
         "typicality, out of fold": -judged.typicalities[places, labels],
         "typicality margin, out of fold": -judged.margins(labels),
     }
+    if judged.words is not None:
+        found["probability by words, out of fold"] = 1 - judged.words[places, labels]
     if material.config.audit.method == "embed":
         found |= _in_sample(material.embeddings[rows].astype(float), labels, domains, material)
     return found

@@ -11,12 +11,12 @@ from tests.benchmarks import audit
 
 
 def easily_told_apart():
-    """40 texts of each of two classes and domains, far apart in the encoder's eyes."""
+    """40 texts of each of two classes and domains, far apart in the encoder's eyes and in words."""
     labels, domains = np.arange(160) % 2, np.arange(160) // 80
     table = pa.table(
         {
             "id": pa.array(map(str, range(160))),
-            "text": pa.array(f"text {n}" for n in range(160)),
+            "text": pa.array(f"{('dull', 'fine')[n % 2]} text {n}" for n in range(160)),
             "label": pa.array(labels, pa.int32()),
             "domain": pa.array(domains, pa.int32()),
         }
