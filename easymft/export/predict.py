@@ -71,7 +71,7 @@ def predict_file(
         raise InputError(f"must be one of {', '.join(FORMATS)}. Received: {input_format!r}")
     count = 0
     with open_output(str(output)) as write:
-        predictor = export if isinstance(export, Predictor) else Predictor(export)
+        predictor = Predictor(export) if isinstance(export, str | Path) else export
         required = [role for role in predictor.inputs if role != "domain"]
         wanted = Wanted(columns, required, encoding, delimiter)
         with (

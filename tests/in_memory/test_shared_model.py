@@ -8,7 +8,9 @@ import pytest
 
 from easymft.in_memory import shared_model
 from easymft.in_memory.shared_model import SharedModel
+from tests.models.tiny import tokenized
 
+TOKENS = tokenized(1)  # which nobody looks at
 WEIGHTS = {None: [np.array(0.0)], "a": [np.array(1.0)], "b": [np.array(2.0)]}
 
 
@@ -44,7 +46,7 @@ def answers(monkeypatch):
 
 
 def test_each_text_is_answered_by_its_domain_in_its_place(answers):
-    found = SharedModel(Stub(), WEIGHTS).probabilities(None, ["b", None, "a", "new", "b"])
+    found = SharedModel(Stub(), WEIGHTS).probabilities(TOKENS, ["b", None, "a", "new", "b"])
     assert found.tolist() == [[2, 0], [0, 1], [1, 2], [0, 3], [2, 4]]
 
 
@@ -62,7 +64,7 @@ def test_threads_that_ask_for_two_domains_do_not_meet(answers):
     answers.append(meet)
     model = SharedModel(Stub(), WEIGHTS)
     with ThreadPoolExecutor(2) as pool:
-        found = list(pool.map(lambda domain: model.probabilities(None, [domain])[0, 0], "ab"))
+        found = list(pool.map(lambda domain: model.probabilities(TOKENS, [domain])[0, 0], "ab"))
     assert found == [1, 2]
 
 
@@ -70,7 +72,7 @@ def test_saving_waits_for_other_threads_too(answers):
     model = SharedModel(Stub(), WEIGHTS)
     with ThreadPoolExecutor(1) as pool:
         with model.holding("a") as held:
-            other = pool.submit(model.probabilities, None, ["b"])
+            other = pool.submit(model.probabilities, TOKENS, ["b"])
             with pytest.raises(TimeoutError):
                 other.result(0.1)
             assert held.weights[0] == 1
@@ -82,7 +84,7 @@ def test_a_copy_has_a_model_and_a_lock_of_its_own(answers, way):
     model = SharedModel(Stub("mine"), WEIGHTS)
     with model.holding("a") as held:  # also while another thread has the lock
         twin = way(model)
-        assert twin.probabilities(None, ["b"])[0, 0] == 2
+        assert twin.probabilities(TOKENS, ["b"])[0, 0] == 2
         assert held.weights[0] == 1
     assert twin.domains == ["a", "b"]
     with twin.holding(None) as own:
@@ -93,6 +95,6 @@ def test_a_fault_while_it_is_held_frees_it(answers):
     model = SharedModel(Stub(), WEIGHTS)
     answers.append(lambda: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
-        model.probabilities(None, ["a"])
+        model.probabilities(TOKENS, ["a"])
     answers.clear()
-    assert model.probabilities(None, ["b"])[0, 0] == 2
+    assert model.probabilities(TOKENS, ["b"])[0, 0] == 2
