@@ -219,6 +219,9 @@ class Reader:
             table = pd.DataFrame(texts())[["text", "label"]]
             table.replace({"bad": "negative", "good": "positive"}).to_csv(self.folder / source)
             self._once(plain)
+        if mode == "add_class":
+            table = pd.DataFrame(texts())[["text"]].assign(domain="books", label=given["name"])
+            table.to_csv(self.folder / source)
         if mode in (*ON_EXPORTS, *STAGE_NAMES[1:]):
             self._once(plain)
         if mode in ON_EXPORTS:
@@ -277,7 +280,7 @@ def _flags(arguments: list[str]) -> dict[str, object]:
     with flagsaver.flagsaver():
         rest = flags.FLAGS(["easymft", *arguments])
         assert rest == ["easymft"], f"no flags: {rest[1:]}"
-        names = ("config", "mode", "set", "input", "local_workers")
+        names = ("config", "mode", "name", "set", "input", "local_workers")
         given = {name: flags.FLAGS[name].value for name in names}
         return {name: value for name, value in given.items() if value not in ("-", None)}
 
