@@ -9,12 +9,13 @@ import pandas as pd
 from scipy.special import softmax
 
 from easymft.auditing import frozen, trained, words
-from easymft.auditing.judgements import Judgements, folds
+from easymft.auditing.judgements import Judgements
 from easymft.auditing.material import Material
 from easymft.auditing.repetitions import groups_of
 from easymft.auditing.suspicion import Suspicion, label_issues, suspicion
 from easymft.methods import logistic
 from easymft.methods.familiarity import familiar, table_of, token_ids_of
+from easymft.methods.folds import deal
 from easymft.models.label_sets import allowed_classes
 
 _DOUBTFUL = 0.5  # score from which another label is the more probable one
@@ -51,7 +52,7 @@ def find(material: Material) -> pd.DataFrame:
     labels, domains = material.labels[rows], material.domains[rows]
     groups = groups_of(material.texts(rows), material.config.audit.same_text)
     cells = domains * num_classes + labels
-    held_out = list(folds(cells, groups, material.config.audit.folds, material.config.seed))
+    held_out = list(deal(cells, groups, material.config.audit.folds, material.config.seed))
     held_out = [fold for fold in held_out if len(fold)]
     judged = judge(material, held_out)
     doubt = suspicion(judged, labels)

@@ -1,7 +1,6 @@
 """What models make of texts that they did not learn from."""
 
 import dataclasses
-from collections.abc import Iterator
 
 import numpy as np
 
@@ -43,25 +42,3 @@ class Judgements:
         places, others = np.arange(len(labels)), self.typicalities.copy()
         others[places, labels] = -np.inf
         return self.typicalities[places, labels] - others.max(axis=1)
-
-
-def folds(cells: np.ndarray, groups: np.ndarray, number: int, seed: int) -> Iterator[np.ndarray]:
-    """Yield the places of each fold, stratified by cell as far as there are enough texts.
-
-    Texts of a group stand in one fold: a model that learned from a text's repetition would answer
-    by heart.
-
-    Args:
-        cells: int `(texts,)`, domain and class.
-        groups: int `(texts,)`, equal for texts that are the same.
-        number: Of folds.
-        seed: Of the deal.
-    """
-    _, first, group_of = np.unique(groups, return_index=True, return_inverse=True)
-    random = np.random.Generator(np.random.PCG64([seed, number]))
-    mixed = random.permutation(len(first))
-    dealt = mixed[np.argsort(cells[first][mixed], kind="stable")]
-    fold_of = np.empty(len(first), int)
-    fold_of[dealt] = np.arange(len(dealt)) % number
-    for fold in range(number):
-        yield np.flatnonzero(fold_of[group_of] == fold)

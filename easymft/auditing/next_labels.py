@@ -7,9 +7,9 @@ import pandas as pd
 from sklearn.cluster import KMeans
 
 from easymft.auditing import frozen
-from easymft.auditing.judgements import folds
 from easymft.auditing.material import Material
 from easymft.methods import logistic
+from easymft.methods.folds import deal
 
 # Texts that are clustered to each that is chosen, the most uncertain ones.
 PREFILTER = 10
@@ -161,7 +161,7 @@ def learning_curves(
     num_domains, num_classes = shape
     every, random = np.arange(len(labels)), np.random.default_rng(seed)
     cells = domains * num_classes + labels
-    held_out = [fold for fold in folds(cells, every, logistic.FOLDS, seed) if len(fold)]
+    held_out = [fold for fold in deal(cells, every, logistic.FOLDS, seed) if len(fold)]
     wrong = np.zeros((len(_PARTS), num_domains))
     for fold in held_out:
         train = np.setdiff1d(every, fold)

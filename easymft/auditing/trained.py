@@ -2,20 +2,19 @@
 
 import dataclasses
 import gc
-import tempfile
+import logging
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import keras
 import numpy as np
 
 from easymft.auditing.judgements import Judgements
-from easymft.in_memory.training import seeded
+from easymft.in_memory.training import ScratchRecord, seeded
 from easymft.methods import phases
-from easymft.methods.checkpoint import Checkpoint, History
 from easymft.methods.phases import Task
-from easymft.methods.trainer import Trainer, TrainingTexts
 from easymft.models.pseudo_labels import class_scores
+
+logger = logging.getLogger(__name__)
 
 
 def cross_fit(
@@ -33,12 +32,15 @@ def cross_fit(
         rows: int `(texts,)`, rows of the tokens that have labels.
         held_out: The places among `rows` of each fold.
     """
+    record = ScratchRecord(logger.debug)
     judged, none = Judgements.none(len(rows), task.num_classes), np.array([], int)
     for number, fold in enumerate(held_out, start=1):
         train, asked = np.delete(rows, fold), rows[fold]
         part = dataclasses.replace(task, splits={"train": train, "dev": none, "test": none})
         with seeded(task.config.seed):
-            model, _ = phases.meta_fine_tune(part, new_backbone(), _record(number))
+            model, _ = phases.meta_fine_tune(
+                part, new_backbone(), record.of_fold(number, len(held_out))
+            )
         layer = phases.weighting(task)
         places, start = fold, 0
         for own, *scores in class_scores(model, task.tokens, train, asked, layer):
@@ -47,15 +49,3 @@ def cross_fit(
         del model
         gc.collect()  # its graphs are of no use to the next
     return judged
-
-
-def _record(number: int) -> phases.Record:
-    def record(
-        trainer: Trainer, title: str, texts: TrainingTexts, of: int | str | None = None
-    ) -> History:
-        with tempfile.TemporaryDirectory(prefix="easymft-") as scratch:
-            return trainer.run(
-                f"{title}, fold {number}", texts, Checkpoint(Path(scratch, "checkpoint"))
-            )
-
-    return record

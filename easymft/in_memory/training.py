@@ -85,7 +85,7 @@ def train(
 
     pseudo_labels, split = None, all_train(tokens)
     task = Task(config, method, tokens, split, num_classes, domains, label_sets)
-    record, scores, weights = _Record(say), None, None
+    record, scores, weights = ScratchRecord(say), None, None
     if method.uses_typicality:
         scores = task_typicality.scores(task, {}, new_backbone, record)
         weights = np.full(len(tokens), np.nan, np.float32)
@@ -118,7 +118,7 @@ def train(
     return Trained(shared, weights, record.history, pseudo_labels, rules)
 
 
-def _cross_fitted(task: Task, new_backbone: NewBackbone, record: "_Record") -> AnswerRules:
+def _cross_fitted(task: Task, new_backbone: NewBackbone, record: "ScratchRecord") -> AnswerRules:
     """Return the rules of answering that cross-fitting finds, if it is asked for."""
     number, domains = task.config.answers.folds, task.domains
     if number is None:
@@ -159,7 +159,7 @@ def train_domain(
     learner, split = model.parts.grown(model.meta_learner.twin()), all_train(tokens)
     config = phases.for_new_domain(config, len(model.domains))
     task = Task(config, method, tokens, split, learner.num_classes, [domain], label_sets)
-    adapted, _ = phases.fine_tune_parts(task, learner, _Record(say))
+    adapted, _ = phases.fine_tune_parts(task, learner, ScratchRecord(say))
     parts = model.parts.with_parts(DomainParts.of(adapted, [domain]))
     return AdaptedModel(model.meta_learner.twin(), parts)
 
@@ -183,7 +183,7 @@ def train_class(
     return AdaptedModel(learner.twin(), parts.with_class(new, having))
 
 
-class _Record:
+class ScratchRecord:
     """Runs trainings without leaving anything on disk, and keeps their histories."""
 
     def __init__(self, say: Callable[[str], None]):
@@ -193,6 +193,7 @@ class _Record:
     def __call__(
         self, trainer: Trainer, title: str, texts: TrainingTexts, of: int | str | None = None
     ) -> History:
+        """Run one training; see `easymft.methods.phases.Record`."""
         with tempfile.TemporaryDirectory(prefix="easymft-") as scratch:
             history = trainer.run(title, texts, Checkpoint(Path(scratch, "checkpoint")))
         self.history[title] = history
@@ -204,7 +205,7 @@ class _Record:
 
     def of_fold(self, fold: int, of: int) -> Record:
         """Return a record of a fold's trainings, of which no history is kept."""
-        own = _Record(self._say)
+        own = ScratchRecord(self._say)
         return lambda trainer, title, texts, domain=None: own(
             trainer, f"{title}, fold {fold} of {of}", texts, domain
         )

@@ -1,4 +1,4 @@
-"""The labelled texts of a task, cut into folds of which each is held out once."""
+"""Texts dealt into folds, each of which is held out once."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -22,11 +22,30 @@ def folds(task: Task, number: int) -> Iterator[Task]:
     config = task.config.model_copy(update=update)
     rows, tokens = task.splits["train"], task.tokens
     cells = np.asarray(tokens.domains)[rows] * task.num_classes + np.asarray(tokens.labels)[rows]
-    random = np.random.Generator(np.random.PCG64([task.config.seed, number]))
-    mixed = random.permutation(len(rows))
-    dealt = rows[mixed[np.argsort(cells[mixed], kind="stable")]]
-    for fold in range(number):
-        held_out = np.sort(dealt[fold::number])
+    for places in deal(cells, np.arange(len(rows)), number, task.config.seed):
+        held_out = np.sort(rows[places])
         train = np.setdiff1d(rows, held_out)
         splits = {**task.splits, "train": train, "dev": held_out}
         yield dataclasses.replace(task, config=config, splits=splits)
+
+
+def deal(cells: np.ndarray, groups: np.ndarray, number: int, seed: int) -> Iterator[np.ndarray]:
+    """Yield the places of each fold, stratified by cell as far as there are enough texts.
+
+    Texts of a group stand in one fold: a model that learned from a text's repetition would answer
+    by heart.
+
+    Args:
+        cells: int `(texts,)`, domain and class.
+        groups: int `(texts,)`, equal for texts that are the same.
+        number: Of folds.
+        seed: Of the deal.
+    """
+    _, first, group_of = np.unique(groups, return_index=True, return_inverse=True)
+    random = np.random.Generator(np.random.PCG64([seed, number]))
+    mixed = random.permutation(len(first))
+    dealt = mixed[np.argsort(cells[first][mixed], kind="stable")]
+    fold_of = np.empty(len(first), int)
+    fold_of[dealt] = np.arange(len(dealt)) % number
+    for fold in range(number):
+        yield np.flatnonzero(fold_of[group_of] == fold)

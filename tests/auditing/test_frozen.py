@@ -1,8 +1,8 @@
 import numpy as np
 
 from easymft.auditing.frozen import best_shrinkage, cross_fit
-from easymft.auditing.judgements import folds
 from easymft.config import MFT
+from easymft.methods.folds import deal
 
 
 def test_wrong_labels_are_judged_by_texts_around_them():
@@ -12,7 +12,7 @@ def test_wrong_labels_are_judged_by_texts_around_them():
     embeddings[:, 0] += 2 * classes - 1
     labels = classes.copy()
     labels[[4, 50]] ^= 1
-    held_out = list(folds(domains * 2 + labels, np.arange(80), 5, seed=1))
+    held_out = list(deal(domains * 2 + labels, np.arange(80), 5, seed=1))
     own = embeddings, labels, domains
     shrinkage = best_shrinkage(*own, (2, 2))
     judged = cross_fit(*own, held_out, (2, 2), shrinkage, MFT.model_validate({}))

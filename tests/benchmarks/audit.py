@@ -29,7 +29,6 @@ from absl import app, flags
 
 from easymft.auditing import frozen
 from easymft.auditing.findings import judge
-from easymft.auditing.judgements import folds
 from easymft.auditing.material import Material
 from easymft.auditing.next_labels import diverse, leads, learning_curves, split_budget
 from easymft.auditing.suspicion import suspicion
@@ -38,6 +37,7 @@ from easymft.data.corpus.label_noise import flip_labels
 from easymft.data.corpus.schema import UNKNOWN
 from easymft.devices import start_up
 from easymft.methods import typicality
+from easymft.methods.folds import deal
 from easymft.methods.reliability import wrong_labels_found
 from easymft.models.pseudo_labels import class_typicalities
 from easymft.report.markdown import plain_table
@@ -138,7 +138,7 @@ def rankings(material: Material, seed: int) -> dict[str, np.ndarray]:
     rows = material.rows
     labels, domains = material.labels[rows], material.domains[rows]
     cells, places = domains * material.shape[1] + labels, np.arange(len(rows))
-    held_out = list(folds(cells, places, material.config.audit.folds, seed))
+    held_out = list(deal(cells, places, material.config.audit.folds, seed))
     judged = judge(material, held_out)
     found = {
         "score": suspicion(judged, labels).score,
@@ -215,7 +215,7 @@ def simulated(
     """Yield who is right on the test texts, of every strategy and round of one seed."""
     embeddings, labels, domains = whole.embeddings.astype(float), whole.labels, whole.domains
     cells, every = domains * whole.shape[1] + labels, np.arange(len(labels))
-    test, *others = folds(cells, every, 5, seed)
+    test, *others = deal(cells, every, 5, seed)
     pool, random = np.sort(np.concatenate(others)), np.random.default_rng(seed)
     first = np.concatenate(
         [random.permutation(pool[cells[pool] == cell])[:start] for cell in np.unique(cells)]
