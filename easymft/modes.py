@@ -18,6 +18,7 @@ from easymft.runs import STAGE_NAMES
 if TYPE_CHECKING:
     from easymft.config import Config
     from easymft.runs.run import Run
+    from easymft.runs.untrained_run import UntrainedRun
 
 logger = logging.getLogger(__name__)
 
@@ -123,7 +124,7 @@ def run() -> int:
     only = None if FLAGS.mode == "run" else FLAGS.mode
     if config.sweep and only is None:
         return _many_runs(config)
-    run = _run_of(config)
+    run = _run_to_validate(config) if only == "validate" and not FLAGS.dry_run else _run_of(config)
     if FLAGS.dry_run:
         return _dry_run(run)
     from easymft.runs.execution import execute
@@ -364,6 +365,14 @@ def _run_of(config: "Config") -> "Run":
     return Run(config)
 
 
+def _run_to_validate(config: "Config") -> "UntrainedRun":
+    """Return a recipe's run, with TensorFlow imported only if validating it takes that."""
+    _start_logging()
+    from easymft.runs.unaided import unaided_run
+
+    return unaided_run(config) or _run_of(config)
+
+
 def _run_to_add_to(kind: str, texts: bool = True) -> "Run":
     """Return the run that a domain or class, named by --name, is added to or taken from."""
     if FLAGS.name is None:
@@ -378,12 +387,18 @@ def _exported(run: "Run", facts: dict[str, Any]) -> int:
     return 0
 
 
-def _start_tensorflow() -> None:
+def _start_logging() -> int:
+    """Show what easymft says, from the level that is asked for; returns that."""
     level = absl_logging.converter.absl_to_standard(FLAGS.verbosity)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr, force=True)
     logging.getLogger().handlers[0].setLevel(level)
     logging.getLogger("easymft").setLevel(level)
     absl_logging.set_verbosity(absl_logging.ERROR)
+    return level
+
+
+def _start_tensorflow() -> None:
+    level = _start_logging()
     silently = level > logging.DEBUG
     start_up.start(silently)
     if silently:

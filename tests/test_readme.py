@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 
-from easymft.models import presets
+from easymft.fetch import preset_folder
 from tests.models.keras_preset import write_keras_bert
 from tests.readme import ON_EXPORTS, Block, Reader, commands, read_blocks
 
@@ -42,7 +42,7 @@ def reader(tmp_path, monkeypatch, bert, kept, plain_pictures):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("EASYMFT_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.delenv("EASYMFT_DATA_DIR", raising=False)
-    monkeypatch.setattr(presets, "package_path", lambda path: bert)
+    monkeypatch.setattr(preset_folder, "package_path", lambda path: bert)
     handlers, level = logging.root.handlers[:], logging.root.level
     yield Reader(tmp_path, ROOT, kept)
     logging.root.handlers[:] = handlers

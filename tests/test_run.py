@@ -55,11 +55,12 @@ def test_whoever_reads_the_output_may_leave(mode):
 def test_stage_names_of_the_command_line_are_those_of_a_full_run():
     from easymft.config import Config
     from easymft.runs.run import Run
-    from easymft.runs.stages import STAGES
+    from easymft.runs.stages import STAGES, stage
 
     asked = {"adapt": {"epochs": 1}, "answers": {"folds": 2}}
     every = Config.model_validate({"name": "x", "method": "mft_self", **asked})
     assert tuple(Run(every).stages()) == tuple(STAGES) == STAGE_NAMES
+    assert all(stage(name).__name__ == name for name in STAGES)
 
 
 def test_list_shows_every_recipe_with_its_description(tmp_path):

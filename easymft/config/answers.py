@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from easymft.config.section import Section
+from easymft.errors import InputError
 
 Open = Annotated[float, Field(gt=0, lt=1)]
 
@@ -24,3 +25,16 @@ class Answers(Section):
     folds: Annotated[int, Field(ge=2, le=20)] | None = None
     """Find all that on the training texts, where few or no texts can be set aside: the method
     trains once more for each fold, without it, and answers it. null: on the development texts."""
+
+    def check_promise(self, has_dev: bool) -> None:
+        """Raise `InputError` where answers are to be right as often as nothing can show.
+
+        Args:
+            has_dev: Whether development texts are answered.
+        """
+        if self.target_accuracy is not None and not has_dev and self.folds is None:
+            raise InputError(
+                "is shown by development texts, and none are answered; set some aside by "
+                '`data.split.dev`, and have "dev" in `evaluate_on`; or take `answers.folds` 5',
+                field="answers.target_accuracy",
+            )

@@ -7,10 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import keras
-
 from easymft import files, preemption
-from easymft.devices import faults, replicas, start_up, strategies
+from easymft.devices import faults, start_up, strategies
 from easymft.devices.cluster import worker_addresses
 from easymft.errors import InputError
 
@@ -56,6 +54,8 @@ class Distribution:
         Raises:
             InputError: The backend or the machine cannot do it.
         """
+        import keras
+
         backend = keras.backend.backend()
         if name == "auto":
             name = strategies.suitable() if backend == "tensorflow" else "one_device"
@@ -79,6 +79,8 @@ class Distribution:
     @classmethod
     def current(cls) -> "Distribution":
         """Return that of the scope that this is called in."""
+        from easymft.devices import replicas
+
         if not replicas.in_strategy():
             return cls()
         import tensorflow as tf
@@ -151,4 +153,8 @@ class Distribution:
     @property
     def _resolver(self) -> Any:
         """Return who is who among several workers; `None` where there is one."""
+        if self.strategy is None:
+            return None
+        from easymft.devices import replicas
+
         return self.strategy.cluster_resolver if replicas.has_workers(self.strategy) else None

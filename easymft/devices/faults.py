@@ -1,9 +1,8 @@
 """Errors of TensorFlow and JAX that are no fault of the program, told in one line each."""
 
 import contextlib
+import sys
 from collections.abc import Iterator
-
-import keras
 
 from easymft.errors import WorkerError
 
@@ -36,8 +35,10 @@ def told_in_a_line(workers: int) -> Iterator[None]:
 
 
 def _is_out_of_memory(error: Exception) -> bool:
-    if keras.backend.backend() == "jax":
+    if _backend() == "jax":
         return "RESOURCE_EXHAUSTED" in str(error)
+    if _backend() != "tensorflow":
+        return False
     import tensorflow as tf
 
     return isinstance(error, tf.errors.ResourceExhaustedError)
@@ -51,8 +52,14 @@ def _is_unavailable(error: Exception) -> bool:
 
 def is_remote(error: Exception) -> bool:
     """Return whether an error is no fault of this worker, but says that another has ended."""
-    if keras.backend.backend() != "tensorflow":
+    if _backend() != "tensorflow":
         return False
     import tensorflow as tf
 
     return isinstance(error, tf.errors.OpError) and _REMOTE in error.message
+
+
+def _backend() -> str | None:
+    """Return the name of what computes; `None` where nothing was started, which fails otherwise."""
+    keras = sys.modules.get("keras")
+    return None if keras is None else keras.backend.backend()

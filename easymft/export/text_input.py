@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from easymft.data.batches.batches import FINE_BUCKETS
-from easymft.data.batches.tokenized import CHARACTERS_PER_TOKEN
+from easymft.data.corpus.pieces import characters
 
 # What `str.strip` takes away.
 _SPACE = r"[\t-\r\x1c-\x20\x{85}\p{Z}]+"
@@ -66,13 +66,13 @@ def clean_text(text: Any, max_length: int) -> Any:
     """
     import tensorflow as tf
 
-    characters = CHARACTERS_PER_TOKEN * max_length
+    kept = characters(max_length)
     # Bytes first, so that a text of megabytes costs no more than one that is just long enough.
     # A character has at most four; one that is cut in two here lies beyond the characters kept.
-    text = tf.strings.substr(text, 0, 4 * characters)
+    text = tf.strings.substr(text, 0, 4 * kept)
     text = tf.strings.unicode_transcode(text, "UTF-8", "UTF-8", errors="replace")
     text = tf.strings.regex_replace(text, r"\x00", "")
-    return tf.strings.substr(text, 0, characters, unit="UTF8_CHAR")
+    return tf.strings.substr(text, 0, kept, unit="UTF8_CHAR")
 
 
 def plain_name(name: Any) -> Any:

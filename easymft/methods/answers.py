@@ -10,23 +10,12 @@ from keras import ops
 
 from easymft.config import Answers, Method
 from easymft.config.method import BY_FINE_TUNED, BY_META_LEARNER
-from easymft.errors import InputError
 from easymft.methods.evaluation import probability_matrix
 from easymft.methods.reliability import calibration
 from easymft.models.answer_rules import AnswerRules, find_rules
 from easymft.report.statistics import expected_calibration_error
 
 _DRAWS = 20  # of each domain's test texts
-
-
-def check_promise(settings: Answers, has_dev: bool) -> None:
-    """Raise `InputError` where answers are to be right as often as nothing can show."""
-    if settings.target_accuracy is not None and not has_dev and settings.folds is None:
-        raise InputError(
-            "is shown by development texts, and none are answered; set some aside by "
-            '`data.split.dev`, and have "dev" in `evaluate_on`; or take `answers.folds` 5',
-            field="answers.target_accuracy",
-        )
 
 
 def fit(
@@ -52,7 +41,7 @@ def fit(
     Raises:
         InputError: Something is to be promised, and there are no such texts.
     """
-    check_promise(settings, "dev" in pc.unique(predictions["split"]).to_pylist())
+    settings.check_promise("dev" in pc.unique(predictions["split"]).to_pylist())
     models, split = {}, "dev" if settings.folds is None else "train"
     for model in pc.unique(predictions["model"]).to_pylist():
         own = (pc.field("model") == model) & (pc.field("split") == split)

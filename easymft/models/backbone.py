@@ -7,11 +7,11 @@ import keras
 import keras_hub
 
 from easymft.errors import InputError
+from easymft.fetch.preset_folder import local_config
 from easymft.models.presets import (
     SUPPORTED,
     architecture,
     check_weight_files,
-    local_config,
     preset_errors,
     resolve_preset,
     unsupported,

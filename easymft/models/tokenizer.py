@@ -1,18 +1,21 @@
 """Load the tokenizer and the preprocessor that belong to a backbone."""
 
-import json
 import unicodedata
 from pathlib import Path
-from typing import Any
 
 import keras_hub
 
-from easymft.errors import InputError
+from easymft.fetch.preset_folder import (
+    check_sizes,
+    is_bert,
+    local_config,
+    normalization,
+    word_pieces,
+)
 from easymft.models.hugging_face_bert_tokenizer import HuggingFaceBertTokenizer
 from easymft.models.presets import (
     SUPPORTED,
     architecture,
-    local_config,
     preset_errors,
     resolve_preset,
     unsupported,
@@ -36,10 +39,10 @@ def load_tokenizer(preset: str) -> keras_hub.tokenizers.Tokenizer:
     resolved = resolve_preset(preset)
     config = local_config(resolved) or {}
     with preset_errors(resolved):
-        if config.get("model_type") in ("bert", "distilbert"):
+        if is_bert(config):
             folder = Path(resolved)
-            if (vocabulary := _word_pieces(folder)) is not None:
-                return HuggingFaceBertTokenizer(vocabulary, **_normalization(folder))
+            if (vocabulary := word_pieces(folder)) is not None:
+                return HuggingFaceBertTokenizer(vocabulary, **normalization(folder))
         tokenizer = keras_hub.tokenizers.Tokenizer.from_preset(resolved)
     if type(tokenizer) in (
         keras_hub.tokenizers.BertTokenizer,
@@ -80,7 +83,7 @@ def load_preprocessor(preset: str, max_length: int) -> keras_hub.models.TextClas
     family = architecture(config).removesuffix("Backbone") if config else None
     tokenizer = load_tokenizer(resolved)
     with preset_errors(resolved):
-        _check_sizes(config, tokenizer, max_length)
+        check_sizes(config, tokenizer.vocabulary_size(), max_length)
     if family is None:
         family = type(tokenizer).__name__.removesuffix("Tokenizer")
         # Out of `hf://...`; DistilBERT differs by one input fewer, which its encoder leaves out.
@@ -100,56 +103,6 @@ def _stripping_accents(
     config["vocabulary"] = tokenizer.get_vocabulary()
     config["split_on_cjk"] = tokenizer.split_on_cjk
     return type(tokenizer).from_config({**config, "strip_accents": True})
-
-
-def _word_pieces(folder: Path) -> list[str] | None:
-    """Read the WordPiece vocabulary in order of ids; `None` if the folder has none."""
-    file = folder / "vocab.txt"
-    if file.is_file():
-        with open(file, encoding="utf-8", newline="\n") as lines:
-            return [line.rstrip("\r\n") for line in lines]
-    model = _json(folder / "tokenizer.json").get("model", {})
-    if model.get("type") != "WordPiece":
-        return None
-    return sorted(model["vocab"], key=model["vocab"].get)
-
-
-def _normalization(folder: Path) -> dict[str, Any]:
-    """Read how the checkpoint's tokenizer treats case, accents and ideographs."""
-    fast = _json(folder / "tokenizer.json").get("normalizer") or {}
-    slow = _json(folder / "tokenizer_config.json")
-    lowercase = slow.get("do_lower_case", fast.get("lowercase", True))
-    return {
-        "lowercase": lowercase,
-        "strip_accents": slow.get("strip_accents", fast.get("strip_accents")),
-        "split_on_cjk": slow.get("tokenize_chinese_chars", fast.get("handle_chinese_chars", True)),
-    }
-
-
-def _json(file: Path) -> dict[str, Any]:
-    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-
-
-def _check_sizes(config: dict[str, Any], tokenizer: Any, max_length: int) -> None:
-    """Hold tokenizer and length against the sizes that a local preset's config declares."""
-    if max_length < 4:
-        raise InputError(f"must be at least 4. Received: {max_length}", field="backbone.max_length")
-    own = config.get("config", config)  # Keras format nests it
-    positions = own.get("max_sequence_length", own.get("max_position_embeddings"))
-    if positions is not None and "roberta" in config.get("model_type", ""):
-        positions -= 2  # two rows of the table stand for no position
-    if positions is not None and max_length > positions:
-        raise InputError(
-            f"must be at most {positions}, the positions of this backbone. Received: {max_length}",
-            field="backbone.max_length",
-        )
-    pieces = own.get("vocabulary_size", own.get("vocab_size"))
-    if pieces is not None and tokenizer.vocabulary_size() > pieces:
-        raise InputError(
-            f"the tokenizer has {tokenizer.vocabulary_size()} word pieces but the weights only "
-            f"{pieces}; the preset's files do not belong together.",
-            field="backbone.preset",
-        )
 
 
 def _has_accent(piece: str) -> bool:

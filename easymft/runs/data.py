@@ -13,15 +13,16 @@ from easymft.data.corpus.label_noise import flip_labels
 from easymft.data.corpus.label_sets import Found, label_sets
 from easymft.data.corpus.leaks import drop_leaks
 from easymft.data.corpus.parts import TRAINING_PARTS, joined_rows
+from easymft.data.corpus.pieces import Pieces
 from easymft.data.corpus.schema import Corpus
 from easymft.data.corpus.splits import Splits, load_splits, make_splits, save_splits
 from easymft.data.corpus.validation import validate
 from easymft.data.corpus.validation_report import Report
+from easymft.data.corpus.word_pieces import WordPieces
 from easymft.data.sources import packed
 from easymft.data.sources.load import load_corpus
 from easymft.errors import InputError
 from easymft.fetch.cache import cache_dir
-from easymft.models.tokenizer import load_preprocessor
 from easymft.runs.folder import RunFolder
 
 logger = logging.getLogger(__name__)
@@ -33,11 +34,13 @@ class RunData:
     Args:
         config: The complete recipe.
         folder: Where the splits are kept.
+        word_pieces: See `easymft.runs.untrained_run.UntrainedRun`.
     """
 
-    def __init__(self, config: Config, folder: RunFolder):
+    def __init__(self, config: Config, folder: RunFolder, word_pieces: WordPieces | None = None):
         self.config = config
         self.folder = folder
+        self._word_pieces = word_pieces
 
     @functools.cached_property
     def corpus(self) -> Corpus:
@@ -57,6 +60,8 @@ class RunData:
     @functools.cached_property
     def preprocessor(self) -> Any:
         """From strings to the encoder's inputs; see `load_preprocessor`."""
+        from easymft.models.tokenizer import load_preprocessor  # starts Keras
+
         return load_preprocessor(self.config.backbone.preset, self.config.backbone.max_length)
 
     @functools.cached_property
@@ -66,6 +71,13 @@ class RunData:
         if not self.has_preprocessor:
             return packed.read_tokens(data.dir, max_length, len(self.corpus))
         return tokenize(self.corpus, self.preprocessor, max_length, cache_dir() / "tokens")
+
+    @functools.cached_property
+    def pieces(self) -> Pieces:
+        """Count the encoder's word pieces of every text."""
+        if self._word_pieces is None:
+            return self.tokens.pieces
+        return self._word_pieces.of_corpus(self.corpus, self.config.backbone.max_length)
 
     @functools.cached_property
     def training_tokens(self) -> TokenizedTexts:
@@ -128,7 +140,7 @@ class RunData:
         )
         splits, dropped = drop_leaks(corpus, splits)
         needs_pair = self.config.data.columns.text_pair is not None
-        report = validate(corpus, splits, needs_pair, self.tokens.pieces, dropped)
+        report = validate(corpus, splits, needs_pair, self.pieces, dropped)
         return splits, sum(dropped.values()), report
 
     def save_splits(self, splits: Splits) -> None:

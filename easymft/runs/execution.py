@@ -6,15 +6,13 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-import keras
-
 from easymft import files, preemption
 from easymft.errors import InputError
 from easymft.runs.lock import check_shared, locked
 from easymft.runs.log import log_to
-from easymft.runs.run import Run
-from easymft.runs.stages import STAGES
+from easymft.runs.stages import stage
 from easymft.runs.summary import summary
+from easymft.runs.untrained_run import UntrainedRun
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +28,7 @@ _SPREAD = (
 _ALONE = ("report", "export")
 
 
-def execute(run: Run, only: str | None = None, restart: bool = False) -> dict[str, Any]:
+def execute(run: UntrainedRun, only: str | None = None, restart: bool = False) -> dict[str, Any]:
     """Run all unfinished stages, or the stage named `only` once more; return the summary.
 
     Every stage writes its results and then a marker into the run folder; a stage with a marker is
@@ -40,7 +38,7 @@ def execute(run: Run, only: str | None = None, restart: bool = False) -> dict[st
     step, and what all but the chief write is dropped.
 
     Args:
-        run: The run.
+        run: The run; a `Run`, but for `validate` alone.
         only: A stage.
         restart: Move what an earlier run left aside, and begin anew.
 
@@ -65,7 +63,7 @@ def execute(run: Run, only: str | None = None, restart: bool = False) -> dict[st
 
 
 @contextlib.contextmanager
-def at_work(run: Run, restart: bool = False) -> Iterator[None]:
+def at_work(run: UntrainedRun, restart: bool = False) -> Iterator[None]:
     """Lock the folder as the chief; as another worker, write to a folder of one's own."""
     distribution, folder = run.distribution, run.folder
     if not distribution.is_chief:
@@ -82,7 +80,7 @@ def at_work(run: Run, restart: bool = False) -> Iterator[None]:
         yield
 
 
-def _run_all(run: Run) -> None:
+def _run_all(run: UntrainedRun) -> None:
     for name in run.stages():
         if not run.folder.is_done(name) and (name != "export" or run.config.export.at_end):
             # A finished run that is asked for more, such as `diagnose`, reports that too.
@@ -93,7 +91,7 @@ def _run_all(run: Run) -> None:
         run.folder.drop_models(but_encoder=run.keeps_adapted)
 
 
-def _run_again(run: Run, only: str) -> None:
+def _run_again(run: UntrainedRun, only: str) -> None:
     stages = run.stages()
     earlier, later = stages[: stages.index(only)], stages[stages.index(only) :]
     for name in earlier:
@@ -107,20 +105,20 @@ def _run_again(run: Run, only: str) -> None:
     run_stage(run, only)
 
 
-def _forget(run: Run, stages: list[str]) -> None:
+def _forget(run: UntrainedRun, stages: list[str]) -> None:
     """Mark stages as not done, once every worker has seen that they were."""
     run.distribution.barrier()
     run.folder.forget(stages)
     run.distribution.barrier()
 
 
-def run_stage(run: Run, name: str) -> None:
+def run_stage(run: UntrainedRun, name: str) -> None:
     """Run one stage, whose predecessors are done, and leave its marker."""
     if run.distribution.any_worker(preemption.requested()):
         raise preemption.Stopped
     logger.info("Stage %s ...", name)
-    # What a stage draws depends on the stage alone, not on what ran before it.
-    keras.utils.set_random_seed(run.config.seed)
+    if name != "validate":
+        _begin_to_compute(run)
     start = time.monotonic()
     facts = _facts(run, name)
     seconds = round(time.monotonic() - start, 1)
@@ -128,8 +126,17 @@ def run_stage(run: Run, name: str) -> None:
     logger.info("Stage %s: done in %.0f s.", name, seconds)
 
 
-def _facts(run: Run, name: str) -> dict[str, Any]:
+def _begin_to_compute(run: UntrainedRun) -> None:
+    import keras
+
+    # What a stage draws depends on the stage alone, not on what ran before it.
+    keras.utils.set_random_seed(run.config.seed)
+    if run.distribution.is_chief:
+        run.folder.note_machine()
+
+
+def _facts(run: UntrainedRun, name: str) -> dict[str, Any]:
     if name in _ALONE and not run.distribution.is_chief:
         return {}
     with run.distribution.scope() if name in _SPREAD else contextlib.nullcontext():
-        return STAGES[name](run)
+        return stage(name)(run)

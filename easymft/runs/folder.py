@@ -14,7 +14,6 @@ from easymft import files, preemption
 from easymft.config import METHODS, Config
 from easymft.config.earlier_names import with_present_names
 from easymft.config.method import DOMAIN_PARTS
-from easymft.devices.machine import describe_machine
 from easymft.errors import InputError
 from easymft.runs.lock import SHARED_SECONDS
 
@@ -94,17 +93,30 @@ class RunFolder:
     def begin(self) -> None:
         """Write down whose run this is: the first files of a run whose data are in order.
 
+        Until `note_machine` adds it, the machine is missing: whoever looks for its devices has to
+        start TensorFlow.
+
         Raises:
             InputError: The folder cannot be made or written.
         """
+        earlier = self.versions() if os.path.exists(self._versions) else {}
         try:
             files.write_json(self.path / "config.json", self.config.to_dict())
-            files.write_json(self.path / "versions.json", _versions())
+            files.write_json(self._versions, _versions(earlier.get("machine")))
         except OSError as error:
             raise InputError(
                 f"cannot be written ({error.strerror}); choose another `output_dir`",
                 file=self.path,
             ) from None
+
+    def note_machine(self) -> None:
+        """Write down what computes, unless an earlier stage has."""
+        versions = self.versions()
+        if "machine" not in versions:
+            from easymft.devices.machine import describe_machine
+
+            first = {"python": versions.pop("python"), "machine": describe_machine()}
+            files.write_json(self._versions, {**first, **versions})
 
     def move_aside(self) -> Path | None:
         """Rename the folder to the first free `<name>.old-<n>`; `None` if there is none."""
@@ -188,7 +200,11 @@ class RunFolder:
 
     def versions(self) -> dict[str, str]:
         """Return the versions that the run began with."""
-        return files.read_json(self.path / "versions.json")
+        return files.read_json(self._versions)
+
+    @property
+    def _versions(self) -> Path:
+        return self.path / "versions.json"
 
     def _marker(self, stage: str) -> Path:
         return self.path / "stages" / f"{stage}.json"
@@ -216,8 +232,10 @@ def first_difference(old: Any, new: Any, path: str = "") -> str | None:
     return None if old == new else f"`{path}` was {old!r}, now {new!r}"
 
 
-def _versions() -> dict[str, str]:
-    versions = {"python": platform.python_version(), "machine": describe_machine()}
+def _versions(machine: str | None) -> dict[str, str]:
+    versions = {"python": platform.python_version()}
+    if machine is not None:
+        versions["machine"] = machine
     for name in PACKAGES:
         try:
             versions[name] = importlib.metadata.version(name)

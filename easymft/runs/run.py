@@ -1,17 +1,16 @@
-"""A run: its recipe, method, devices, folder and data, and its models by name."""
+"""A run: what `UntrainedRun` has, its devices and its models."""
 
 import contextlib
 import functools
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 from zipfile import BadZipFile, ZipFile
 
 import keras
 
 from easymft import files
-from easymft.config import METHODS, Config
+from easymft.config import Config
 from easymft.config.method import META_LEARNER
 from easymft.devices.distribution import Distribution
 from easymft.devices.machine import precision_policy
@@ -26,32 +25,21 @@ from easymft.models.backbone import load_backbone
 from easymft.models.domain_parts import DomainParts
 from easymft.models.familiarity import Familiarity
 from easymft.models.label_sets import LabelSets
-from easymft.report.tensorboard import Logs
-from easymft.runs import STAGE_NAMES
-from easymft.runs.data import RunData
-from easymft.runs.folder import RunFolder
+from easymft.runs.untrained_run import UntrainedRun
 
 
-class Run:
+class Run(UntrainedRun):
     """One run of one recipe.
 
     Args:
         config: The complete recipe.
 
     Attributes:
-        keeps_models: Whether trained models stay once all stages are done; as the recipe says,
-            but where another run still needs them.
-        keeps_adapted: Whether the adapted encoder stays where the models do not.
         adapted_by: Another run that has adapted the same encoder to the same texts.
     """
 
     def __init__(self, config: Config):
-        self.config = config
-        self.method = METHODS[config.method]
-        self.folder = RunFolder(config)
-        self.data = RunData(config, self.folder)
-        self.keeps_models = config.keep_models
-        self.keeps_adapted = False
+        super().__init__(config)
         self.adapted_by: Run | None = None
 
     @functools.cached_property
@@ -59,35 +47,6 @@ class Run:
         """The devices of the run. Made before TensorFlow computes anything."""
         settings = self.config.distribution
         return Distribution.of(settings.strategy, settings.tpu)
-
-    def stages(self) -> list[str]:
-        """Return the names of the stages that the run has, in order."""
-        has = {
-            "adapt": self.config.adapt.epochs > 0 and self.method.has_encoder,
-            "typicality": self.method.uses_typicality,
-            "meta_fine_tune": self.method.model is not None,
-            "self_train": self.method.self_trains,
-            "fine_tune": self.method.fine_tunes,
-            "cross_fit": self.config.answers.folds is not None,
-            "diagnose": self.config.diagnose and self.method.has_encoder,
-        }
-        return [name for name in STAGE_NAMES if has.get(name, True)]
-
-    @property
-    def has_parts(self) -> bool:
-        """Whether domains have small parts beside the meta-learner in place of models."""
-        return self.method.has_parts(self.config.fine_tune)
-
-    def models(self) -> dict[str, int | None]:
-        """Return the names of the trained models, each with the code of its only domain, if any."""
-        models: dict[str, int | None] = {}
-        if self.method.model is not None:
-            models[META_LEARNER] = None
-        if self.method.fine_tunes and not self.has_parts:
-            for code, domain in enumerate(self.data.corpus.domains):
-                # The number keeps domains apart that differ only in what a file name cannot have.
-                models[f"{code}-{files.slug(domain)}"] = code
-        return models
 
     def model_files(self) -> list[Path]:
         """Return the files that hold what was trained."""
@@ -236,16 +195,6 @@ class Run:
         except (OSError, ValueError, KeyError, BadZipFile) as error:
             message = "this trained model is damaged; `--restart` begins anew"
             raise InputError(message, file=path) from error
-
-    def logs(self) -> Logs:
-        """Open the run's TensorBoard logs; a context manager."""
-        return Logs(files.place(self.folder.logs), self.data.corpus.domains)
-
-    def mark_done(self, stage: str, facts: dict[str, Any]) -> None:
-        """Mark a stage, or a part of one, as done; returns when every worker can see it."""
-        self.folder.mark_done(stage, facts)
-        self.distribution.barrier()
-        self.folder.await_done(stage)
 
     def record(
         self, trainer: Trainer, title: str, texts: TrainingTexts, of: int | str | None = None

@@ -3,14 +3,12 @@
 from typing import Any
 
 from easymft import files
-from easymft.methods import typicality
-from easymft.runs.run import Run
+from easymft.runs.untrained_run import UntrainedRun
 
 
-def summary(run: Run) -> dict[str, Any]:
+def summary(run: UntrainedRun) -> dict[str, Any]:
     """Recipe, versions, facts of the finished stages, metrics, answers, diagnostics, case study."""
     folder = run.folder
-    count = run.config.case_study
     return {
         "config": run.config.to_dict(),
         "versions": folder.versions(),
@@ -22,9 +20,13 @@ def summary(run: Run) -> dict[str, Any]:
         "diagnostics": (
             files.read_json(folder.diagnostics) if folder.diagnostics.exists() else None
         ),
-        "case_study": (
-            typicality.case_study(folder.typicality, run.data.corpus, count)
-            if folder.typicality.exists()
-            else []
-        ),
+        "case_study": _case_study(run),
     }
+
+
+def _case_study(run: UntrainedRun) -> list[dict[str, Any]]:
+    if not run.folder.typicality.exists():
+        return []
+    from easymft.methods.typicality import case_study  # starts Keras
+
+    return case_study(run.folder.typicality, run.data.corpus, run.config.case_study)

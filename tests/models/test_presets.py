@@ -1,8 +1,9 @@
 import pytest
 
 from easymft.errors import InputError
-from easymft.models import presets
-from easymft.models.presets import architecture, local_config, preset_errors, resolve_preset
+from easymft.fetch import preset_folder
+from easymft.fetch.preset_folder import local_config
+from easymft.models.presets import architecture, preset_errors, resolve_preset
 
 
 def test_a_folder_resolves_to_its_path(tmp_path, monkeypatch):
@@ -16,7 +17,7 @@ def test_a_folder_resolves_to_its_path(tmp_path, monkeypatch):
 def test_a_package_resolves_through_fetch(tmp_path, monkeypatch):
     (tmp_path / "config.json").write_text("{}")
     asked = []
-    monkeypatch.setattr(presets, "package_path", lambda path: asked.append(path) or tmp_path)
+    monkeypatch.setattr(preset_folder, "package_path", lambda path: asked.append(path) or tmp_path)
     assert resolve_preset("package:some-model/model") == str(tmp_path)
     assert asked == ["some-model/model"]
 

@@ -14,23 +14,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from easymft import files
 from easymft.data.batches.tf_datasets import without_autotuning
 from easymft.data.batches.tokenized_texts import TokenizedTexts
+from easymft.data.corpus.pieces import characters, chunks, stretch
 from easymft.data.corpus.schema import Corpus
 from easymft.errors import InputError
 from easymft.progress import progress_bar
 
 logger = logging.getLogger(__name__)
 
-# A text is tokenized whole before it is cut, so characters that cannot matter are cut first.
-# English word pieces have 4 to 5 characters; 16 leaves room for long words and runs of spaces.
-CHARACTERS_PER_TOKEN = 16
 GRAPH_FROM = 500  # fewer texts are done before a graph is traced
-CHUNK = 4096  # texts tokenized at a time: the bound on memory
 _FORMAT = 2
 
 
@@ -114,7 +110,7 @@ def corpus_fingerprint(corpus: Corpus) -> str:
     """Return a hash of texts, labels and domains in their order."""
     columns = [*corpus.text_columns, "label", "domain"]
     digest = hashlib.sha256()
-    for chunk in _chunks(corpus.table.select(columns)):
+    for chunk in chunks(corpus.table.select(columns)):
         digest.update(json.dumps(chunk.to_pydict()).encode())
     return digest.hexdigest()
 
@@ -159,8 +155,8 @@ def _tokenize_into(folder: Path, corpus: Corpus, preprocessor: Any, max_length: 
     packer, columns = preprocessor.packer, corpus.text_columns
     special_tokens = len(packer.start_value) + len(packer.end_value)
     special_tokens += (len(columns) - 1) * len(packer.sep_value)
-    stretch = _stretch(corpus, max_length)
-    whole_lengths = special_tokens + (np.concatenate(pieces) * stretch).sum(axis=1)
+    longer = stretch(corpus, max_length)
+    whole_lengths = special_tokens + (np.concatenate(pieces) * longer).sum(axis=1)
     TokenizedTexts(
         token_ids=np.array([], np.int32),  # stands in the folder
         offsets=offsets,
@@ -172,7 +168,7 @@ def _tokenize_into(folder: Path, corpus: Corpus, preprocessor: Any, max_length: 
         whole_lengths=np.ceil(whole_lengths).astype(np.int32),
         unknown=np.concatenate(unknown),
         special_tokens=special_tokens,
-        estimated=int((stretch > 1).any(axis=1).sum()),
+        estimated=int((longer > 1).any(axis=1).sum()),
     ).write(folder, without=("token_ids",))
 
 
@@ -185,13 +181,11 @@ def _packed(
         Token ids and segment ids, each `(chunk, max_length)`, and the number of word pieces before
         cutting, `(chunk, segments)`.
     """
-    columns = corpus.text_columns
+    columns, length = corpus.text_columns, characters(max_length)
 
     def texts() -> Iterator[tuple[list[str], ...]]:
-        for chunk in _chunks(corpus.table.select(columns)):
-            cut = [
-                pc.utf8_slice_codeunits(chunk[name], 0, _characters(max_length)) for name in columns
-            ]
+        for chunk in chunks(corpus.table.select(columns)):
+            cut = [pc.utf8_slice_codeunits(chunk[name], 0, length) for name in columns]
             yield tuple(column.to_pylist() for column in cut)
 
     def pack(*segments):
@@ -217,21 +211,6 @@ def _packed(
     yield from without_autotuning(dataset).as_numpy_iterator()
 
 
-def _stretch(corpus: Corpus, max_length: int) -> np.ndarray:
-    """Return by how much each text is longer than what is tokenized of it, `(texts, segments)`.
-
-    Its end is taken to have as many word pieces a character as its beginning.
-    """
-    columns = [corpus.table[name] for name in corpus.text_columns]
-    characters = np.stack([pc.utf8_length(column).to_numpy() for column in columns], axis=1)
-    return np.maximum(characters / _characters(max_length), 1)
-
-
-def _characters(max_length: int) -> int:
-    """Return how many characters of a text are tokenized."""
-    return CHARACTERS_PER_TOKEN * max_length
-
-
 def _unknown_id(tokenizer: Any) -> int:
     """Return the token that stands for what the vocabulary lacks; -1 where it lacks nothing."""
     import keras_hub
@@ -241,11 +220,6 @@ def _unknown_id(tokenizer: Any) -> int:
     if isinstance(tokenizer, keras_hub.tokenizers.SentencePieceTokenizer):
         return tokenizer.token_to_id("\0")  # as any piece that it does not have
     return -1  # byte pairs, down to single bytes
-
-
-def _chunks(table: pa.Table) -> Iterator[pa.Table]:
-    for start in range(0, len(table), CHUNK):
-        yield table.slice(start, CHUNK)
 
 
 def _write_header(file, count: int) -> None:

@@ -1,8 +1,18 @@
 """What a tokenizer made of a corpus's texts: how long they are, and what it could not read."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from easymft.data.corpus.schema import Corpus
+
+# A text is tokenized whole before it is cut, so characters that cannot matter are cut first.
+# English word pieces have 4 to 5 characters; 16 leaves room for long words and runs of spaces.
+CHARACTERS_PER_TOKEN = 16
+CHUNK = 4096  # texts tokenized at a time: the bound on memory
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,3 +54,24 @@ class Pieces:
         pieces = np.bincount(domains, self.kept - self.special_tokens, count)
         unknown = np.bincount(domains, self.unknown, count)
         return unknown / np.maximum(pieces, 1)
+
+
+def characters(max_length: int) -> int:
+    """Return how many characters of a text are tokenized."""
+    return CHARACTERS_PER_TOKEN * max_length
+
+
+def stretch(corpus: Corpus, max_length: int) -> np.ndarray:
+    """Return by how much each text is longer than what is tokenized of it, `(texts, segments)`.
+
+    Its end is taken to have as many word pieces a character as its beginning.
+    """
+    columns = [corpus.table[name] for name in corpus.text_columns]
+    lengths = np.stack([pc.utf8_length(column).to_numpy() for column in columns], axis=1)
+    return np.maximum(lengths / characters(max_length), 1)
+
+
+def chunks(table: pa.Table) -> Iterator[pa.Table]:
+    """Yield a table in parts of `CHUNK` rows."""
+    for start in range(0, len(table), CHUNK):
+        yield table.slice(start, CHUNK)

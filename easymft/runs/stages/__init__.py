@@ -1,28 +1,28 @@
 """The stages of a run: each is a function of the `Run` that returns facts for its marker."""
 
+import importlib
 from collections.abc import Callable
 from typing import Any
 
-from easymft.runs.run import Run
-from easymft.runs.stages.adaptation import adapt
-from easymft.runs.stages.cross_fitting import cross_fit
-from easymft.runs.stages.results import diagnose, evaluate, export, report
-from easymft.runs.stages.self_training import self_train
-from easymft.runs.stages.training import fine_tune, meta_fine_tune, typicality, validate
-
-STAGES: dict[str, Callable[[Run], dict[str, Any]]] = {
-    stage.__name__: stage
-    for stage in (
-        validate,
-        adapt,
-        typicality,
-        meta_fine_tune,
-        self_train,
-        fine_tune,
-        cross_fit,
-        evaluate,
-        diagnose,
-        report,
-        export,
-    )
+STAGES = {
+    "validate": "validation",
+    "adapt": "adaptation",
+    "typicality": "training",
+    "meta_fine_tune": "training",
+    "self_train": "self_training",
+    "fine_tune": "training",
+    "cross_fit": "cross_fitting",
+    "evaluate": "results",
+    "diagnose": "results",
+    "report": "results",
+    "export": "results",
 }
+"""In which module of this folder the function of each stage is."""
+
+
+def stage(name: str) -> Callable[[Any], dict[str, Any]]:
+    """Return the function of a stage.
+
+    It is imported now: what trains starts Keras, which `validate` does without.
+    """
+    return getattr(importlib.import_module(f"{__name__}.{STAGES[name]}"), name)

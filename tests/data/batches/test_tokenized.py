@@ -15,6 +15,7 @@ from easymft.data.batches.tokenized import (
     preprocessor_fingerprint,
     tokenize,
 )
+from easymft.data.corpus import pieces
 from easymft.data.corpus.schema import Corpus
 from easymft.errors import InputError
 
@@ -150,7 +151,7 @@ def test_sentence_pieces_have_an_unknown_token_too():
 
 
 def test_equals_the_preprocessor_on_whole_texts(tmp_path, monkeypatch):
-    monkeypatch.setattr(pipeline, "CHUNK", 4)
+    monkeypatch.setattr(pieces, "CHUNK", 4)
     preprocessor = _bert(sequence_length=9)
     tokens = tokenize(_corpus(FIRST, SECOND), preprocessor, 9, tmp_path)
     expected = preprocessor(x=(FIRST, SECOND))
@@ -183,7 +184,7 @@ def test_roberta_pairs_have_two_separators(graph, tmp_path, monkeypatch):
 
 def test_long_texts_are_cut_by_characters_first(tmp_path, monkeypatch):
     _without_tensorflow_text(monkeypatch)
-    monkeypatch.setattr(pipeline, "CHARACTERS_PER_TOKEN", 1)
+    monkeypatch.setattr(pieces, "CHARACTERS_PER_TOKEN", 1)
     tokens = tokenize(_corpus(["good book"]), _bert(), 6, tmp_path)
     assert _row(tokens, 0) == [2, 6, 1, 3]  # of "good b" the rest is no known word
 
