@@ -119,6 +119,13 @@ USED = [
     Used("_get_variable_index", OPTIMIZER, of_a_built_optimizer, ADAM),
     Used("_momentums", OPTIMIZER, of_a_built_optimizer, ADAM),
     Used("_velocities", OPTIMIZER, of_a_built_optimizer, ADAM),
+    Used(
+        "_iterations",
+        OPTIMIZER,
+        of_a_built_optimizer,
+        "set the batches that an optimizer has counted, or a training that went on in more parts "
+        "would begin its schedule anew",
+    ),
     Used("handle", OPTIMIZER, lambda: dir(keras.Variable([1.0])), ADAM, TENSORFLOW),
     Used("bias", OPTIMIZER, names_of_variables, DECAY),
     Used("gamma", OPTIMIZER, names_of_variables, DECAY),

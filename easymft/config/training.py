@@ -17,8 +17,8 @@ class Phase(Section):
     batch_size: Count = 32
     """Texts per step."""
     gradient_accumulation_steps: Count = 1
-    """Parts that a step's texts are computed in, one after the other, where memory is short; their
-    gradients add up to those of the whole batch."""
+    """Parts that a step's texts are computed in, one after the other; their gradients add up to
+    those of the whole batch. Where memory runs out a run takes twice as many by itself."""
     validation_freq: Annotated[int, Field(ge=0)] = 1
     """Epochs between two looks at the development texts; 0: no look."""
     select_best_on_dev: bool = False

@@ -7,6 +7,26 @@ from collections.abc import Iterator
 from easymft.errors import WorkerError
 
 _REMOTE = "Collective ops is aborted by: "
+_FULL = ("RESOURCE_EXHAUSTED", "Out of memory", "out of memory")  # in words of XLA's errors
+
+
+class NoRoomError(MemoryError):
+    """A device has no memory left for a step; says what was found."""
+
+
+@contextlib.contextmanager
+def no_room_told() -> Iterator[None]:
+    """Turn what a step raises where a device, or this machine, has no memory left for it.
+
+    Raises:
+        NoRoomError: That is so.
+    """
+    try:
+        yield
+    except Exception as error:
+        if not isinstance(error, MemoryError) and not _is_out_of_memory(error):
+            raise
+        raise NoRoomError(_what_is_full(error)) from error
 
 
 @contextlib.contextmanager
@@ -24,9 +44,9 @@ def told_in_a_line(workers: int) -> Iterator[None]:
         yield
     except Exception as error:
         reason = str(error).split(_REMOTE)[-1].split("\n")[0].rstrip(":")
-        if _is_out_of_memory(error):
+        if isinstance(error, NoRoomError) or _is_out_of_memory(error):
             raise MemoryError(
-                f"no memory left for a step ({reason[:200]}); smaller batches, or more "
+                f"no memory left for a step ({_what_is_full(error)}); smaller batches, or more "
                 "`gradient_accumulation_steps`, need less"
             ) from error
         if workers > 1 and (_is_unavailable(error) or is_remote(error)):
@@ -34,14 +54,25 @@ def told_in_a_line(workers: int) -> Iterator[None]:
         raise
 
 
+def _what_is_full(error: Exception) -> str:
+    """Return the line of an error that says what there is no room for."""
+    lines = str(error).splitlines() or [type(error).__name__]
+    # TensorFlow says first where in the graph.
+    telling = (line for line in lines if "memory" in line.lower() or "OOM" in line)
+    return next(telling, lines[0])[:200].strip().rstrip(":")
+
+
 def _is_out_of_memory(error: Exception) -> bool:
-    if _backend() == "jax":
-        return "RESOURCE_EXHAUSTED" in str(error)
-    if _backend() != "tensorflow":
+    backend = _backend()
+    if backend == "jax":
+        return any(words in str(error) for words in _FULL)
+    if backend != "tensorflow":
         return False
     import tensorflow as tf
 
-    return isinstance(error, tf.errors.ResourceExhaustedError)
+    # XLA's own errors come as internal ones.
+    inside = isinstance(error, tf.errors.InternalError) and any(w in str(error) for w in _FULL)
+    return inside or isinstance(error, tf.errors.ResourceExhaustedError)
 
 
 def _is_unavailable(error: Exception) -> bool:

@@ -26,12 +26,26 @@ class Checkpoint:
     def __init__(self, folder: Path):
         self.folder = folder
 
-    def save(self, model: keras.Model, history: History, sample_weight: np.ndarray | None) -> None:
-        """Write the state of a compiled model's training, in the place of an earlier one."""
+    def save(
+        self,
+        model: keras.Model,
+        history: History,
+        sample_weight: np.ndarray | None,
+        parts: int = 1,
+    ) -> None:
+        """Write the state of a compiled model's training, in the place of an earlier one.
+
+        Args:
+            model: The model.
+            history: Of its training.
+            sample_weight: Weights of its texts, if they have any.
+            parts: In how many parts it computes a step, which the optimizer's state depends on.
+        """
         with files.staged(self.folder) as folder:
             folder.mkdir()
             model.save_weights(folder / "state.weights.h5")
             files.write_json(folder / "history.json", history)
+            files.write_json(folder / "parts.json", parts)
             if sample_weight is not None:
                 np.save(folder / "sample_weight.npy", sample_weight, allow_pickle=False)
 
@@ -44,7 +58,7 @@ class Checkpoint:
         Raises:
             InputError: The state is damaged.
         """
-        if not self.folder.exists():
+        if not self.exists:
             return None
         weights = self.folder / "sample_weight.npy"
         try:
@@ -55,6 +69,20 @@ class Checkpoint:
             message = "the state of an interrupted training is damaged; remove it to train anew"
             raise InputError(message, file=self.folder) from error
         return history, saved
+
+    @property
+    def exists(self) -> bool:
+        """Whether a state is kept here."""
+        return self.folder.exists()
+
+    @property
+    def parts(self) -> int | None:
+        """In how many parts the training kept here computes a step; `None` where none is kept.
+
+        An earlier version kept only what had as many as the recipe says: `None` too.
+        """
+        path = self.folder / "parts.json"
+        return files.read_json(path) if path.exists() else None
 
     def best(self, model: keras.Model) -> BestWeights | BestParts:
         """Return the best weights of a model so far, or parts of each domain."""

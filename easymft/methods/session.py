@@ -17,6 +17,7 @@ from easymft.data.batches.batches import Batches, bucket_lengths
 from easymft.data.batches.masked import MaskedBatches, Masking
 from easymft.data.batches.tokenized import TokenizedTexts
 from easymft.devices.distribution import Distribution
+from easymft.devices.faults import no_room_told
 from easymft.devices.freed_memory import KeepFreedMemory
 from easymft.devices.machine import jit_compile
 from easymft.errors import WorkerError
@@ -80,6 +81,7 @@ class TrainingSession:
         texts: What to train on.
         checkpoint: Where the state is kept while it is unfinished.
         on_chunk: Is told every entry of the history as it is made.
+        parts: Batches that make up a step, as the model's optimizer takes them.
     """
 
     def __init__(
@@ -91,8 +93,10 @@ class TrainingSession:
         texts: TrainingTexts,
         checkpoint: Checkpoint,
         on_chunk: OnChunk | None = None,
+        parts: int = 1,
     ):
         self.model, self.phase, self.name, self.texts = model, phase, name, texts
+        self.seed = seed
         self.checkpoint, self.on_chunk = checkpoint, on_chunk
         kind: Callable[..., Batches] = Batches
         if texts.masking is not None:
@@ -103,7 +107,7 @@ class TrainingSession:
             batch_size=phase.batch_size,
             buckets=bucket_lengths(bool(jit_compile())),
         )
-        self.parts = phase.gradient_accumulation_steps
+        self.parts = parts
         labels, domains = texts.tokens.labels[texts.rows], texts.tokens.domains[texts.rows]
         groups = balance.groups(labels, domains, phase)
         self.batches = make(
@@ -169,15 +173,20 @@ class TrainingSession:
             yield weighted.span(step, min(step + CHUNK_STEPS, end))
 
     def fit(self, batches: Batches) -> None:
-        """Train on one chunk; validation completes the entry of an epoch's last."""
+        """Train on one chunk; validation completes the entry of an epoch's last.
+
+        Raises:
+            NoRoomError: There is no memory for a step.
+        """
         model = self.model
-        logs = model.fit(
-            batches.to_keras(),
-            steps_per_epoch=len(batches),
-            shuffle=False,
-            verbose=0,
-            callbacks=[self._show, self.stop, KeepFreedMemory()],
-        ).history
+        with no_room_told():
+            logs = model.fit(
+                batches.to_keras(),
+                steps_per_epoch=len(batches),
+                shuffle=False,
+                verbose=0,
+                callbacks=[self._show, self.stop, KeepFreedMemory()],
+            ).history
         step = self.step
         entry = {"step": step, "epoch": step / self.per_epoch}
         entry["learning_rate"] = model.optimizer.learning_rate
@@ -248,7 +257,7 @@ class TrainingSession:
             self.saved_at = time.monotonic()
 
     def _save(self) -> None:
-        self.checkpoint.save(self.model, self.history, self.weights)
+        self.checkpoint.save(self.model, self.history, self.weights, self.parts)
 
 
 def _summary(entry: dict[str, Any], epochs: int) -> str:

@@ -97,6 +97,19 @@ class BertAdamW(keras.optimizers.AdamW):
         rate = self._learning_rate
         return rate if isinstance(rate, WarmupLinearDecay) else None
 
+    def take_over(self, other: "BertAdamW") -> None:
+        """Go on from another optimizer's steps and moments; both are built for the same variables.
+
+        How many parts make up a step may differ: `other` stands between two steps.
+        """
+        step = int(ops.convert_to_numpy(other.iterations))
+        self._iterations.assign(step * (self.gradient_accumulation_steps or 1))
+        own, others = (
+            (*optimizer._momentums, *optimizer._velocities) for optimizer in (self, other)
+        )
+        for variable, value in zip(own, others, strict=True):
+            variable.assign(value)
+
     def apply(self, grads: list[Any], trainable_variables: list[Any] | None = None) -> None:
         """Do as Keras does, with gradients that are whole before they are clipped and squared.
 

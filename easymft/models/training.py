@@ -63,6 +63,16 @@ def begin(model: keras.Model, total_steps: int, seed: int | None) -> None:
         model.set_random_states([(seed, index) for index in range(len(model.random_states))])
 
 
+def go_on_from(model: keras.Model, optimizer: Any) -> None:
+    """Give a model that was compiled anew the steps and moments of its earlier optimizer.
+
+    Args:
+        model: A `TextClassifier`, compiled with `adamw`, whose training began anew by `begin`.
+        optimizer: The earlier one, of `adamw` too.
+    """
+    _innermost(model.optimizer).take_over(_innermost(optimizer))
+
+
 def stable_seed(seed: int, name: str) -> int:
     """Return the seed of one training among those that share a seed, by the training's name."""
     digest = hashlib.sha256(f"{seed}/{name}".encode()).digest()
