@@ -117,22 +117,23 @@ def run_stage(run: UntrainedRun, name: str) -> None:
     if run.distribution.any_worker(preemption.requested()):
         raise preemption.Stopped
     logger.info("Stage %s ...", name)
-    if name != "validate":
-        _begin_to_compute(run)
+    computes = name != "validate"
+    if computes:
+        _settle_draws(run)
     start = time.monotonic()
     facts = _facts(run, name)
+    if computes and run.distribution.is_chief:
+        run.folder.note_machine()
     seconds = round(time.monotonic() - start, 1)
     run.mark_done(name, {"seconds": seconds, **facts})
     logger.info("Stage %s: done in %.0f s.", name, seconds)
 
 
-def _begin_to_compute(run: UntrainedRun) -> None:
+def _settle_draws(run: UntrainedRun) -> None:
+    """Let what a stage draws depend on the stage alone, not on what ran before it."""
     import keras
 
-    # What a stage draws depends on the stage alone, not on what ran before it.
     keras.utils.set_random_seed(run.config.seed)
-    if run.distribution.is_chief:
-        run.folder.note_machine()
 
 
 def _facts(run: UntrainedRun, name: str) -> dict[str, Any]:
