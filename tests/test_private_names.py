@@ -64,6 +64,12 @@ def of_a_built_optimizer() -> Container[str]:
     return dir(optimizer)
 
 
+def of_attention_that_is_built() -> Container[str]:
+    layer = keras.layers.MultiHeadAttention(1, 1)
+    layer.build((None, None, 1), (None, None, 1))
+    return dir(layer)
+
+
 def of_a_tokenizer() -> Container[str]:
     special = ["[UNK]", "[CLS]", "[SEP]", "[PAD]", "[MASK]"]
     return dir(keras_hub.models.BertTokenizer(special))
@@ -82,9 +88,9 @@ USED = [
     Used("_flatten_layers", "models/sublayers.py", of(keras.layers.Layer), WALK),
     Used(
         "seed_generator",
-        "models/cpu_kernels.py",
+        "models/cpu_kernels/dropout.py",
         lambda: dir(keras.layers.Dropout(0.1)),
-        "find a dropout layer's generator for `_call_of_dropout`, and in models/sublayers.py",
+        "find a dropout layer's generator for `next_seed`, and in models/sublayers.py",
     ),
     Used(
         "state",
@@ -111,10 +117,20 @@ USED = [
     Used("_use_weight_decay", OPTIMIZER, of(keras.optimizers.AdamW), CLIP),
     Used(
         "_value",
-        "models/cpu_kernels.py",
+        "models/cpu_kernels/embedding.py",
         lambda: vars(keras.Variable([1.0])),
-        "find the table that is not cast, or leave `_call_of_embedding` out: it is slower only",
+        "find the table that is not cast, or leave `embedding` out: it is slower only",
         TENSORFLOW,
+    ),
+    *(
+        Used(
+            name,
+            "models/cpu_kernels/attention.py",
+            of_attention_that_is_built,
+            "see how Keras' attention computes now, or leave `attention` out: it is slower only",
+            TENSORFLOW,
+        )
+        for name in ("_compute_attention", "_inverse_sqrt_key_dim", "_dropout", "_dropout_layer")
     ),
     Used("_get_variable_index", OPTIMIZER, of_a_built_optimizer, ADAM),
     Used("_momentums", OPTIMIZER, of_a_built_optimizer, ADAM),

@@ -13,7 +13,7 @@ from easymft.export.precision import Precision, in_precision
 from easymft.export.text_input import check_rows, plain_name, tokenize
 from easymft.models import TextClassifier
 from easymft.models.answer_rules import AnswerRules
-from easymft.models.cpu_kernels import use_keras_kernels
+from easymft.models.cpu_kernels import use_cpu_kernels, use_keras_kernels
 from easymft.models.familiarity import Familiarity, word_embeddings
 
 CLASSIFY_METHOD = "tensorflow/serving/classify"
@@ -81,6 +81,7 @@ def write_saved_model(
     answers = DomainModels({name: twins[id(model)] for name, model in given.items()}, domains)
     for model in answers.models:
         use_keras_kernels(model)
+        use_cpu_kernels(model, xla=False)
     if len(labels) != answers.num_classes:
         raise ValueError(
             f"`labels` must name the {answers.num_classes} classes of the model. "

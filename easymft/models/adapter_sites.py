@@ -2,7 +2,6 @@
 
 import contextlib
 import contextvars
-import functools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -73,7 +72,7 @@ def open_to_adapters(sites: Sequence[keras.layers.Layer]) -> None:
     """Let layers add what `adding` brings, in place; without it they answer as before."""
     for site in sites:
         # On the object, not as a class of its own: a saved configuration names the class.
-        site.call = functools.partial(_call, site)
+        site.call = _Open(site)
 
 
 @contextlib.contextmanager
@@ -103,19 +102,31 @@ def adding(
         )
 
 
-def _call(site: keras.layers.Layer, inputs: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-    adapters, domains, reached = _added.get() or ({}, None, set())
-    own = adapters.get(id(site))
-    if own is None:
-        return type(site).call(site, inputs, *args, **kwargs)
-    reached.add(id(site))
-    activation = getattr(site, "activation", None)
-    if activation in (None, keras.activations.linear):
-        outputs = type(site).call(site, inputs, *args, **kwargs)
-        return outputs + _as(own(inputs, domains), outputs)
-    # What is added comes before the activation.
-    outputs = ops.add(ops.matmul(inputs, site.kernel), site.bias)
-    return activation(outputs + _as(own(inputs, domains), outputs))
+class _Open:
+    """The `call` of a site: its own, and what adapters add."""
+
+    def __init__(self, site: keras.layers.Layer):
+        self.site = site
+
+    def own(self, inputs: Tensor, *args: Any, activates: bool = True, **kwargs: Any) -> Tensor:
+        """Compute what the site does by itself; `use_cpu_kernels` sets another in its place."""
+        if activates:
+            return type(self.site).call(self.site, inputs, *args, **kwargs)
+        return ops.add(ops.matmul(inputs, self.site.kernel), self.site.bias)
+
+    def __call__(self, inputs: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        adapters, domains, reached = _added.get() or ({}, None, set())
+        adapter = adapters.get(id(self.site))
+        if adapter is None:
+            return self.own(inputs, *args, **kwargs)
+        reached.add(id(self.site))
+        activation = getattr(self.site, "activation", None)
+        if activation in (None, keras.activations.linear):
+            outputs = self.own(inputs, *args, **kwargs)
+            return outputs + _as(adapter(inputs, domains), outputs)
+        # What is added comes before the activation.
+        outputs = self.own(inputs, *args, activates=False, **kwargs)
+        return activation(outputs + _as(adapter(inputs, domains), outputs))
 
 
 def _as(added: Tensor, outputs: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from easymft.models.cpu_kernels import keras_kernels
+from easymft.models.cpu_kernels import served_kernels
 
 
 class Exportable(keras.Model):
@@ -42,5 +42,5 @@ class Exportable(keras.Model):
             **kwargs: Of the format.
         """
         signature = [self.input_signature()] if input_signature is None else input_signature
-        with keras_kernels(self):
+        with served_kernels(self):
             super().export(filepath, format, verbose, signature, **kwargs)

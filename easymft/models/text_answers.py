@@ -15,7 +15,7 @@ from easymft.devices.freed_memory import KeepFreedMemory
 from easymft.devices.machine import jit_compile
 from easymft.models import inference, raw_texts, training
 from easymft.models.answer_rules import AnswerRules
-from easymft.models.cpu_kernels import keras_kernels, use_cpu_kernels
+from easymft.models.cpu_kernels import served_kernels, use_cpu_kernels
 from easymft.models.exportable import Exportable
 from easymft.models.metrics import DomainMetrics
 from easymft.models.text_reader import Domains, TextReader, Typicalities
@@ -246,7 +246,7 @@ class TextAnswers(Exportable):
 
         labels, domains = self._reader.labels.every_name(), self._reader.domains.every_name()
         learner = self.without_heads()
-        with keras_kernels(learner):
+        with served_kernels(learner):
             write_saved_model(
                 Path(filepath),
                 {META_LEARNER: learner} if self.reads_domains else learner,

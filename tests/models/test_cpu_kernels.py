@@ -1,4 +1,4 @@
-"""Fused dropout and GELU beside Keras' own layers and plain numpy."""
+"""Layers by kernels beside Keras' own layers and plain numpy."""
 
 import keras
 import numpy as np
@@ -6,8 +6,8 @@ import pytest
 from keras import ops
 
 from easymft.models import TextClassifier
-from easymft.models.cpu_kernels import keras_kernels, use_cpu_kernels, use_keras_kernels
-from easymft.models.sublayers import all_layers
+from easymft.models.cpu_kernels import served_kernels, use_cpu_kernels, use_keras_kernels
+from easymft.models.sublayers import all_layers, random_states
 from tests.models.tiny import NUM_CLASSES, tiny_backbone
 
 pytestmark = pytest.mark.skipif(
@@ -113,6 +113,85 @@ def test_rows_of_embeddings_are_cast_and_their_gradients_summed_in_float32():
 
 
 @pytest.mark.long
+@pytest.mark.parametrize(("dtype", "error"), [("float32", 1e-5), ("bfloat16", 2**-6)])
+@pytest.mark.parametrize(
+    "layer",
+    [
+        lambda dtype: keras.layers.Dense(5, "tanh", dtype=dtype),
+        lambda dtype: keras.layers.Dense(5, use_bias=False, dtype=dtype),
+        lambda dtype: keras.layers.EinsumDense(
+            "abc,cde->abde", (None, 2, 3), bias_axes="de", dtype=dtype
+        ),
+        lambda dtype: keras.layers.LayerNormalization(epsilon=1e-6, dtype=dtype),
+    ],
+    ids=["dense", "dense without bias", "into heads", "layer normalization"],
+)
+def test_a_layer_and_its_gradients_are_those_of_keras(layer, dtype, error):
+    import tensorflow as tf
+
+    random = np.random.default_rng(0)
+    inputs = keras.Input((None, 6), dtype=dtype)
+    model = keras.Model(inputs, layer(dtype)(inputs))
+    for weight in model.weights:
+        weight.assign(random.normal(size=weight.shape))
+    x = tf.cast(random.normal(size=(3, 4, 6)), dtype)
+    above = tf.cast(random.normal(size=model(x).shape), dtype)
+    assert_same(model, [x], above, error)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize(("dtype", "error"), [("float32", 1e-5), ("bfloat16", 2**-5)])
+def test_attention_and_its_gradients_are_those_of_keras(training, dtype, error):
+    import tensorflow as tf
+
+    random = np.random.default_rng(0)
+    inputs = keras.Input((None, 6), dtype=dtype), keras.Input((None,), dtype="bool")
+    layer = keras.layers.MultiHeadAttention(2, 3, dropout=RATE, dtype=dtype, seed=1)
+    whom = ops.expand_dims(inputs[1], 1)
+    model = keras.Model(inputs, layer(inputs[0], inputs[0], attention_mask=whom))
+    for weight in model.weights:
+        if weight.dtype != "uint32":
+            weight.assign(random.normal(size=weight.shape))
+    x = tf.cast(random.normal(size=(3, 4, 6)), dtype)
+    # Of the last text nothing may be looked at: Keras gives all of it no weight.
+    mask = tf.constant([[True] * 4, [True, True, False, False], [False] * 4])
+    above = tf.cast(random.normal(size=(3, 4, 6)), dtype)
+    assert_same(model, [x, mask], above, error, training)
+
+
+def assert_same(model, inputs, above, error, training=False):
+    """Value and gradients are those of Keras' layers, of whose numbers the same are dropped."""
+    import tensorflow as tf
+
+    found = []
+    for kernels in ("dropout alone", "all"):
+        use_cpu_kernels(model)
+        if kernels == "dropout alone":
+            for layer in all_layers(model):
+                if type(layer) is not keras.layers.Dropout:
+                    vars(layer).pop("call", None)
+                    vars(layer).pop("_compute_attention", None)
+        for state in random_states(model):
+            state.assign([3, 4])
+        with tf.GradientTape() as tape:
+            tape.watch(inputs[0])
+            y = model(inputs if len(inputs) > 1 else inputs[0], training=training)
+            total = tf.reduce_sum(tf.cast(y, "float32") * tf.cast(above, "float32"))
+        variables = [variable.value for variable in model.trainable_variables]
+        found.append([y, *tape.gradient(total, [inputs[0], *variables])])
+    for keras_own, own in zip(*found, strict=True):
+        assert own.shape == keras_own.shape
+        assert own.dtype == keras_own.dtype
+    keras_own, own = (
+        np.concatenate([np.ravel(tf.cast(value, "float64")) for value in values])
+        for values in found
+    )
+    # Of the largest, for that of a key's bias is nothing but what is rounded.
+    np.testing.assert_allclose(own, keras_own, atol=error * np.abs(keras_own).max())
+
+
+@pytest.mark.long
 def test_an_encoder_answers_as_before_and_saves_as_before(tmp_path):
     model = TextClassifier(tiny_backbone(dropout=RATE), NUM_CLASSES)
     tokens = np.random.default_rng(0).integers(1, 20, (4, 8))
@@ -131,15 +210,17 @@ def test_an_encoder_answers_as_before_and_saves_as_before(tmp_path):
     assert not is_fused(loaded)
     np.testing.assert_allclose(ops.convert_to_numpy(loaded(inputs)["logits"]), before, atol=1e-6)
     assert len(loaded.random_states) == len(model.random_states)
-    with keras_kernels(model):
+    with served_kernels(model):
         assert not is_fused(model)
+        # What a server runs: nothing that XLA compiles, but one product for all positions.
+        methods = ["call" in vars(x) for x in all_layers(model) if type(x) is keras.layers.Dense]
+        assert any(methods)
         for one, other in zip(all_layers(model), all_layers(loaded), strict=True):
-            assert type(one) is type(other)
             assert getattr(one, "activation", None) is getattr(other, "activation", None)
     assert is_fused(model)
     assert use_keras_kernels(model)
     assert not is_fused(model)
-    with keras_kernels(model):
+    with served_kernels(model):
         pass
     assert not is_fused(model)  # it was not before either
 
