@@ -1,6 +1,6 @@
 """What meta fine-tuning did to the encoder: domains found again in it, centroids, a map."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +13,6 @@ from sklearn.preprocessing import StandardScaler
 from easymft.data.batches.tokenized import TokenizedTexts
 from easymft.data.corpus.schema import Corpus
 from easymft.data.corpus.splits import Splits
-from easymft.models import TextClassifier
 from easymft.models.inference import predict
 from easymft.models.text_representations import TextRepresentations
 
@@ -94,12 +93,11 @@ def diagnose(
 
 
 def representations(
-    classifier: TextClassifier, tokens: TokenizedTexts, rows: np.ndarray, layers: Sequence[int]
+    model: TextRepresentations, tokens: TokenizedTexts, rows: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """Mean token at each layer and E(x), `(len(rows), hidden)` each; see `TextRepresentations`."""
-    model = TextRepresentations(classifier, layers)
+    """Mean token at each of the model's layers and E(x), `(len(rows), hidden)` each."""
     vectors = predict(model, "looking into the encoder", tokens, rows)
-    return {name: vectors[name] for name in (*map(str, layers), EMBEDDING)}
+    return {name: vectors[name] for name in (*model.names, EMBEDDING)}
 
 
 def domain_probe(

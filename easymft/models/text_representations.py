@@ -32,7 +32,7 @@ class TextRepresentations(Exportable):
         super().__init__(**kwargs)
         self.classifier = classifier
         self.encoder = encoder(classifier.backbone, layers)
-        self.names = [str(layer) for layer in layers]
+        self.names = [str(layer) for layer in layers]  # not `layers`, which Keras has
         self.built = True
 
     def input_signature(self, length: int | None = None) -> dict[str, keras.InputSpec]:

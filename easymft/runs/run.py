@@ -5,6 +5,7 @@ import functools
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile, ZipFile
 
 import keras
@@ -41,6 +42,7 @@ class Run(UntrainedRun):
     def __init__(self, config: Config):
         super().__init__(config)
         self.adapted_by: Run | None = None
+        self._twin: tuple[dict[str, Any], TextClassifier] | None = None  # see `_without_training`
 
     @functools.cached_property
     def distribution(self) -> Distribution:
@@ -136,13 +138,28 @@ class Run(UntrainedRun):
     def keep(self, model: TextClassifier | TfidfClassifier, name: str) -> None:
         """Save a model for use, without the state of its training; one that reads texts."""
         if isinstance(model, TextClassifier):
-            model, data = model.twin(), self.data
-            if data.has_preprocessor:
+            model, data = self._without_training(model), self.data
+            if data.has_preprocessor and model.preprocessor is None:
                 corpus = data.corpus
                 names = corpus.labels, corpus.domains
                 model.attach_preprocessor(data.preprocessor, *names, pairs=corpus.is_pair)
         with files.staged(self.folder.model(name)) as path:
             model.save(path)
+
+    def _without_training(self, model: TextClassifier) -> TextClassifier:
+        """Return a model that is not compiled, with the same weights: itself, or a twin.
+
+        Making one takes seconds, so that of the last model serves those that are like it.
+        """
+        if not model.compiled:
+            return model
+        config = {**model.get_config(), "preprocessor": None}
+        if self._twin is None or self._twin[0] != config:
+            self._twin = config, model.twin()
+        twin = self._twin[1]
+        twin.set_weights(model.get_weights())
+        twin.rules = model.rules
+        return twin
 
     def domain_parts(self) -> DomainParts:
         """Return the small parts of all domains."""

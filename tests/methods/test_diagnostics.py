@@ -18,6 +18,7 @@ from easymft.methods.diagnostics import (
 )
 from easymft.methods.evaluation import predictions_table
 from easymft.models import TextClassifier, TextEmbedder
+from easymft.models.text_representations import TextRepresentations
 from tests.models.tiny import WIDTH, tiny_backbone
 
 DOMAINS, LABELS = ("books", "films", "tools"), ("bad", "good")
@@ -77,9 +78,11 @@ def whole(classifiers):
 
 def look(corpus, splits, before, after, layers, seed):
     texts, tokens = DiagnosedTexts.sample(splits, seed), make_tokens(corpus)
-    old = representations(before, tokens, texts.rows, layers)
+    old = representations(TextRepresentations(before, layers), tokens, texts.rows)
     held_out = texts.held_out
-    new = representations(after, tokens, held_out, layers) if after and len(held_out) else None
+    new = None
+    if after and len(held_out):
+        new = representations(TextRepresentations(after, layers), tokens, held_out)
     return diagnose(corpus, texts, old, new, seed)
 
 
@@ -269,9 +272,10 @@ def test_map_without_finite_embeddings_is_null():
 def test_representations_come_in_the_order_of_the_rows(classifiers):
     corpus = make_corpus(np.arange(20) % 3)
     tokens, rows = make_tokens(corpus), np.array([7, 3, 19, 3])
-    found = representations(classifiers[0], tokens, rows, (1, 0))
+    model = TextRepresentations(classifiers[0], (1, 0))
+    found = representations(model, tokens, rows)
     assert list(found) == ["1", "0", "embedding"]
-    alone = representations(classifiers[0], tokens, rows[2:3], (1, 0))
+    alone = representations(model, tokens, rows[2:3])
     for name, vectors in found.items():
         assert vectors.shape == (4, WIDTH)
         np.testing.assert_array_equal(vectors[1], vectors[3])

@@ -22,6 +22,7 @@ from easymft.methods.reference import reference_table
 from easymft.models import AdaptedTextClassifier, TextClassifier
 from easymft.models.answer_rules import AnswerRules
 from easymft.models.backbone import default_corruption_layers, num_layers
+from easymft.models.text_representations import TextRepresentations
 from easymft.report import render_html, render_markdown
 from easymft.report.model_card import render_model_card
 from easymft.runs.run import Run
@@ -58,7 +59,7 @@ def evaluate(run: Run) -> dict[str, Any]:
     files.write_json(run.folder.metrics, metrics)
     if run.method.has_encoder:
         if run.keeps_models:
-            _keep_rules(run, facts)
+            _keep_rules(run, facts, None if run.has_parts else answer.model)
         rules = answers.rules(facts, run.method.answers_by, domains)
         last = predictions.filter(pc.field("model") == run.method.answers_by)
         _keep_reference(run, last, np.concatenate(asked), rules, answer.words())
@@ -83,9 +84,14 @@ def _with_held_out(run: Run, predictions: pa.Table) -> pa.Table:
     return pa.concat_tables([predictions, *folds])
 
 
-def _keep_rules(run: Run, facts: Mapping[str, Any]) -> None:
-    """Have the models that stay answer by their rules when they are loaded by themselves."""
-    model = None
+def _keep_rules(run: Run, facts: Mapping[str, Any], model: TextClassifier | None) -> None:
+    """Have the models that stay answer by their rules when they are loaded by themselves.
+
+    Args:
+        run: The run.
+        facts: What was found about its models' answers.
+        model: One of its models, if one is at hand; it takes the others' weights.
+    """
     for name, code in run.models().items():
         by = BY_META_LEARNER if code is None else BY_FINE_TUNED
         if by in facts["models"]:
@@ -123,10 +129,14 @@ class _Answers:
 
     Args:
         run: The run.
+
+    Attributes:
+        model: The one that is held; `None` before the first is asked.
     """
 
     def __init__(self, run: Run):
-        self._run, self._model = run, None
+        self._run = run
+        self.model: Any = None
         self._words: np.ndarray | None = None
 
     def __call__(self, name: str, rows: np.ndarray) -> np.ndarray:
@@ -135,7 +145,7 @@ class _Answers:
         if not run.method.has_encoder:
             return run.load(name).predict_proba(baselines.text_columns(data.corpus, rows))
         self._hold(name)
-        return evaluation.class_probabilities(self._model, f"evaluating {name}", data.tokens, rows)
+        return evaluation.class_probabilities(self.model, f"evaluating {name}", data.tokens, rows)
 
     def words(self) -> np.ndarray:
         """Return the word embeddings of the run's first model."""
@@ -146,14 +156,14 @@ class _Answers:
 
     def _hold(self, name: str) -> None:
         if name == DOMAIN_PARTS:
-            self._model = self._run.with_parts(self._model)
-        elif self._model is None:
-            self._model = self._run.load(name)
+            self.model = self._run.with_parts(self.model)
+        elif self.model is None:
+            self.model = self._run.load(name)
         else:
             # One model, many weights: prediction is traced once.
-            self._run.load_weights(self._model, name)
+            self._run.load_weights(self.model, name)
         if name == next(iter(self._run.models())):
-            self._words = table_of(self._model.backbone)
+            self._words = table_of(self.model.backbone)
 
 
 def diagnose(run: Run) -> dict[str, Any]:
@@ -290,21 +300,22 @@ class _Loaded(Mapping[str, TextClassifier]):
 def _encoder_before_and_after(
     run: Run,
 ) -> tuple[diagnostics.DiagnosedTexts, diagnostics.Vectors, diagnostics.Vectors | None]:
-    """Return the texts looked at, and what both encoders make of them; one is held at a time."""
+    """Return the texts looked at, and what both encoders make of them."""
     config, data = run.config, run.data
     asked, nothing = {*config.evaluate_on, "train"}, np.array([], int)
     splits = {name: rows if name in asked else nothing for name, rows in data.splits.items()}
     texts = diagnostics.DiagnosedTexts.sample(splits, config.seed)
-    model = run.new_classifier()
+    classifier = run.new_classifier()
     layers = config.mft.corruption_layers
     if layers is None:
-        layers = default_corruption_layers(num_layers(model.backbone))
-    before = diagnostics.representations(model, data.tokens, texts.rows, layers)
-    del model
+        layers = default_corruption_layers(num_layers(classifier.backbone))
+    model = TextRepresentations(classifier, layers)
+    before = diagnostics.representations(model, data.tokens, texts.rows)
     if META_LEARNER not in run.models() or not len(texts.held_out):
         return texts, before, None
-    model = run.load(META_LEARNER)
-    return texts, before, diagnostics.representations(model, data.tokens, texts.held_out, layers)
+    # One model, two encoders' weights: it is traced once.
+    classifier.backbone.set_weights(run.load(META_LEARNER).backbone.get_weights())
+    return texts, before, diagnostics.representations(model, data.tokens, texts.held_out)
 
 
 def _complete_typicality(run: Run) -> pa.Table | None:
