@@ -28,8 +28,9 @@ class Sweep(Section):
     """Settings of one method only, such as a search found for it."""
     compare_with: list[MethodName] = ["single", "mix", "mix_then_fine_tune"]
     """Methods that every other is compared with."""
-    compare_in: dict[Names, Names] = {}
-    """Variation whose methods of `compare_with` stand in for those that a variation lacks."""
+    compare_in: dict[Names, Names | list[Names]] = {}
+    """Other variations that one is compared with, too: with their methods of `compare_with`, which
+    stand in for those that it lacks."""
     results: str | None = None
     """Folder of a sweep whose finished runs count as done here: a copy of its predictions.parquet,
     results.parquet and config.json, from whichever machine."""

@@ -62,7 +62,7 @@ def sweep_figures(
     predictions: pa.Table,
     compare_with: Sequence[str],
     results: Iterable[Mapping[str, Any]] = (),
-    compare_in: Mapping[str, str] | None = None,
+    compare_in: Mapping[str, str | Sequence[str]] | None = None,
 ) -> dict[str, list[MethodFigures]]:
     """Return the table of every variation that has predictions of test texts.
 
@@ -71,8 +71,8 @@ def sweep_figures(
         compare_with: Names of the methods that every other is compared with.
         results: Tidy results of the runs (see `easymft.runs.evidence.RESULTS`), for what
             predictions do not tell: the domain probe.
-        compare_in: Variation -> another, whose methods stand in for those compared with that it
-            lacks.
+        compare_in: Variation -> another, or several, with whose methods of `compare_with` it is
+            compared too; they stand in for those that it lacks.
 
     Raises:
         InputError: Methods of one variation and seed were not tested on the same texts.
@@ -88,19 +88,36 @@ def sweep_figures(
         name: dict(list(rows.groupby("method", sort=False)))
         for name, rows in frame.groupby("variation", sort=False)
     }
-    stand_ins = {name: variations.get(other, {}) for name, other in (compare_in or {}).items()}
     return {
         name: _variation(
             methods,
-            _picked({**stand_ins.get(name, {}), **methods}, compare_with),
+            _compared(name, variations, compare_with, (compare_in or {}).get(name, ())),
             [row for row in of_methods if row["variation"] == name],
         )
         for name, methods in variations.items()
     }
 
 
-def _picked(methods: Mapping[str, pd.DataFrame], names: Sequence[str]) -> dict[str, pd.DataFrame]:
-    return {name: methods[name] for name in names if name in methods}
+def _compared(
+    variation: str,
+    variations: Mapping[str, Mapping[str, pd.DataFrame]],
+    compare_with: Sequence[str],
+    others: str | Sequence[str],
+) -> dict[str, pd.DataFrame]:
+    """Return the predictions that those of a variation are compared with, by title."""
+    compared, own = {}, variations[variation]
+    for method in compare_with:
+        if method in own:
+            compared[_title(method)] = own[method]
+        for other in [others] if isinstance(others, str) else others:
+            if method in variations.get(other, {}):
+                title = f"{_title(method)}, {other}" if method in own else _title(method)
+                compared.setdefault(title, variations[other][method])
+    return compared
+
+
+def _title(method: str) -> str:
+    return METHODS[method].title if method in METHODS else method
 
 
 def compared_with(methods: Sequence[MethodFigures]) -> list[str]:
@@ -116,20 +133,18 @@ def _variation(
     results: Sequence[Mapping[str, Any]],
 ) -> list[MethodFigures]:
     """Return a row of the table per method, in the order of the predictions."""
-    names = {**methods, **compared}
-    titles = {name: METHODS[name].title if name in METHODS else name for name in names}
     figures = []
     for name, own in methods.items():
         accuracies = own.groupby(["domain", "seed"])["right"].mean().unstack("seed")
         averages = accuracies.mean()
         differences = {
-            titles[other]: _difference(own, theirs)
-            for other, theirs in compared.items()
+            title: _difference(own, theirs)
+            for title, theirs in compared.items()
             if theirs is not own and set(own["seed"]) & set(theirs["seed"])
         }
         figures.append(
             MethodFigures(
-                titles[name],
+                _title(name),
                 averages.to_dict(),
                 {domain: mean_and_error(seeds.dropna()) for domain, seeds in accuracies.iterrows()},
                 mean_and_error(averages),

@@ -170,7 +170,7 @@ def recompute_tables(folder: str | Path) -> str:
 def evidence_figures(
     runs: Iterable[RunEvidence],
     compare_with: Sequence[str] = (),
-    compare_in: Mapping[str, str] | None = None,
+    compare_in: Mapping[str, str | Sequence[str]] | None = None,
 ) -> dict[str, list[MethodFigures]]:
     """Return what runs found together; see `sweep_figures`."""
     runs = list(runs)

@@ -43,6 +43,19 @@ def test_a_variation_may_be_compared_with_methods_of_another():
     assert sweep_figures(predictions(*runs), ["mix"])["other"][0].differences == {}
 
 
+def test_a_variation_may_be_compared_with_its_own_method_in_others():
+    runs = (
+        ("one", "mft", 1, {"a": ("nnpp", "npnp")}),  # 2 of 4
+        ("two", "mft", 1, {"a": ("nnpp", "nnpn")}),  # 3 of 4
+        ("three", "mft", 1, {"a": ("nnpp", "nnpp")}),  # all
+    )
+    (mft,) = sweep_figures(predictions(*runs), ["mft"], compare_in={"three": ["one", "two"]})[
+        "three"
+    ]
+    found = {title: difference[0] for title, difference in mft.differences.items()}
+    assert found == {"MFT (Full), one": 0.5, "MFT (Full), two": 0.25}
+
+
 def test_means_and_errors_over_seeds():
     mix, mft = sweep_figures(predictions(*RUNS), ["mix"])["all"]
     assert (mix.title, mft.title) == ("BERT (Mix)", "MFT (Full)")
