@@ -9,11 +9,14 @@ import json
 import platform
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
-from absl import app, flags, logging
+import numpy as np
+from absl import app, flags
 
 from tests.benchmarks import contest, texts
+from tests.benchmarks.agreement import agreement, sentence
 from tests.benchmarks.worker import timed
 
 _PARTS = ("amazon", "mnli", "scoring", "rate", "steps", "typicality", "stream", "startup")
@@ -43,6 +46,13 @@ _SCORERS = {
     "combined, domains mixed": ("combined", "auto"),
     "transformers, float32": ("transformers", "float32"),
     "transformers, bfloat16": ("transformers", "bfloat16"),
+    "ONNX Runtime, float32": ("onnx", "float32"),
+    "ONNX Runtime, int8": ("onnx", "int8"),
+}
+# By what their names begin with; easymft's own dependencies are there.
+_PACKAGES = {
+    "transformers": ("torch", "transformers", "accelerate"),
+    "ONNX Runtime": ("torch", "transformers", "onnx", "onnxruntime"),
 }
 _DEFAULT = ["easymft", "keras-hub", "transformers", "transformers-longest"]
 
@@ -89,17 +99,35 @@ def _training(part: str, pairs: bool, results: dict) -> str:
 
 
 def _scoring(results: dict) -> str:
-    settings, workers = _settings("amazon", pairs=False), []
-    for name, (how, precision) in _SCORERS.items():
-        if _can(name):
-            told = {**settings, "name": name, "how": how, "precision": precision}
-            python = _TORCH.value if how == "transformers" else sys.executable
-            workers.append(contest.Worker("tests.benchmarks.score", told, python))
-    rounds = contest.alternate(workers, _REPEATS.value)
+    settings = _settings("amazon", pairs=False)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        there = {name: how for name, how in _SCORERS.items() if _can(name)}
+        workers = [_scorer({**settings, "name": name}, *how, folder) for name, how in there.items()]
+        rounds = contest.alternate(workers, _REPEATS.value)
+        changed = _changed_by_int8(folder, settings["texts"]["label"])
     rows = contest.summary(rounds, "exported graph", _TEXTS.value)
-    results["scoring"] = {"origin": settings["texts"]["origin"], "rows": rows, "rounds": rounds}
+    results["scoring"] = {
+        **{"origin": settings["texts"]["origin"], "rows": rows, "rounds": rounds},
+        "int8": changed,
+    }
     title = f"Scoring {_TEXTS.value} texts, length {_LENGTH.value}, batch {_BATCH.value}"
-    return contest.markdown(title, rows, "exported graph")
+    table = contest.markdown(title, rows, "exported graph")
+    return f"{table}\n\n{sentence('int8', changed)}" if changed else table
+
+
+def _scorer(settings: dict, how: str, precision: str, folder: Path) -> contest.Worker:
+    embeddings = str(folder / f"{precision}.npy")
+    told = {**settings, "how": how, "precision": precision, "embeddings": embeddings}
+    python = _TORCH.value if how in ("transformers", "onnx") else sys.executable
+    return contest.Worker("tests.benchmarks.score", told, python)
+
+
+def _changed_by_int8(folder: Path, labels: list) -> dict | None:
+    files = [folder / f"{precision}.npy" for precision in ("float32", "int8")]
+    if not all(file.exists() for file in files):
+        return None
+    return agreement(*(np.load(file) for file in files), np.array(labels))
 
 
 def _rate(results: dict) -> str:
@@ -176,19 +204,9 @@ def _settings(recipe: str, pairs: bool) -> dict:
 
 
 def _can(contestant: str) -> bool:
-    """Whether a contestant's libraries are there; says so where they are not."""
-    if not contestant.startswith("transformers"):
-        return True
-    command = [_TORCH.value, "-c", "import torch, transformers, accelerate"]
-    there = subprocess.run(command, capture_output=True).returncode == 0
-    if not there:
-        logging.warning(
-            '%s is left out: %s has no torch, transformers and accelerate (the extra "bench"); '
-            "--torch_python names another interpreter",
-            contestant,
-            _TORCH.value,
-        )
-    return there
+    packages = (p for start, p in _PACKAGES.items() if contestant.startswith(start))
+    needed = next(packages, None)
+    return needed is None or contest.can(contestant, needed, _TORCH.value)
 
 
 def _processor() -> str:

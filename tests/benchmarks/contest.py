@@ -1,7 +1,9 @@
 """Contestants in processes of their own, who take turns, and what becomes of their times."""
 
 import contextlib
+import functools
 import json
+import logging
 import os
 import statistics
 import subprocess
@@ -12,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.worker import Times
+
+logger = logging.getLogger(__name__)
 
 ROOT = Path(__file__).parents[2]
 
@@ -57,6 +61,26 @@ class Worker:
         if not line:
             raise RuntimeError(f"{self.module} ended; its last lines say why")
         return json.loads(line)
+
+
+def can(contestant: str, packages: tuple[str, ...], python: str = sys.executable) -> bool:
+    """Whether an interpreter has a contestant's packages; says so where it has not."""
+    there = _imports(packages, python)
+    if not there:
+        logger.warning(
+            '%s is left out: %s does not have all of %s (the extra "bench"); '
+            "--torch_python names another interpreter",
+            contestant,
+            python,
+            ", ".join(packages),
+        )
+    return there
+
+
+@functools.cache  # several contestants need the same
+def _imports(packages: tuple[str, ...], python: str) -> bool:
+    command = [python, "-c", f"import {', '.join(packages)}"]
+    return subprocess.run(command, capture_output=True).returncode == 0
 
 
 def alternate(workers: Iterable[Worker], repeats: int) -> list[Times]:

@@ -1,4 +1,8 @@
-"""Scores raw texts with a trained classifier: ours in three ways, and transformers' on PyTorch."""
+"""Scores raw texts: our classifier in three ways, transformers' on PyTorch and ONNX Runtime.
+
+Ours start as `--mode predict` does, and so keep freed memory; the others are left as their users
+have them.
+"""
 
 import tempfile
 from pathlib import Path
@@ -15,6 +19,7 @@ def prepare(settings):
         "graph": _graph,
         "combined": _combined,
         "transformers": _transformers,
+        "onnx": _onnx,
     }[how](settings)
 
     def one_round() -> Times:
@@ -27,6 +32,9 @@ def _classifier(settings):
     from easymft.devices import start_up
 
     start_up.start()
+    from easymft.devices.freed_memory import keep_freed_memory
+
+    keep_freed_memory()
     from easymft.devices.machine import precision_policy
     from easymft.models import TextClassifier
 
@@ -75,14 +83,62 @@ def _exported(settings, models, name):
 def _transformers(settings):
     """PyTorch, texts sorted by length and each batch padded to its own longest one."""
     import torch
-    from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(settings["folder"])
-    model = AutoModelForSequenceClassification.from_pretrained(settings["folder"], num_labels=2)
+    model = _hugging_face(settings)
     model = model.to(torch.bfloat16 if settings["precision"] == "bfloat16" else torch.float32)
-    model.eval()
 
     @torch.inference_mode()
+    def answers(tokens):
+        return torch.softmax(model(**tokens).logits.float(), dim=-1).tolist()
+
+    return _by_length(settings, answers, "pt")
+
+
+def _onnx(settings):
+    """ONNX Runtime on the same batches; writes the texts' embeddings to a file beforehand."""
+    import numpy as np
+    import torch
+
+    from tests.benchmarks import onnx_graph
+
+    tokens = _tokenizer(settings)(["good", "not good"], padding=True, return_tensors="pt")
+    model = _hugging_face(settings, attn_implementation="eager")
+    session = onnx_graph.session(model, dict(tokens), settings["precision"])
+
+    def answers(tokens):
+        (logits,) = session.run(["logits"], dict(tokens))
+        return torch.softmax(torch.from_numpy(logits), dim=-1).tolist()
+
+    def embeddings(tokens):
+        (hidden,) = session.run(["hidden"], dict(tokens))
+        mask = tokens["attention_mask"][:, :, None]
+        return np.sum(hidden * mask, axis=1) / np.sum(mask, axis=1)
+
+    embedded = _by_length(settings, embeddings, "np")(settings["texts"]["text"])
+    np.save(settings["embeddings"], np.array(embedded))
+    return _by_length(settings, answers, "np")
+
+
+def _hugging_face(settings, **options):
+    import torch
+    from transformers import AutoModelForSequenceClassification
+
+    torch.manual_seed(0)  # of the head, which the encoder does not have
+    return AutoModelForSequenceClassification.from_pretrained(
+        settings["folder"], num_labels=2, **options
+    ).eval()
+
+
+def _tokenizer(settings):
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(settings["folder"])
+
+
+def _by_length(settings, answers_of, tensors):
+    """Scores by `answers_of` batches of tokens: texts of similar length, padded to the longest."""
+    tokenizer = _tokenizer(settings)
+
     def score(texts):
         order = sorted(range(len(texts)), key=lambda row: len(texts[row]))
         answers = [None] * len(texts)
@@ -93,10 +149,9 @@ def _transformers(settings):
                 truncation=True,
                 max_length=settings["length"],
                 padding=True,
-                return_tensors="pt",
+                return_tensors=tensors,
             )
-            scores = torch.softmax(model(**tokens).logits.float(), dim=-1)
-            for row, answer in zip(rows, scores.tolist(), strict=True):
+            for row, answer in zip(rows, answers_of(tokens), strict=True):
                 answers[row] = answer
         return answers
 

@@ -18,6 +18,7 @@ from easymft.methods import answers as answers_of
 from easymft.runs.evidence import read_evidence
 from tests.benchmarks import (
     accuracy,
+    agreement,
     answers,
     contest,
     domains,
@@ -92,6 +93,29 @@ def test_a_worker_that_fails_is_named(tmp_path, monkeypatch):
         contest.alternate([contest.Worker("fake", {})], 1)
 
 
+def test_a_contestant_without_its_packages_is_left_out(caplog):
+    assert contest.can("it", ("json", "csv"))
+    assert not contest.can("it", ("json", "no_such_package"))
+    (message,) = caplog.messages
+    assert message.startswith("it is left out: ")
+    assert "does not have all of json, no_such_package" in message
+
+
+def test_embeddings_that_changed_are_told_by_angle_and_class():
+    # Texts in turn learned and asked; the class is the side on which an embedding lies.
+    exact = np.array([[1, 1], [1, 1], [-1, 1], [-1, 1], [1, 1], [1, 1], [-1, 1], [-1, 1]], float)
+    other = 2 * exact
+    other[3] = [1, 1]  # crosses over, at a right angle
+    labels = np.array([1, 1, 0, 0, 1, 1, 0, 0])
+    figures = agreement.agreement(exact, other, labels)
+    assert (figures["asked"], figures["agree"]) == (4, 3)
+    assert figures["median_cosine"] == pytest.approx(1)
+    assert figures["least_cosine"] == pytest.approx(0)
+    assert agreement.sentence("int8", figures).endswith("; 3 of 4 texts keep their class.")
+    # Of one class nothing can be learned.
+    assert set(agreement.agreement(exact, other, labels * 0)) == {"median_cosine", "least_cosine"}
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("module", [train_easymft, train_easymft_fit, train_keras_hub])
 def test_trainers_train(settings, module):
@@ -109,6 +133,18 @@ def test_steps_of_both_kinds_are_timed(settings):
 def test_texts_are_scored_in_this_process(settings):
     times = score.prepare({**settings, "how": "keras"})()
     assert times["it"]["wall"] > 0
+
+
+@pytest.mark.long
+def test_onnx_runtime_scores_and_keeps_embeddings(settings, tmp_path):
+    if not contest.can("ONNX Runtime", ("torch", "transformers", "onnx", "onnxruntime")):
+        pytest.skip("not installed")
+    file = tmp_path / "int8.npy"
+    own = {"how": "onnx", "precision": "int8", "embeddings": str(file)}
+    # In a process of its own: PyTorch does not bear TensorFlow beside it everywhere.
+    (times,) = contest.alternate([contest.Worker("tests.benchmarks.score", settings | own)], 1)
+    assert times["it"]["wall"] > 0
+    assert np.load(file).shape == (5, 4)
 
 
 @pytest.mark.long
