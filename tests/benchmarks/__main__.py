@@ -107,10 +107,8 @@ def _scoring(results: dict) -> str:
         rounds = contest.alternate(workers, _REPEATS.value)
         changed = _changed_by_int8(folder, settings["texts"]["label"])
     rows = contest.summary(rounds, "exported graph", _TEXTS.value)
-    results["scoring"] = {
-        **{"origin": settings["texts"]["origin"], "rows": rows, "rounds": rounds},
-        "int8": changed,
-    }
+    origin = settings["texts"]["origin"]
+    results["scoring"] = {"origin": origin, "rows": rows, "rounds": rounds, "int8": changed}
     title = f"Scoring {_TEXTS.value} texts, length {_LENGTH.value}, batch {_BATCH.value}"
     table = contest.markdown(title, rows, "exported graph")
     return f"{table}\n\n{sentence('int8', changed)}" if changed else table

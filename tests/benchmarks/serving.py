@@ -7,8 +7,8 @@ Compares three ways to the same probabilities: the exported graph from raw text,
 ones, and a `combined` model asked for four domains at once with a single one. All figures are
 printed as JSON, times in milliseconds.
 
-Starts as a run does, and has freed memory kept from before every request on: TensorFlow Serving has
-an allocator of its own that keeps it.
+Starts as a run does and keeps freed memory. A server may not: TensorFlow Serving has the allocator
+of the C library unless it is given another, such as tcmalloc or jemalloc.
 """
 
 import json
