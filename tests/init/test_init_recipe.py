@@ -297,6 +297,7 @@ def test_bad_command_lines_are_one_error(tmp_path, source, overrides, message):
     assert not Path("tickets.json").exists()
 
 
-def test_training_settings_are_those_of_the_default_encoder():
-    fragment = json.loads((ROOT / "configs/minilm.json").read_text())
-    assert {key: value for key, value in fragment.items() if key != "$schema"} == TRAINING
+def test_training_settings_are_those_of_the_recipe_for_own_files():
+    recipe = load_config(ROOT / "app_zoo/own_csv.json").to_dict()
+    for section, settings in TRAINING.items():
+        assert {name: recipe[section][name] for name in settings} == settings
