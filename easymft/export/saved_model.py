@@ -13,7 +13,7 @@ from easymft.export.precision import Precision, in_precision
 from easymft.export.text_input import check_rows, plain_name, tokenize
 from easymft.models import TextClassifier
 from easymft.models.answer_rules import AnswerRules
-from easymft.models.cpu_kernels import use_cpu_kernels, use_keras_kernels
+from easymft.models.cpu_kernels import use_cpu_kernels
 from easymft.models.familiarity import Familiarity, word_embeddings
 
 CLASSIFY_METHOD = "tensorflow/serving/classify"
@@ -80,7 +80,6 @@ def write_saved_model(
     twins = {id(model): in_precision(model, precision) for model in given.values()}
     answers = DomainModels({name: twins[id(model)] for name, model in given.items()}, domains)
     for model in answers.models:
-        use_keras_kernels(model)
         use_cpu_kernels(model, xla=False)
     if len(labels) != answers.num_classes:
         raise ValueError(

@@ -156,6 +156,7 @@ class Run(UntrainedRun):
         config = {**model.get_config(), "preprocessor": None}
         if self._twin is None or self._twin[0] != config:
             self._twin = config, model.twin()
+            return self._twin[1]
         twin = self._twin[1]
         twin.set_weights(model.get_weights())
         twin.rules = model.rules

@@ -14,12 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.compute as pc
 
 from easymft import files
 from easymft.data.batches.tf_datasets import without_autotuning
 from easymft.data.batches.tokenized_texts import TokenizedTexts
-from easymft.data.corpus.pieces import characters, chunks, stretch
+from easymft.data.corpus.pieces import beginnings, chunks, stretch
 from easymft.data.corpus.schema import Corpus
 from easymft.errors import InputError
 from easymft.progress import progress_bar
@@ -181,19 +180,13 @@ def _packed(
         Token ids and segment ids, each `(chunk, max_length)`, and the number of word pieces before
         cutting, `(chunk, segments)`.
     """
-    columns, length = corpus.text_columns, characters(max_length)
-
-    def texts() -> Iterator[tuple[list[str], ...]]:
-        for chunk in chunks(corpus.table.select(columns)):
-            cut = [pc.utf8_slice_codeunits(chunk[name], 0, length) for name in columns]
-            yield tuple(column.to_pylist() for column in cut)
 
     def pack(*segments):
         tokens = tuple(preprocessor.tokenizer(segment) for segment in segments)
         return *preprocessor.packer(tokens, sequence_length=max_length), tokens
 
     if len(corpus) < GRAPH_FROM or importlib.util.find_spec("tensorflow_text") is None:
-        for segments in texts():
+        for segments in beginnings(corpus, max_length):
             token_ids, segment_ids, tokens = pack(*segments)
             counts = [[len(row) for row in segment] for segment in tokens]
             yield np.asarray(token_ids), np.asarray(segment_ids), np.transpose(counts)
@@ -205,8 +198,10 @@ def _packed(
         token_ids, segment_ids, tokens = pack(*segments)
         return token_ids, segment_ids, tf.stack([part.row_lengths() for part in tokens], 1)
 
-    signature = tuple(tf.TensorSpec([None], tf.string) for _ in columns)
-    dataset = tf.data.Dataset.from_generator(texts, output_signature=signature)
+    signature = tuple(tf.TensorSpec([None], tf.string) for _ in corpus.text_columns)
+    dataset = tf.data.Dataset.from_generator(
+        lambda: beginnings(corpus, max_length), output_signature=signature
+    )
     dataset = dataset.map(counted, num_parallel_calls=os.cpu_count())
     yield from without_autotuning(dataset).as_numpy_iterator()
 

@@ -71,6 +71,13 @@ def stretch(corpus: Corpus, max_length: int) -> np.ndarray:
     return np.maximum(lengths / characters(max_length), 1)
 
 
+def beginnings(corpus: Corpus, max_length: int) -> Iterator[tuple[list[str], ...]]:
+    """Yield what is tokenized of the texts, `CHUNK` at a time: a list for each segment."""
+    for chunk in chunks(corpus.table.select(corpus.text_columns)):
+        cut = (pc.utf8_slice_codeunits(own, 0, characters(max_length)) for own in chunk.columns)
+        yield tuple(column.to_pylist() for column in cut)
+
+
 def chunks(table: pa.Table) -> Iterator[pa.Table]:
     """Yield a table in parts of `CHUNK` rows."""
     for start in range(0, len(table), CHUNK):

@@ -9,9 +9,8 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-import pyarrow.compute as pc
 
-from easymft.data.corpus.pieces import Pieces, characters, chunks, stretch
+from easymft.data.corpus.pieces import Pieces, beginnings, stretch
 from easymft.data.corpus.schema import Corpus
 from easymft.progress import progress_bar
 
@@ -85,15 +84,13 @@ class WordPieces:
 
     def _tallies(self, corpus: Corpus, max_length: int, special_tokens: int) -> Iterator[list[int]]:
         """Yield of each text how many pieces are kept, how many of these are unknown, and all."""
-        columns, length = corpus.text_columns, characters(max_length)
         with progress_bar("count pieces", len(corpus), unit="text") as bar:
-            for chunk in chunks(corpus.table.select(columns)):
-                cut = [pc.utf8_slice_codeunits(chunk[name], 0, length) for name in columns]
-                for texts in zip(*(column.to_pylist() for column in cut), strict=True):
+            for columns in beginnings(corpus, max_length):
+                for texts in zip(*columns, strict=True):
                     segments = [self.counts(text) for text in texts]
                     totals = [sum(counts) + counts.count(0) for counts in segments]
                     yield [*_kept(segments, totals, max_length - special_tokens), *totals]
-                bar.update(len(chunk))
+                bar.update(len(columns[0]))
 
 
 def _kept(segments: list[list[int]], totals: list[int], room: int) -> tuple[int, int]:

@@ -19,7 +19,7 @@ from easymft.models.cpu_kernels.dense import dense, is_projection
 from easymft.models.cpu_kernels.dropout import dropout
 from easymft.models.cpu_kernels.elementwise import fused, is_fused
 from easymft.models.cpu_kernels.embedding import embedding
-from easymft.models.cpu_kernels.layer_norm import has_usual_axis, layer_norm
+from easymft.models.cpu_kernels.layer_norm import is_usual, layer_norm
 from easymft.models.sublayers import all_layers
 
 
@@ -33,8 +33,10 @@ def use_cpu_kernels(model: keras.Model, xla: bool = True) -> None:
     Args:
         model: Any model; call this before it is traced.
         xla: Whether kernels may be compiled by XLA; no, for a graph that a server is to run, which
-            may have none.
+            may have none: those that are in use go back to Keras'.
     """
+    if not xla:
+        use_keras_kernels(model)
     if keras.backend.backend() != "tensorflow" or not _is_one_cpu():
         return
     for layer in all_layers(model):
@@ -106,7 +108,7 @@ def _kernel_of(layer: keras.layers.Layer) -> _Kernel | None:
     """Return what can compute in place of a layer, if anything."""
     if type(layer) is keras.layers.Dropout:
         return _Kernel("call", dropout, True)
-    if type(layer) is keras.layers.LayerNormalization and has_usual_axis(layer):
+    if type(layer) is keras.layers.LayerNormalization and is_usual(layer):
         return _Kernel("call", layer_norm, True)
     if type(layer) is keras.layers.MultiHeadAttention:
         return _Kernel("_compute_attention", attention, False)  # but for gradients and dropout

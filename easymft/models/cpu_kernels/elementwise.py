@@ -27,12 +27,12 @@ def fused(function: Callable[[Any], Any]) -> Any:
         return compiled(value)(x), lambda upstream: compiled(gradient)(x, upstream)
 
     @functools.wraps(function)  # a saved configuration names the function
-    def marked(x: Any) -> Any:
+    def computed(x: Any) -> Any:
         return with_gradient(x)
 
-    of_keras: Any = marked
-    of_keras.of_keras = function
-    return of_keras
+    marked: Any = computed
+    marked.of_keras = function
+    return marked
 
 
 def is_fused(activation: Any) -> bool:

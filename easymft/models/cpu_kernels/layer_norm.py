@@ -14,7 +14,7 @@ from keras import ops
 from easymft.models.cpu_kernels.xla import compiled
 
 
-def has_usual_axis(layer: keras.layers.LayerNormalization) -> bool:
+def is_usual(layer: keras.layers.LayerNormalization) -> bool:
     """Return whether a layer is over the last axis, with a scale and an offset."""
     usual = layer.scale and layer.center and not layer.rms_scaling
     return usual and layer.axis in (-1, [-1])  # a layer that is built has made a list of it
