@@ -68,7 +68,11 @@ def test_a_backend_that_is_not_there(installed, monkeypatch):
     ("flags", "precision"),
     [
         ("avx2 avx512f", "auto is float32: this processor does not compute in bfloat16"),
-        ("avx2 amx_bf16", "auto is mixed_bfloat16: the processor has amx_bf16"),
+        ("avx2 amx_bf16 avx512_bf16", "auto is mixed_bfloat16: the processor has amx_bf16"),
+        (
+            "avx2 avx512_bf16",
+            "auto is mixed_bfloat16 where avx512_bf16 proves faster than float32, as a run measures",
+        ),
     ],
 )
 def test_precision_goes_by_the_processor(installed, monkeypatch, tmp_path, flags, precision):

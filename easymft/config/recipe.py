@@ -99,7 +99,7 @@ class Config(Section):
     output_dir: str = "runs"
     """Folder that run folders are made in."""
     precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = "auto"
-    """auto: mixed_bfloat16 where the processor computes in it, float32 elsewhere."""
+    """auto: mixed_bfloat16 where the processor computes faster in it, float32 elsewhere."""
     data: DataConfig = DataConfig()
     """Where the texts come from, and how they are split."""
     backbone: Backbone = Backbone()

@@ -6,9 +6,10 @@ import re
 from pathlib import Path
 
 _CPUINFO = Path("/proc/cpuinfo")
-BFLOAT16_FLAGS = ("avx512_bf16", "amx_bf16")
+AMX = "amx_bf16"  # many times the rate of float32
+BFLOAT16_FLAGS = (AMX, "avx512_bf16")
 # Least to most; what oneDNN chooses its kernels by.
-_FEATURES = ("avx2", "avx512f", "avx512_vnni", *BFLOAT16_FLAGS)
+_FEATURES = ("avx2", "avx512f", "avx512_vnni", *reversed(BFLOAT16_FLAGS))
 
 
 def describe_processor() -> str:
@@ -25,6 +26,6 @@ def features() -> dict[str, bool]:
 
 
 def bfloat16_flag() -> str | None:
-    """Return the name of the instructions that compute in bfloat16, or None."""
+    """Return the name of the instructions that compute in bfloat16, the fastest, or None."""
     found = features()
     return next((flag for flag in BFLOAT16_FLAGS if found[flag]), None)

@@ -35,6 +35,7 @@ from easymft.runs.evidence import (
     recompute_tables,
     write_evidence,
 )
+from easymft.runs.execution import execute
 from easymft.runs.run import Run
 from easymft.runs.sweep import Sweep
 from easymft.runs.sweep_runner import SweepRun, SweepRunner
@@ -73,7 +74,11 @@ def _runs(sweep: Sweep) -> Iterator[tuple[SweepRun, Run]]:
         place = sweep_run.variation, sweep_run.seed
         if place not in seen:
             seen.add(place)
-            yield sweep_run, Run(runner.config(sweep_run))
+            run = Run(runner.config(sweep_run))
+            # Kept evidence (`sweep.results`) has no run folder that says how texts were split.
+            if not run.folder.is_done("validate"):
+                execute(run, only="validate")
+            yield sweep_run, run
 
 
 def _ask(peer: str, key: RunKey, run: Run) -> RunEvidence:

@@ -21,6 +21,7 @@ Probabilities = list[list[float]]
 
 def setfit(told: dict[str, Any]) -> Probabilities:
     """SetFit: pairs of texts of one class and of two, then a logistic regression."""
+    import torch
     from datasets import Dataset
     from setfit import SetFitModel, Trainer, TrainingArguments
 
@@ -33,12 +34,13 @@ def setfit(told: dict[str, Any]) -> Probabilities:
         # All its pairs of some hundred texts are some ten thousand: hours on two cores.
         max_steps=told["setfit_steps"],
         seed=told["seed"],
-        bf16=told["bfloat16"],
         save_strategy="no",
         report_to="none",
     )
     data = Dataset.from_dict({"text": told["texts"], "label": told["labels"]})
-    Trainer(model, arguments, train_dataset=data).train()
+    # It has a setting for half precision on GPUs alone.
+    with torch.autocast("cpu", torch.bfloat16, enabled=told["bfloat16"]):
+        Trainer(model, arguments, train_dataset=data).train()
     return model.predict_proba(told["questions"]).tolist()
 
 
