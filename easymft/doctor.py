@@ -123,7 +123,7 @@ def _precision(has_gpu: bool) -> str:
         return "auto is float32: this processor does not compute in bfloat16"
     if flag == processor.AMX:
         return f"auto is mixed_bfloat16: the processor has {flag}"
-    return f"auto is mixed_bfloat16 where {flag} proves faster than float32, as a run measures"
+    return f"auto is mixed_bfloat16 if {flag} beats float32 here, as a run measures"
 
 
 def _kernels(has_gpu: bool) -> str:

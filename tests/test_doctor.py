@@ -71,7 +71,7 @@ def test_a_backend_that_is_not_there(installed, monkeypatch):
         ("avx2 amx_bf16 avx512_bf16", "auto is mixed_bfloat16: the processor has amx_bf16"),
         (
             "avx2 avx512_bf16",
-            "auto is mixed_bfloat16 where avx512_bf16 proves faster than float32, as a run measures",
+            "auto is mixed_bfloat16 if avx512_bf16 beats float32 here, as a run measures",
         ),
     ],
 )
