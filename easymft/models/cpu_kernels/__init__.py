@@ -19,6 +19,7 @@ from easymft.models.cpu_kernels.dense import dense, is_projection
 from easymft.models.cpu_kernels.dropout import dropout
 from easymft.models.cpu_kernels.elementwise import fused, is_fused
 from easymft.models.cpu_kernels.embedding import embedding
+from easymft.models.cpu_kernels.encoder_layers import encoder_layer, is_encoder_layer
 from easymft.models.cpu_kernels.layer_norm import is_usual, layer_norm
 from easymft.models.sublayers import all_layers
 
@@ -114,6 +115,8 @@ def _kernel_of(layer: keras.layers.Layer) -> _Kernel | None:
         return _Kernel("_compute_attention", attention, False)  # but for gradients and dropout
     if is_projection(layer):
         return _Kernel("call", dense, False)
+    if is_encoder_layer(layer):
+        return _Kernel("call", encoder_layer, True)
     if isinstance(layer, keras.layers.Embedding) and not layer.mask_zero:
         is_cast = layer.compute_dtype != layer.variable_dtype
         return _Kernel("call", embedding, False) if is_cast else None

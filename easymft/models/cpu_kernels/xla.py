@@ -10,4 +10,4 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return a function compiled by XLA for each shape that it meets."""
     import tensorflow as tf
 
-    return tf.function(function, jit_compile=True)
+    return tf.function(function, jit_compile=True, autograph=False)
