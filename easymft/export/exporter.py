@@ -83,8 +83,8 @@ def export_run(
         rules: Gives the temperatures and thresholds of a model, for each key of `models`, and for
             `None` those of `combined`. Without it there are none.
         familiarity: What texts are like those of training. Without it the graphs do not tell.
-        precision: What encoders are stored in and compute with: `"float32"`, `"bfloat16"`, or
-            `"auto"`, as each was trained.
+        precision: What encoders are stored in and compute with: `"float32"`, `"bfloat16"`,
+            `"int8"`, or `"auto"`, as each was trained; see `easymft.export.precision`.
         sources: For each key of `models` what tells its weights from others, such as a hash of
             the file it is loaded from; for `None` of `combined`, if that is given. Without it
             every export is a new version.

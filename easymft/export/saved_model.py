@@ -191,7 +191,7 @@ class _Signatures:
 
         if self._familiarity is None:
             return {}
-        words = word_embeddings(self._answers.models[0].backbone)
+        words = word_embeddings(self._answers.models[0].backbone)(tokens["token_ids"])
         familiarity, nearest = self._familiarity(words, tokens, domains)
         names = tf.constant(self._familiarity.domains)
         return {"familiarity": familiarity, "nearest_domain": tf.gather(names, nearest)}

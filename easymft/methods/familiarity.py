@@ -52,7 +52,7 @@ def token_ids_of(tokens: TokenizedTexts, rows: np.ndarray) -> list[np.ndarray]:
 
 def table_of(backbone: keras.Model) -> np.ndarray:
     """Return an encoder's word embeddings, `(vocabulary, width)` float32."""
-    return keras.ops.convert_to_numpy(word_embeddings(backbone)).astype(np.float32)
+    return keras.ops.convert_to_numpy(word_embeddings(backbone).embeddings).astype(np.float32)
 
 
 def _frames(tokens: TokenizedTexts, rows: np.ndarray) -> list[int]:

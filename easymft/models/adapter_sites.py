@@ -72,7 +72,17 @@ def open_to_adapters(sites: Sequence[keras.layers.Layer]) -> None:
     """Let layers add what `adding` brings, in place; without it they answer as before."""
     for site in sites:
         # On the object, not as a class of its own: a saved configuration names the class.
-        site.call = _Open(site)
+        setattr(site, _method_of(site), _Open(site))
+
+
+def is_open(layer: keras.layers.Layer) -> bool:
+    """Return whether a layer was opened to adapters."""
+    return hasattr(vars(layer).get("call"), "own")
+
+
+def _method_of(site: keras.layers.Layer) -> str:
+    """Return the name of the method by which Keras asks a layer."""
+    return "call" if getattr(site, "quantization_mode", None) is None else "quantized_call"
 
 
 @contextlib.contextmanager
@@ -110,9 +120,17 @@ class _Open:
 
     def own(self, inputs: Tensor, *args: Any, activates: bool = True, **kwargs: Any) -> Tensor:
         """Compute what the site does by itself; `use_cpu_kernels` sets another in its place."""
+        site, method = self.site, _method_of(self.site)
         if activates:
-            return type(self.site).call(self.site, inputs, *args, **kwargs)
-        return ops.add(ops.matmul(inputs, self.site.kernel), self.site.bias)
+            return getattr(type(site), method)(site, inputs, *args, **kwargs)
+        if method == "call":
+            return ops.add(ops.matmul(inputs, site.kernel), site.bias)
+        # What a quantized kernel's numbers mean, Keras alone knows.
+        activation, site.activation = site.activation, None
+        try:
+            return getattr(type(site), method)(site, inputs, *args, **kwargs)
+        finally:
+            site.activation = activation
 
     def __call__(self, inputs: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         adapters, domains, reached = _added.get() or ({}, None, set())

@@ -4,7 +4,7 @@ import dataclasses
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import keras
 import numpy as np
@@ -94,11 +94,11 @@ class Familiarity:
             tuple(map(int, ignored)),
         )
 
-    def __call__(self, embeddings: Tensor, inputs: Tensors, codes: Tensor) -> tuple[Tensor, Tensor]:
+    def __call__(self, embedded: Tensor, inputs: Tensors, codes: Tensor) -> tuple[Tensor, Tensor]:
         """Return familiarities and the nearest domains of texts.
 
         Args:
-            embeddings: `(vocabulary, width)` float32, of words.
+            embedded: `(texts, length, width)`, the embedding of each of the texts' tokens.
             inputs: `token_ids` and `padding_mask`, `(texts, length)`.
             codes: `(texts,)` int, of the texts' domains; the number of domains for no known one,
                 in whose place the nearest stands.
@@ -111,8 +111,7 @@ class Familiarity:
         ids, is_word = inputs["token_ids"], ops.cast(inputs["padding_mask"], "bool")
         for ignored in self.ignored:
             is_word = ops.logical_and(is_word, ops.not_equal(ids, ignored))
-        words = ops.cast(ops.take(embeddings, ids, axis=0), "float32")
-        means = MaskedMeanPooling(dtype="float32")(words, mask=is_word)
+        means = MaskedMeanPooling(dtype="float32")(ops.cast(embedded, "float32"), mask=is_word)
         norms = ops.sqrt(ops.sum(means * means, axis=-1, keepdims=True))
         cosines = ops.matmul(
             means / ops.maximum(norms, 1e-12), self.directions.reshape(-1, width).T
@@ -134,7 +133,13 @@ class Familiarity:
     def of_packed(
         self, embeddings: np.ndarray, texts: Sequence[np.ndarray], codes: np.ndarray
     ) -> np.ndarray:
-        """Return familiarities of texts given as token ids, `(texts,)` float32."""
+        """Return familiarities of texts given as token ids, `(texts,)` float32.
+
+        Args:
+            embeddings: `(vocabulary, width)` float32, of words.
+            texts: Token ids of each.
+            codes: As for a call.
+        """
         found = [np.zeros(0, np.float32)]
         for start in range(0, len(texts), 256):
             part = texts[start : start + 256]
@@ -143,7 +148,7 @@ class Familiarity:
             ids = np.zeros(mask.shape, np.int32)
             ids[mask] = np.concatenate(part)
             inputs = {"token_ids": ids, "padding_mask": mask}
-            familiarity, _ = self(embeddings, inputs, codes[start : start + 256])
+            familiarity, _ = self(embeddings[ids], inputs, codes[start : start + 256])
             found.append(ops.convert_to_numpy(familiarity))
         return np.concatenate(found)
 
@@ -208,9 +213,9 @@ class Familiarity:
             return cls(names, arrays["directions"], arrays["typicalities"], ignored)
 
 
-def word_embeddings(backbone: keras.Model) -> Any:
-    """Return the table of an encoder's word embeddings, `(vocabulary, width)`."""
-    return backbone.token_embedding.embeddings
+def word_embeddings(backbone: keras.Model) -> keras.layers.Layer:
+    """Return an encoder's layer of word embeddings, with a table `(vocabulary, width)`."""
+    return backbone.token_embedding
 
 
 def _means(texts: Sequence[np.ndarray], embeddings: np.ndarray) -> np.ndarray:

@@ -104,8 +104,9 @@ def test_rules_and_strangers_need_no_other_ops(program, tmp_path, models, prepro
     np.testing.assert_allclose(read, probabilities, atol=1e-4)
     abstain = [[str(int(score < 0.6))] for score in read.max(axis=1)]
     assert found["abstain"] == abstain
-    table = word_embeddings(model.backbone)
-    familiarity, nearest = known(table, preprocessor(x=TEXTS), np.zeros(len(TEXTS), int))
+    tokens = preprocessor(x=TEXTS)
+    words = word_embeddings(model.backbone)(tokens["token_ids"])
+    familiarity, nearest = known(words, tokens, np.zeros(len(TEXTS), int))
     np.testing.assert_allclose(np.array(found["familiarity"], float)[:, 0], familiarity, atol=1e-4)
     names = [DOMAINS[code] for code in nearest]
     assert [" ".join(row) for row in found["nearest_domain"]] == names

@@ -3,9 +3,12 @@ import pytest
 import tensorflow as tf
 from keras import ops
 
+from easymft.export.op_check import check_ops
 from easymft.export.precision import in_precision
 from easymft.export.saved_model import write_saved_model
 from easymft.models import AdaptedTextClassifier, MultiTaskTextClassifier
+from easymft.models.familiarity import Familiarity
+from easymft.models.sublayers import all_layers
 from tests.export.conftest import LABELS, expected, make_model
 
 TEXTS = ["good", "the cafe is bad !", "good goods bad"]
@@ -89,3 +92,99 @@ def test_a_graph_holds_its_weights_in_its_precision(tmp_path, mixed, plain, prep
     held = list(sizes["bfloat16"].values())
     assert held.count(tf.float32) == 2  # the class head
     assert held.count(tf.bfloat16) == len(mixed.backbone.weights)
+
+
+def in_eight_bits(weight, axes):
+    """Numbers of -127 to 127 times a scale that is the largest's, over these axes."""
+    scale = np.abs(weight).max(axis=axes, keepdims=True) / 127
+    return np.round(weight / scale) * scale
+
+
+def of_eight_bits(plain):
+    """A copy of a model with the weights that int8 has room for, worked out here."""
+    copy, rounded = plain.twin(), set()
+    for layer in all_layers(copy.backbone):
+        for weight in layer.weights if layer in leaves(copy) else ():
+            if weight.name == "embeddings" and layer.name != "position_embedding":
+                axes = -1
+            elif weight.name == "kernel":
+                # Into a number a column; out of attention both axes of the heads are summed over.
+                axes = (0, 1) if layer.name == "attention_output" else 0
+            else:
+                continue
+            weight.assign(in_eight_bits(ops.convert_to_numpy(weight), axes))
+            rounded.add(layer.name)
+    assert {"token_embedding", "query", "attention_output"} <= rounded
+    return copy
+
+
+def leaves(model):
+    return [x for x in all_layers(model.backbone) if len(all_layers(x)) == 1]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
+def test_int8_answers_as_weights_of_eight_bits_do(plain, mixed, preprocessor, dtype):
+    model = plain if dtype == "float32" else mixed
+    before = [ops.convert_to_numpy(weight) for weight in model.weights]
+    twin = in_precision(model, "int8")
+    answers = expected(of_eight_bits(plain), preprocessor, TEXTS)
+    np.testing.assert_allclose(expected(twin, preprocessor, TEXTS), answers, atol=1e-5)
+    assert np.abs(answers - expected(plain, preprocessor, TEXTS)).max() > 1e-5
+    for weight, value in zip(model.weights, before, strict=True):  # which is left as it was
+        np.testing.assert_array_equal(ops.convert_to_numpy(weight), value)
+
+
+@pytest.mark.parametrize("parts", ["lora", "bias", "head"])
+def test_int8_with_small_parts_of_domains(preprocessor, parts):
+    model, random = make_model(5, AdaptedTextClassifier), np.random.default_rng(5)
+    kernels = ("query", "value", "feed_forward") if parts == "lora" else ("query", "value")
+    config = {**model.get_config(), "parts": parts, "kernels": kernels}
+    model = AdaptedTextClassifier.from_config(config)
+    for weight in model.weights:
+        if "float" in weight.dtype:
+            weight.assign(random.normal(size=weight.shape))
+    twin = in_precision(model, "int8")
+    answers = expected(of_eight_bits(model), preprocessor, TEXTS, domain=1)
+    np.testing.assert_allclose(expected(twin, preprocessor, TEXTS, domain=1), answers, atol=1e-5)
+
+
+@pytest.mark.long
+def test_a_graph_in_int8_is_small_and_answers_all_that_others_do(tmp_path, plain, preprocessor):
+    known = Familiarity.fit(
+        *([np.array([5, 6]), np.array([6, 7])], np.array([0, 1]), np.array([0, 1])),
+        *(
+            ["books", "dvd & co"],
+            3,
+            ops.convert_to_numpy(plain.backbone.token_embedding.embeddings),
+        ),
+    )
+    answers = {}
+    for precision in ("float32", "int8"):
+        folder = tmp_path / precision
+        domains = ["books", "dvd & co"]
+        write_saved_model(
+            *(folder, plain, preprocessor, LABELS, domains),
+            familiarity=known,
+            precision=precision,
+        )
+        serve = tf.saved_model.load(str(folder)).signatures["serving_default"]
+        answers[precision] = serve(text=tf.constant(TEXTS))
+        check_ops(folder)
+    found = tf.train.load_checkpoint(str(tmp_path / "int8" / "variables" / "variables"))
+    kinds, shapes = found.get_variable_to_dtype_map(), found.get_variable_to_shape_map()
+    in_bytes = [shapes[name] for name, kind in kinds.items() if kind == tf.int8]
+    # All of the encoder but the table of positions, which no matrix product asks for.
+    matrices = [
+        list(weight.shape)
+        for layer in leaves(plain)
+        for weight in layer.weights
+        if weight.name in ("kernel", "embeddings") and layer.name != "position_embedding"
+    ]
+    assert sorted(in_bytes) == sorted(matrices)
+    np.testing.assert_allclose(
+        answers["int8"]["probabilities"],
+        expected(of_eight_bits(plain), preprocessor, TEXTS),
+        atol=1e-5,
+    )
+    familiarity = [answers[precision]["familiarity"] for precision in ("int8", "float32")]
+    np.testing.assert_allclose(*familiarity, atol=0.05)

@@ -212,7 +212,10 @@ def test_rules_calibrate_and_abstain_by_the_texts_domain(tmp_path, models, prepr
 @pytest.mark.long
 def test_a_stranger_is_told_from_what_is_familiar(tmp_path, models, preprocessor):
     texts, labels = ["good cafe", "the good", "bad bad !", "bad !"], np.array([0, 0, 1, 1])
-    codes, table = np.array([0, 0, 2, 2]), word_embeddings(models["meta-learner"].backbone)
+    codes, table = (
+        np.array([0, 0, 2, 2]),
+        word_embeddings(models["meta-learner"].backbone).embeddings,
+    )
     ids, mask = (preprocessor(x=texts)[name].numpy() for name in ("token_ids", "padding_mask"))
     known = Familiarity.fit(
         *([own[kept > 0] for own, kept in zip(ids, mask, strict=True)], labels, codes, DOMAINS, 3),
@@ -226,7 +229,8 @@ def test_a_stranger_is_told_from_what_is_familiar(tmp_path, models, preprocessor
     answer = tf.saved_model.load(str(folder)).signatures["serving_default"](
         text=tf.constant(asked), domain=tf.constant(routes)
     )
-    found, nearest = known(table, preprocessor(x=asked), places)
+    tokens = preprocessor(x=asked)
+    found, nearest = known(ops.take(table, tokens["token_ids"], axis=0), tokens, places)
     np.testing.assert_allclose(answer["familiarity"], found, atol=1e-6)
     assert answer["familiarity"].numpy()[3] == 0  # of a domain without texts
     names = [name.decode() for name in answer["nearest_domain"].numpy()]

@@ -21,7 +21,7 @@ def answers(known, texts, codes, table=TABLE):
     ids = np.array([[*text, *[0] * (length - len(text))] for text in texts], "int32")
     inputs = {"token_ids": ids.reshape(len(texts), length)}
     inputs["padding_mask"] = np.array([[n < len(text) for n in range(length)] for text in texts])
-    return map(ops.convert_to_numpy, known(table, inputs, np.array(codes)))
+    return map(ops.convert_to_numpy, known(table[inputs["token_ids"]], inputs, np.array(codes)))
 
 
 def test_familiarity_worked_by_hand():

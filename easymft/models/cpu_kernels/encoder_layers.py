@@ -16,6 +16,7 @@ from typing import Any
 import keras
 import keras_hub
 
+from easymft.models.adapter_sites import is_open
 from easymft.models.sublayers import all_layers, random_states
 
 _functions: dict[str, Any] = {}  # by kind of layer
@@ -38,7 +39,9 @@ def encoder_layer(
     import tensorflow as tf
 
     usual = padding_mask is not None and attention_mask is None and not return_attention_scores
-    if not usual or tf.executing_eagerly() or _is_open(layer):
+    # What domains add inside one layer is not to be added in all.
+    alone = not usual or any(map(is_open, all_layers(layer)))
+    if alone or tf.executing_eagerly():
         return type(layer).call(
             *(layer, inputs, padding_mask, attention_mask, training, return_attention_scores)
         )
@@ -49,11 +52,6 @@ def encoder_layer(
     for state, value in zip(random_states(layer), drawn, strict=True):
         state.assign(value)
     return outputs
-
-
-def _is_open(layer: keras.layers.Layer) -> bool:
-    """Return whether domains may add something of their own inside the layer."""
-    return any(hasattr(vars(one).get("call"), "own") for one in all_layers(layer))
 
 
 def _shared(layer: keras.layers.Layer, width: int) -> Callable[..., tuple[Any, list[Any]]]:
