@@ -109,3 +109,16 @@ def test_layers_with_parts_of_domains_are_left_alone(functions):
 
     tf.function(lambda: model({**texts(), "domain": np.arange(4) % 3}), autograph=False)()
     assert not functions
+
+
+def test_layers_that_were_changed_since_they_were_made_are_left_alone(functions):
+    import tensorflow as tf
+
+    model = classifier(rate=0.0)
+    for layer in model.backbone.transformer_layers:
+        layer._feedforward_output_dense.quantize("int8")
+    use_cpu_kernels(model)
+    alone = model(texts())["logits"]
+    together = tf.function(lambda: model(texts())["logits"], autograph=False)()
+    np.testing.assert_allclose(together, alone, atol=1e-5)
+    assert [*functions.values()] == [None]

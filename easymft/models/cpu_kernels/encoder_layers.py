@@ -40,29 +40,31 @@ def encoder_layer(
 
     usual = padding_mask is not None and attention_mask is None and not return_attention_scores
     # What domains add inside one layer is not to be added in all.
-    alone = not usual or any(map(is_open, all_layers(layer)))
-    if alone or tf.executing_eagerly():
+    alone = not usual or any(map(is_open, all_layers(layer))) or tf.executing_eagerly()
+    function = None if alone else _shared(layer, inputs.shape[-1])
+    if function is None:
         return type(layer).call(
             *(layer, inputs, padding_mask, attention_mask, training, return_attention_scores)
         )
     # Not `value`, which the policy under way has cast already.
     weights = [tf.convert_to_tensor(variable._value) for variable in layer.variables]
-    function = _shared(layer, inputs.shape[-1])
     outputs, drawn = function(inputs, padding_mask, weights, bool(training))
     for state, value in zip(random_states(layer), drawn, strict=True):
         state.assign(value)
     return outputs
 
 
-def _shared(layer: keras.layers.Layer, width: int) -> Callable[..., tuple[Any, list[Any]]]:
-    """Return the function of all layers of a kind."""
+def _shared(layer: keras.layers.Layer, width: int) -> Callable[..., tuple[Any, list[Any]]] | None:
+    """Return the function of all layers of a kind; `None` where a new one is not of that kind."""
     kind = _kind(layer)
     if kind not in _functions:
         import tensorflow as tf
 
         # Of a copy, since the layer itself holds on to its whole model.
-        computed = functools.partial(_computed, _copy(layer, width))
-        _functions[kind] = tf.function(computed, autograph=False)
+        copy = _copy(layer, width)
+        computed = functools.partial(_computed, copy)
+        is_alike = _kind(copy) == kind  # not where the layer was quantized, for example
+        _functions[kind] = tf.function(computed, autograph=False) if is_alike else None
     return _functions[kind]
 
 
