@@ -41,6 +41,7 @@ def in_precision(model: TextClassifier, precision: Precision) -> TextClassifier:
 
 
 def _in_int8(model: TextClassifier) -> TextClassifier:
+    """Return a copy whose encoder holds its matrices and tables in int8."""
     twin = in_precision(model, "float32")
     if twin is model:
         twin = model.twin()

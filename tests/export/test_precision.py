@@ -9,7 +9,7 @@ from easymft.export.saved_model import write_saved_model
 from easymft.models import AdaptedTextClassifier, MultiTaskTextClassifier
 from easymft.models.familiarity import Familiarity
 from easymft.models.sublayers import all_layers
-from tests.export.conftest import LABELS, expected, make_model
+from tests.export.conftest import DOMAINS, LABELS, expected, make_model
 
 TEXTS = ["good", "the cafe is bad !", "good goods bad"]
 
@@ -150,23 +150,14 @@ def test_int8_with_small_parts_of_domains(preprocessor, parts):
 
 @pytest.mark.long
 def test_a_graph_in_int8_is_small_and_answers_all_that_others_do(tmp_path, plain, preprocessor):
-    known = Familiarity.fit(
-        *([np.array([5, 6]), np.array([6, 7])], np.array([0, 1]), np.array([0, 1])),
-        *(
-            ["books", "dvd & co"],
-            3,
-            ops.convert_to_numpy(plain.backbone.token_embedding.embeddings),
-        ),
-    )
+    texts, codes, domains = [np.array([5, 6]), np.array([6, 7])], np.array([0, 1]), DOMAINS[:2]
+    table = ops.convert_to_numpy(plain.backbone.token_embedding.embeddings)
+    known = Familiarity.fit(texts, codes, codes, domains, len(LABELS), table)
     answers = {}
     for precision in ("float32", "int8"):
         folder = tmp_path / precision
-        domains = ["books", "dvd & co"]
-        write_saved_model(
-            *(folder, plain, preprocessor, LABELS, domains),
-            familiarity=known,
-            precision=precision,
-        )
+        settings = {"familiarity": known, "precision": precision}
+        write_saved_model(folder, plain, preprocessor, LABELS, domains, **settings)
         serve = tf.saved_model.load(str(folder)).signatures["serving_default"]
         answers[precision] = serve(text=tf.constant(TEXTS))
         check_ops(folder)

@@ -212,10 +212,8 @@ def test_rules_calibrate_and_abstain_by_the_texts_domain(tmp_path, models, prepr
 @pytest.mark.long
 def test_a_stranger_is_told_from_what_is_familiar(tmp_path, models, preprocessor):
     texts, labels = ["good cafe", "the good", "bad bad !", "bad !"], np.array([0, 0, 1, 1])
-    codes, table = (
-        np.array([0, 0, 2, 2]),
-        word_embeddings(models["meta-learner"].backbone).embeddings,
-    )
+    table = word_embeddings(models["meta-learner"].backbone).embeddings
+    codes = np.array([0, 0, 2, 2])
     ids, mask = (preprocessor(x=texts)[name].numpy() for name in ("token_ids", "padding_mask"))
     known = Familiarity.fit(
         *([own[kept > 0] for own, kept in zip(ids, mask, strict=True)], labels, codes, DOMAINS, 3),

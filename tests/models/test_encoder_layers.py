@@ -27,7 +27,7 @@ def functions(monkeypatch):
     return functions
 
 
-def classifier(rate=0.25, dtype="float32", seed=0, **settings):
+def classifier(rate=0.25, dtype="float32", seed=0):
     model = TextClassifier(tiny_backbone(dropout=rate, dtype=dtype, seed=seed), NUM_CLASSES)
     use_cpu_kernels(model)
     return model
@@ -50,7 +50,7 @@ def trained_on(model, in_graph, training=True):
         with tf.GradientTape() as tape:
             logits = model(texts(), training=training)["logits"]
             loss = ops.sum(logits[:, 0] ** 2)
-        # Rows of an embedding's gradient in one order, summed up.
+        # Rows of an embedding's gradient are added up below.
         gradients = tape.gradient(loss, [v.value for v in model.trainable_variables])
         return logits, [tf.convert_to_tensor(gradient) for gradient in gradients]
 

@@ -116,7 +116,7 @@ def _kernel_of(layer: keras.layers.Layer) -> _Kernel | None:
     if is_projection(layer):
         return _Kernel("call", dense, False)
     if is_encoder_layer(layer):
-        return _Kernel("call", encoder_layer, True)
+        return _Kernel("call", encoder_layer, True)  # those inside do
     if isinstance(layer, keras.layers.Embedding) and not layer.mask_zero:
         is_cast = layer.compute_dtype != layer.variable_dtype
         return _Kernel("call", embedding, False) if is_cast else None

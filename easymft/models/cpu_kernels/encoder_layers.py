@@ -40,7 +40,7 @@ def encoder_layer(
 
     usual = padding_mask is not None and attention_mask is None and not return_attention_scores
     # What domains add inside one layer is not to be added in all.
-    alone = not usual or any(map(is_open, all_layers(layer))) or tf.executing_eagerly()
+    alone = not usual or tf.executing_eagerly() or any(map(is_open, all_layers(layer)))
     function = None if alone else _shared(layer, inputs.shape[-1])
     if function is None:
         return type(layer).call(
@@ -62,9 +62,9 @@ def _shared(layer: keras.layers.Layer, width: int) -> Callable[..., tuple[Any, l
 
         # Of a copy, since the layer itself holds on to its whole model.
         copy = _copy(layer, width)
-        computed = functools.partial(_computed, copy)
-        is_alike = _kind(copy) == kind  # not where the layer was quantized, for example
-        _functions[kind] = tf.function(computed, autograph=False) if is_alike else None
+        function = tf.function(functools.partial(_computed, copy), autograph=False)
+        # A layer that was changed since it was made, such as a quantized one, has no copy.
+        _functions[kind] = function if _kind(copy) == kind else None
     return _functions[kind]
 
 
